@@ -1,0 +1,41 @@
+//! How a sensor is, and what it could not see: every gap is counted, none is silent.
+
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A sensor's report about itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    pub at: Timestamp,
+    pub version: String,
+    pub packets: u64,
+    pub bytes: u64,
+    pub flows: u64,
+    pub rules_loaded: u32,
+    pub rules_failed: u32,
+    /// Bytes waiting in the spool.
+    pub spool_bytes: u64,
+    pub losses: Vec<Loss>,
+}
+
+/// Something that was not seen or not kept, with its span.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    pub cause: LossCause,
+    pub count: u64,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossCause {
+    /// A frame that the capture file held only in part or not at all.
+    CaptureDamaged,
+    /// The spool was full, and the oldest observations went.
+    SpoolFull,
+    /// A spool segment failed its checksum and was set aside.
+    SpoolDamaged,
+    /// The flow table was full.
+    FlowTableFull,
+}

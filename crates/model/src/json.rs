@@ -1,0 +1,182 @@
+//! A JSON writer over a reused byte buffer: EVE records are written, never built as trees.
+
+use std::io::Write as _;
+
+/// Appends JSON to a buffer. Commas are placed by the writer; the caller opens and closes in pairs.
+#[derive(Debug, Default)]
+pub struct Writer {
+    out: Vec<u8>,
+    /// A value was written at this depth, so the next one needs a comma.
+    need_comma: bool,
+}
+
+impl Writer {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Forgets the content and keeps the memory.
+    pub fn clear(&mut self) {
+        self.out.clear();
+        self.need_comma = false;
+    }
+
+    /// Ends a record with a line feed, ready for the next one.
+    pub fn end_line(&mut self) {
+        self.out.push(b'\n');
+        self.need_comma = false;
+    }
+
+    pub fn begin_object(&mut self) {
+        self.comma();
+        self.out.push(b'{');
+        self.need_comma = false;
+    }
+
+    pub fn end_object(&mut self) {
+        self.out.push(b'}');
+        self.need_comma = true;
+    }
+
+    pub fn begin_array(&mut self) {
+        self.comma();
+        self.out.push(b'[');
+        self.need_comma = false;
+    }
+
+    pub fn end_array(&mut self) {
+        self.out.push(b']');
+        self.need_comma = true;
+    }
+
+    /// A member's name; its value must follow.
+    pub fn key(&mut self, name: &str) {
+        self.comma();
+        self.quoted(name.as_bytes());
+        self.out.push(b':');
+        self.need_comma = false;
+    }
+
+    pub fn string(&mut self, value: &str) {
+        self.comma();
+        self.quoted(value.as_bytes());
+        self.need_comma = true;
+    }
+
+    /// Bytes from the wire: valid UTF-8 stays, each other byte becomes `\\xNN` in text, as EVE does.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.comma();
+        self.quoted(value);
+        self.need_comma = true;
+    }
+
+    pub fn number(&mut self, value: u64) {
+        self.comma();
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.out, "{value}");
+        self.need_comma = true;
+    }
+
+    pub fn signed(&mut self, value: i64) {
+        self.comma();
+        let _ = write!(self.out, "{value}");
+        self.need_comma = true;
+    }
+
+    pub fn boolean(&mut self, value: bool) {
+        self.comma();
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.need_comma = true;
+    }
+
+    pub fn member_str(&mut self, name: &str, value: &str) {
+        self.key(name);
+        self.string(value);
+    }
+
+    pub fn member_bytes(&mut self, name: &str, value: &[u8]) {
+        self.key(name);
+        self.bytes(value);
+    }
+
+    pub fn member_number(&mut self, name: &str, value: u64) {
+        self.key(name);
+        self.number(value);
+    }
+
+    pub fn member_bool(&mut self, name: &str, value: bool) {
+        self.key(name);
+        self.boolean(value);
+    }
+
+    fn comma(&mut self) {
+        if self.need_comma {
+            self.out.push(b',');
+        }
+    }
+
+    fn quoted(&mut self, value: &[u8]) {
+        self.out.push(b'"');
+        for chunk in value.utf8_chunks() {
+            self.escaped(chunk.valid());
+            for byte in chunk.invalid() {
+                let _ = write!(self.out, "\\\\x{byte:02X}");
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    fn escaped(&mut self, text: &str) {
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\' || *b == 0x7f) {
+            let (plain, tail) = rest.split_at(at);
+            self.out.extend_from_slice(plain);
+            let Some((byte, after)) = tail.split_first() else { return };
+            match byte {
+                b'"' => self.out.extend_from_slice(b"\\\""),
+                b'\\' => self.out.extend_from_slice(b"\\\\"),
+                b'\n' => self.out.extend_from_slice(b"\\n"),
+                b'\r' => self.out.extend_from_slice(b"\\r"),
+                b'\t' => self.out.extend_from_slice(b"\\t"),
+                other => {
+                    let _ = write!(self.out, "\\u{other:04x}");
+                }
+            }
+            rest = after;
+        }
+        self.out.extend_from_slice(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_and_escapes_come_out_as_valid_json() {
+        let mut w = Writer::new();
+        w.begin_object();
+        w.member_str("a", "line\n\"quote\" \\ tab\t\u{1}");
+        w.key("list");
+        w.begin_array();
+        w.number(1);
+        w.signed(-2);
+        w.begin_object();
+        w.end_object();
+        w.boolean(true);
+        w.end_array();
+        w.member_bytes("raw", b"ok \xff\xfe \xe0\xb8\x81");
+        w.end_object();
+        let text = std::str::from_utf8(w.as_bytes()).expect("UTF-8");
+        let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        assert_eq!(value["a"], "line\n\"quote\" \\ tab\t\u{1}");
+        assert_eq!(value["list"], serde_json::json!([1, -2, {}, true]));
+        assert_eq!(value["raw"], "ok \\xFF\\xFE ก");
+    }
+}

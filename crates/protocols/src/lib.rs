@@ -1,0 +1,10 @@
+//! Application protocols: stream bytes in, transactions with inspectable buffers, EVE records and facts out.
+//!
+//! One protocol is one file or folder: its declaration, a guess, a session. [`registry`] lists them all, one line each;
+//! law tests, the rule catalogue, documentation and fuzz targets walk that list.
+
+pub mod registry;
+pub mod session;
+
+pub use registry::REGISTRY;
+pub use session::{Context, Guess, Outcome, Protocol, Session};

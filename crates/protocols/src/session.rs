@@ -1,0 +1,128 @@
+//! What a protocol is to the engine: how it is recognised, and a session that is fed bytes or gaps.
+
+use phitak_model::{
+    Direction, Fact, Timestamp, Transport,
+    inspect::{ProtocolDecl, Transactions},
+};
+
+/// A protocol's entry in the registry.
+pub struct Protocol {
+    pub decl: &'static ProtocolDecl,
+    pub transports: &'static [Transport],
+    /// Where its format is defined: RFC and section, or the vendor's document.
+    pub source: &'static str,
+    /// Ports on which the guess is tried first: a hint, never a proof.
+    pub ports: &'static [u16],
+    /// Looks at the first bytes of one side.
+    pub guess: fn(&[u8], Direction, Transport) -> Guess,
+    pub open: fn(Transport, &Settings) -> Box<dyn Session>,
+    /// A readable sample for law tests and fuzz seeds: turns of (direction, bytes) over `transports[0]`.
+    pub sample: &'static [(Direction, &'static [u8])],
+}
+
+/// Suricata's `app-layer.protocols.*` settings by their full names, as given by `--set`; unknown names never get here.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    values: std::collections::BTreeMap<String, String>,
+}
+
+impl Settings {
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), value.to_owned());
+    }
+
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guess {
+    Yes,
+    No,
+    /// Cannot tell from so few bytes.
+    More,
+}
+
+/// What the session wants next for this direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Continue,
+    /// Nothing more is of use (encrypted from here, or by agreement): the flow may be let go.
+    Done,
+    /// Not this protocol after all, or beyond repair: raw inspection goes on, parsing stops.
+    Failed,
+    /// The stream continues as another protocol (CONNECT, STARTTLS, Upgrade); the bytes from `consumed` on belong to
+    /// it. `None`: detect it anew.
+    Upgrade { protocol: Option<&'static str>, consumed: usize },
+}
+
+/// What a session may write to while it is fed.
+#[derive(Debug, Default)]
+pub struct Context {
+    pub now: Timestamp,
+    pub client_port: u16,
+    pub server_port: u16,
+    /// Facts about the two ends, taken by the engine after each call: (whose, fact).
+    pub facts: Vec<(Direction, Fact)>,
+}
+
+impl Context {
+    /// A fact about the server side.
+    pub fn server_fact(&mut self, fact: Fact) {
+        self.facts.push((Direction::ToClient, fact));
+    }
+
+    /// A fact about the client side.
+    pub fn client_fact(&mut self, fact: Fact) {
+        self.facts.push((Direction::ToServer, fact));
+    }
+}
+
+/// One flow's parser. Bytes of each direction come in order, in any split; datagrams come whole. A session keeps its own
+/// incomplete input, within a bound, and never rescans from the start.
+pub trait Session: Transactions + Send {
+    fn feed(&mut self, direction: Direction, data: &[u8], context: &mut Context) -> Outcome;
+
+    /// `length` bytes are missing here.
+    fn gap(&mut self, direction: Direction, length: u64, context: &mut Context) -> Outcome;
+
+    /// This direction has ended (FIN, reset, time-out, depth): what is incomplete is closed.
+    fn end(&mut self, direction: Direction, context: &mut Context);
+
+    /// The engine has inspected and recorded everything of this transaction; its memory can go. Ids are released in
+    /// order.
+    fn release(&mut self, id: u64);
+
+    /// Files that changed since the last call, for `fileinfo` records.
+    fn files(&mut self) -> Vec<FileEnd> {
+        Vec::new()
+    }
+
+    /// The lower-case name to put into `app_proto` when it differs from the declaration's (`ftp-data`, `http2`).
+    fn name(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// A file that has passed in whole or in part: EVE's `fileinfo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEnd {
+    pub transaction: u64,
+    pub direction: Direction,
+    pub name: Vec<u8>,
+    pub size: u64,
+    pub gaps: bool,
+    pub state: FileState,
+    pub md5: Option<[u8; 16]>,
+    pub sha1: Option<[u8; 20]>,
+    pub sha256: Option<[u8; 32]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    Closed,
+    Truncated,
+    Unknown,
+}
