@@ -1,0 +1,14 @@
+//! Where the engine's results go. Calls come in the order of the packets, so the n-th call of a capture is always the same.
+
+use phitak_model::{Alert, Observation};
+
+pub trait Sink {
+    /// One EVE record as a JSON line without its line feed. `kind` is its `event_type`. These stay at the hospital.
+    fn record(&mut self, kind: &'static str, line: &[u8]);
+
+    /// An alert in the form that may leave the hospital (its EVE record comes through [`Sink::record`] as well).
+    fn alert(&mut self, alert: Alert);
+
+    /// A fact about a host, not yet merged with its repetitions.
+    fn observation(&mut self, observation: Observation);
+}
