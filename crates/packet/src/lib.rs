@@ -3,6 +3,9 @@
 //! Pure: bytes come in from the caller, time is packet time, and nothing here fails whole: damaged input gives what was
 //! understood and says why not the rest.
 
+pub mod checksum;
+pub mod events;
 pub mod packet;
 
-pub use packet::{Icmp, Layer4, Packet, Tcp, Udp};
+pub use events::{DECODER_EVENTS, DecoderEvent, STREAM_EVENTS, StreamEvent};
+pub use packet::{Checksums, Icmp, Ip, Layer4, Packet, PacketSource, Quoted, Tcp, Udp};

@@ -12,22 +12,29 @@ pub mod ip_proto {
     pub const IGMP: u8 = 2;
     pub const TCP: u8 = 6;
     pub const UDP: u8 = 17;
+    pub const IPV6: u8 = 41;
+    pub const IPIP: u8 = 4;
     pub const GRE: u8 = 47;
     pub const ESP: u8 = 50;
     pub const ICMPV6: u8 = 58;
     pub const SCTP: u8 = 132;
 }
 
-/// A packet of the innermost IP layer that was understood (tunnels give one packet for each layer).
+/// A packet of one IP layer (tunnels give one packet for each layer), or a frame without IP.
 #[derive(Clone, Debug)]
 pub struct Packet<'a> {
     pub at: Timestamp,
     /// The frame's number in its capture, from 1 (EVE's `pcap_cnt`).
     pub number: u64,
-    /// Bytes of the frame on the wire.
+    /// Bytes of this packet with its link header: what flow counters count.
     pub wire_length: u32,
+    /// The captured bytes of this layer, from its link header on; of the inner packet for a tunnel.
+    pub frame: &'a [u8],
     pub src_mac: Option<Mac>,
     pub dst_mac: Option<Mac>,
+    /// The type behind the Ethernet header and its VLAN tags; 0 where there is none.
+    pub ether_type: u16,
+    /// Outermost first.
     pub vlan: [u16; VLAN_TAGS_MAX],
     pub vlan_count: u8,
     /// Decoded out of a tunnel or rebuilt from fragments: EVE's `pkt_src`.
@@ -37,8 +44,20 @@ pub struct Packet<'a> {
     pub layer4: Layer4<'a>,
     /// What stands behind the last header understood.
     pub payload: &'a [u8],
-    /// Decoder events, as indices into [`crate::packet::DECODER_EVENTS`]-like tables of the decoder; few, so kept inline.
+    /// Decoder events, as indices into [`crate::events::DECODER_EVENTS`]; few, so kept inline.
     pub events: DecoderEvents,
+    /// A header did not parse: only rules for decoder events look at it.
+    pub invalid: bool,
+    /// Which checksums were looked at and found wrong.
+    pub checksums: Checksums,
+}
+
+/// What checksum validation found; a checksum that was not validated counts as good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checksums {
+    pub ip_bad: bool,
+    /// TCP, UDP or ICMP.
+    pub layer4_bad: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +68,93 @@ pub enum PacketSource {
     Defragmented,
     /// Made by the engine when a flow ends, so that what is left is inspected (`"stream (flow timeout)"`).
     FlowEnd,
+    /// Made by the engine when a stream has to be inspected before its next packet.
+    StreamFlush,
+}
+
+impl PacketSource {
+    /// The value of EVE's `pkt_src`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wire => "wire/pcap",
+            Self::Tunnel(name) => name,
+            Self::Defragmented => "defrag",
+            Self::FlowEnd => "stream (flow timeout)",
+            Self::StreamFlush => "stream (detect/log)",
+        }
+    }
+}
+
+impl<'a> Packet<'a> {
+    /// The source port of TCP, UDP and SCTP, else 0.
+    #[must_use]
+    pub fn src_port(&self) -> u16 {
+        match &self.layer4 {
+            Layer4::Tcp(tcp) => tcp.src_port,
+            Layer4::Udp(udp) => udp.src_port,
+            Layer4::Sctp { src_port, .. } => *src_port,
+            Layer4::Icmp(_) | Layer4::Other => 0,
+        }
+    }
+
+    /// The destination port of TCP, UDP and SCTP, else 0.
+    #[must_use]
+    pub fn dst_port(&self) -> u16 {
+        match &self.layer4 {
+            Layer4::Tcp(tcp) => tcp.dst_port,
+            Layer4::Udp(udp) => udp.dst_port,
+            Layer4::Sctp { dst_port, .. } => *dst_port,
+            Layer4::Icmp(_) | Layer4::Other => 0,
+        }
+    }
+
+    #[must_use]
+    pub fn tcp(&self) -> Option<&Tcp<'a>> {
+        match &self.layer4 {
+            Layer4::Tcp(tcp) => Some(tcp),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn vlans(&self) -> &[u16] {
+        self.vlan.get(..usize::from(self.vlan_count)).unwrap_or_default()
+    }
+
+    /// A fragment of a datagram (first ones too): its payload is inspected once it is rebuilt.
+    #[must_use]
+    pub fn is_fragment(&self) -> bool {
+        self.ip.as_ref().is_some_and(|ip| ip.more_fragments || ip.fragment_offset != 0)
+    }
+
+    /// Whether the IPv4 header's checksum is right; `None` without an IPv4 header.
+    #[must_use]
+    pub fn ip_checksum_good(&self) -> Option<bool> {
+        let ip = self.ip.as_ref().filter(|ip| ip.src.is_ipv4())?;
+        Some(crate::checksum::ones_complement(0, ip.header) == 0xffff)
+    }
+
+    /// Whether the checksum of TCP, UDP or ICMP is right; `None` without one (or UDP that says so with 0, or a fragment).
+    #[must_use]
+    pub fn layer4_checksum_good(&self) -> Option<bool> {
+        let ip = self.ip.as_ref()?;
+        if self.is_fragment() {
+            return None;
+        }
+        match &self.layer4 {
+            Layer4::Udp(udp) if udp.header.get(6..8) == Some(&[0, 0]) && ip.src.is_ipv4() => None,
+            Layer4::Udp(udp) => {
+                let length = udp.header.get(4..6).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])));
+                let segment = ip.payload.get(..length).unwrap_or(ip.payload);
+                Some(crate::checksum::segment(ip.src, ip.dst, ip.protocol, segment) == 0xffff)
+            }
+            Layer4::Tcp(_) => Some(crate::checksum::segment(ip.src, ip.dst, ip.protocol, ip.payload) == 0xffff),
+            Layer4::Icmp(_) if ip.src.is_ipv4() => Some(crate::checksum::ones_complement(0, ip.payload) == 0xffff),
+            Layer4::Icmp(_) => Some(crate::checksum::segment(ip.src, ip.dst, ip.protocol, ip.payload) == 0xffff),
+            Layer4::Sctp { .. } | Layer4::Other => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +173,7 @@ pub struct Ip<'a> {
     pub fragment_offset: u16,
     /// The IP header with its options or extension headers.
     pub header: &'a [u8],
-    /// Everything behind the IP header within the IP total length.
+    /// Everything behind the IP header (and its extension headers) within the IP total length.
     pub payload: &'a [u8],
 }
 
@@ -113,7 +219,21 @@ pub struct Icmp<'a> {
     pub code: u8,
     pub id: Option<u16>,
     pub sequence: Option<u16>,
+    /// The next hop's MTU of "fragmentation needed" and "packet too big".
+    pub mtu: Option<u32>,
+    /// The packet that an error message is about.
+    pub about: Option<Quoted>,
     pub header: &'a [u8],
+}
+
+/// The ends of a packet quoted in an ICMP error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    pub src: IpAddr,
+    pub dst: IpAddr,
+    pub protocol: u8,
+    pub src_port: u16,
+    pub dst_port: u16,
 }
 
 /// At most this many decoder events are kept for one packet.
@@ -127,6 +247,11 @@ pub struct DecoderEvents {
 }
 
 impl DecoderEvents {
+    /// Notes an event by its name.
+    pub fn raise(&mut self, event: crate::events::DecoderEvent) {
+        self.push(event.number());
+    }
+
     /// Events beyond [`DECODER_EVENTS_MAX`] and repeats are dropped.
     pub fn push(&mut self, number: u8) {
         let count = usize::from(self.count);
