@@ -201,6 +201,8 @@ pub struct Tcp<'a> {
     pub window_scale: Option<u8>,
     pub mss: Option<u16>,
     pub sack_permitted: bool,
+    /// The cookie of TCP fast open (RFC 7413); empty when one is asked for.
+    pub fast_open: Option<&'a [u8]>,
     /// The TCP header with its options.
     pub header: &'a [u8],
 }
