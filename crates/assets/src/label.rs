@@ -1,0 +1,65 @@
+//! What a piece of evidence is called. The value beside it comes from the wire, the label never does.
+
+use crate::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// Most characters of a value that came from the wire (certificate names can be long, and hostile).
+pub const VALUE_CHARS_MAX: usize = 200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    Port,
+    SmbDialect,
+    Login,
+    TlsVersion,
+    Database,
+    CertificateSubject,
+    CertificateIssuer,
+    CertificateEnds,
+    CertificateFingerprint,
+    SafeUse,
+    Refused,
+}
+
+impl Label {
+    #[must_use]
+    pub const fn text(self) -> Text {
+        match self {
+            Self::Port => Text::new("พอร์ต", "Port"),
+            Self::SmbDialect => Text::new("รุ่นของการแชร์ไฟล์ (SMB)", "SMB dialect"),
+            Self::Login => Text::new("วิธีเข้าสู่ระบบ", "Log-in"),
+            Self::TlsVersion => Text::new("รุ่นของการเข้ารหัส (TLS)", "TLS version"),
+            Self::Database => Text::new("ฐานข้อมูล", "Database"),
+            Self::CertificateSubject => Text::new("ใบรับรองออกให้", "Certificate issued to"),
+            Self::CertificateIssuer => Text::new("ผู้ออกใบรับรอง", "Certificate issued by"),
+            Self::CertificateEnds => Text::new("ใบรับรองหมดอายุ", "Certificate ends"),
+            Self::CertificateFingerprint => Text::new("ลายนิ้วมือใบรับรอง (SHA-256)", "Certificate fingerprint (SHA-256)"),
+            Self::SafeUse => Text::new("เห็นการใช้งานแบบปลอดภัย", "Seen in safe use"),
+            Self::Refused => Text::new("ปฏิเสธการเชื่อมต่อ", "Refused a connection"),
+        }
+    }
+}
+
+/// A value from the wire made fit to show: no control characters, at most [`VALUE_CHARS_MAX`] characters.
+#[must_use]
+pub fn shown(value: &str) -> String {
+    let mut out: String = value.chars().filter(|c| !c.is_control()).take(VALUE_CHARS_MAX).collect();
+    if value.chars().filter(|c| !c.is_control()).nth(VALUE_CHARS_MAX).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_value_is_cut_and_loses_its_control_characters() {
+        assert_eq!(shown("CN=a\u{0}\r\n\u{1b}[31mb"), "CN=a[31mb");
+        let long = shown(&"ก".repeat(5_000));
+        assert_eq!(long.chars().count(), VALUE_CHARS_MAX + 1);
+        assert!(long.ends_with('…'));
+    }
+}
