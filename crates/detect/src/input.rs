@@ -15,9 +15,6 @@ pub struct Input<'a> {
     pub stream_events: &'a [u8],
     /// The packet's payload was also given to the reassembled stream (in order, in window): TCP only.
     pub payload_in_stream: bool,
-    /// The IP or layer-4 checksum is wrong: -1 unknown, 0 wrong, 1 right is told as `None`, `Some(false)`, `Some(true)`.
-    pub ip_checksum_ok: Option<bool>,
-    pub layer4_checksum_ok: Option<bool>,
 }
 
 /// The flow of a packet, in session orientation: the client is who opened it, as the engine decided (a protocol detector may
