@@ -1,1 +1,16 @@
-//! stub
+//! All that crosses between a sensor and the centre: what may leave a hospital, how it waits on disk, how it travels,
+//! and who may speak to whom.
+//!
+//! The sensor only dials out. Delivery is at-least-once on the wire and exactly-once in effect.
+
+pub mod authority;
+pub mod code;
+pub mod intake;
+pub mod policy;
+pub mod private_file;
+pub mod wire;
+
+pub use authority::{Authority, Enrolled, SigningRequest};
+pub use code::EnrolmentCode;
+pub use intake::{EnrolError, Intake, IntakeError};
+pub use wire::{Ack, Batch, Item, Record, SpoolId};

@@ -1,0 +1,63 @@
+//! What a centre must be able to do for [`crate::server`]: take batches, redeem enrolment codes, renew certificates,
+//! and turn a revoked sensor away.
+//!
+//! The rules that make delivery exactly once in effect: [`Intake::accept`] stores a batch's fresh records and the last
+//! number of its spool in one transaction, and answers only after the commit; records up to that last number are
+//! ignored and acknowledged again.
+
+use crate::{
+    authority::{Enrolled, SigningRequest},
+    code::EnrolmentCode,
+    wire::{Ack, Batch},
+};
+use phitak_model::SensorId;
+use std::future::Future;
+
+/// The centre, as the uplink's server sees it.
+pub trait Intake: Send + Sync + 'static {
+    /// Whether this sensor, with the certificate of this serial number (hexadecimal), may speak at all. Asked before each
+    /// request, so that a revocation holds at once, on open connections too.
+    fn welcome(&self, sensor: &SensorId, serial: &str) -> impl Future<Output = Result<(), IntakeError>> + Send;
+
+    /// Commits the batch's records after the spool's last committed number, and that number, in one transaction.
+    fn accept(&self, sensor: &SensorId, batch: Batch) -> impl Future<Output = Result<Ack, IntakeError>> + Send;
+
+    /// Redeems a one-time code. The same code with the same key ([`SigningRequest::key_digest`]) gives the same sensor
+    /// again until the code expires: the first answer may have been lost on its way.
+    fn enrol(
+        &self,
+        code: &EnrolmentCode,
+        request: &SigningRequest,
+    ) -> impl Future<Output = Result<Enrolled, EnrolError>> + Send;
+
+    /// Gives a sensor that is still welcome its next certificate.
+    fn renew(
+        &self,
+        sensor: &SensorId,
+        request: &SigningRequest,
+    ) -> impl Future<Output = Result<Enrolled, IntakeError>> + Send;
+}
+
+/// Why the centre did not take something from a sensor.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The sensor keeps everything and asks again later.
+    #[error("the centre cannot take it now: {0}")]
+    Unavailable(String),
+    /// The sensor's certificate was revoked or its facility removed.
+    #[error("the centre no longer knows sensor {0}: ask the centre for a new enrolment code")]
+    Unknown(SensorId),
+}
+
+/// Why a code gave no certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnrolError {
+    #[error("the centre never gave out this code: check each group of letters, or ask the centre for a new one")]
+    Wrong,
+    #[error("this code has been used by another sensor: ask the centre for a new one")]
+    Used,
+    #[error("this code has expired: ask the centre for a new one")]
+    Expired,
+    #[error("the centre cannot enrol now: {0}")]
+    Unavailable(String),
+}
