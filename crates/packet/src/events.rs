@@ -206,7 +206,7 @@ events! {
         EstSynackToserver = "est_synack_toserver",
         EstSynResend = "est_syn_resend",
         EstSynResendDiffSeq = "est_syn_resend_diff_seq",
-        EstSynToclient = "est_syn_toclient",
+        EstSynToClient = "est_syn_toclient",
         EstInvalidAck = "est_invalid_ack",
         FinInvalidAck = "fin_invalid_ack",
         Fin1AckWrongSeq = "fin1_ack_wrong_seq",

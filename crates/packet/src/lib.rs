@@ -9,8 +9,10 @@ pub mod checksum;
 pub mod decode;
 pub mod defrag;
 pub mod events;
+pub mod flow;
 pub mod link;
 pub mod packet;
+pub mod tcp;
 
 pub use capture::{Capture, CaptureError, CaptureFault, Frame};
 pub use decode::{Decoder, DecoderSettings};

@@ -167,6 +167,11 @@ fn walk(first: u8, body: &[u8], packet: &mut Packet<'_>) -> Chain {
     let mut seen = Seen::default();
     loop {
         let rest = body.get(chain.length..).unwrap_or_default();
+        // An extension header that is the packet's last bytes and yet names another one is cut off.
+        if chain.length > 0 && rest.len() < 2 && chain.protocol != next::NONE {
+            refuse(packet, DecoderEvent::Ipv6TruncExthdr);
+            return chain;
+        }
         let length = match chain.protocol {
             next::HOP_BY_HOP | next::DESTINATION | next::ROUTING | next::MOBILITY | next::HIP | next::SHIM6 => {
                 rest.get(1).map(|units| 8 + usize::from(*units) * 8)

@@ -1,0 +1,411 @@
+//! A slab of flows with a hash index and a wheel of time-outs.
+
+use super::key::FlowKey;
+use phitak_model::{Direction, Timestamp};
+
+/// Flows held at once, unless told otherwise.
+pub const FLOWS_MAX_DEFAULT: usize = 262_144;
+/// Flows looked at when one has to go.
+const EVICTION_CANDIDATES: usize = 64;
+/// Seconds that the wheel spans; longer time-outs go round again.
+const WHEEL_SLOTS: usize = 1_024;
+const EMPTY: u32 = u32::MAX;
+
+/// A flow's place in its table, good until the flow is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowIndex(u32);
+
+/// One conversation.
+#[derive(Debug)]
+pub struct Flow<S> {
+    pub key: FlowKey,
+    /// The client is the key's higher end.
+    pub client_is_high: bool,
+    pub started_at: Timestamp,
+    pub last_at: Timestamp,
+    /// Per direction (index 0 to server).
+    pub packets: [u64; 2],
+    pub bytes: [u64; 2],
+    /// Idle seconds after which it ends.
+    pub timeout_secs: u32,
+    /// Counts the flows of a table from 1.
+    pub serial: u64,
+    hash: u64,
+    pub state: S,
+}
+
+impl<S> Flow<S> {
+    #[must_use]
+    pub fn client(&self) -> (std::net::IpAddr, u16) {
+        if self.client_is_high { self.key.high() } else { self.key.low() }
+    }
+
+    #[must_use]
+    pub fn server(&self) -> (std::net::IpAddr, u16) {
+        if self.client_is_high { self.key.low() } else { self.key.high() }
+    }
+
+    /// The way of a packet whose source is the key's higher end or not.
+    #[must_use]
+    pub fn direction(&self, src_is_high: bool) -> Direction {
+        if src_is_high == self.client_is_high { Direction::ToServer } else { Direction::ToClient }
+    }
+
+    /// What was the client is the server.
+    pub fn turn(&mut self) {
+        self.client_is_high = !self.client_is_high;
+        self.packets.reverse();
+        self.bytes.reverse();
+    }
+
+    fn deadline_secs(&self) -> i64 {
+        self.last_at.secs().saturating_add(i64::from(self.timeout_secs))
+    }
+}
+
+pub struct FlowTable<S> {
+    slots: Vec<Option<Flow<S>>>,
+    free: Vec<u32>,
+    /// Open addressing with linear probing; the slot's number, or [`EMPTY`].
+    index: Vec<u32>,
+    tags: Vec<u8>,
+    wheel: Vec<Vec<(u32, u64)>>,
+    wheel_at: Option<i64>,
+    hand: usize,
+    made: u64,
+    flows_max: usize,
+    seed: u64,
+}
+
+impl<S> FlowTable<S> {
+    #[must_use]
+    pub fn new(flows_max: usize, seed: u64) -> Self {
+        let flows_max = flows_max.clamp(1, 1 << 24);
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            index: vec![EMPTY; 1024],
+            tags: vec![0; 1024],
+            wheel: std::iter::repeat_with(Vec::new).take(WHEEL_SLOTS).collect(),
+            wheel_at: None,
+            hand: 0,
+            made: 0,
+            flows_max,
+            seed,
+        }
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len().saturating_sub(self.free.len())
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Flows made so far.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.flows_max
+    }
+
+    #[must_use]
+    pub fn find(&self, key: &FlowKey) -> Option<FlowIndex> {
+        self.place(key, key.hash(self.seed)).map(|(_, slot)| FlowIndex(slot))
+    }
+
+    /// The index position and slot of a key.
+    fn place(&self, key: &FlowKey, hash: u64) -> Option<(usize, u32)> {
+        let mask = self.index.len() - 1;
+        let mut at = hash as usize & mask;
+        let tag = (hash >> 56) as u8;
+        loop {
+            let slot = *self.index.get(at)?;
+            if slot == EMPTY {
+                return None;
+            }
+            if self.tags.get(at) == Some(&tag) && self.slot(slot).is_some_and(|flow| flow.key == *key) {
+                return Some((at, slot));
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn slot(&self, slot: u32) -> Option<&Flow<S>> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    #[must_use]
+    pub fn get(&self, index: FlowIndex) -> Option<&Flow<S>> {
+        self.slot(index.0)
+    }
+
+    #[must_use]
+    pub fn get_mut(&mut self, index: FlowIndex) -> Option<&mut Flow<S>> {
+        self.slots.get_mut(index.0 as usize)?.as_mut()
+    }
+
+    /// Adds a flow whose client is the key's higher end or not. The table must not be full, and the key not in it.
+    pub fn insert(
+        &mut self,
+        key: FlowKey,
+        client_is_high: bool,
+        at: Timestamp,
+        timeout_secs: u32,
+        state: S,
+    ) -> FlowIndex {
+        if (self.len() + 1) * 2 > self.index.len() {
+            self.grow();
+        }
+        self.made = self.made.saturating_add(1);
+        let hash = key.hash(self.seed);
+        let serial = self.made;
+        let flow = Flow {
+            key,
+            client_is_high,
+            started_at: at,
+            last_at: at,
+            packets: [0; 2],
+            bytes: [0; 2],
+            timeout_secs,
+            serial,
+            hash,
+            state,
+        };
+        let deadline = flow.deadline_secs();
+        let slot = if let Some(slot) = self.free.pop() {
+            if let Some(place) = self.slots.get_mut(slot as usize) {
+                *place = Some(flow);
+            }
+            slot
+        } else {
+            self.slots.push(Some(flow));
+            // At most 2^24 flows.
+            (self.slots.len() - 1) as u32
+        };
+        self.link(hash, slot);
+        self.schedule(slot, serial, deadline);
+        FlowIndex(slot)
+    }
+
+    fn link(&mut self, hash: u64, slot: u32) {
+        let mask = self.index.len() - 1;
+        let mut at = hash as usize & mask;
+        while self.index.get(at).is_some_and(|held| *held != EMPTY) {
+            at = (at + 1) & mask;
+        }
+        if let (Some(place), Some(tag)) = (self.index.get_mut(at), self.tags.get_mut(at)) {
+            *place = slot;
+            *tag = (hash >> 56) as u8;
+        }
+    }
+
+    fn grow(&mut self) {
+        let size = self.index.len() * 2;
+        self.index.clear();
+        self.index.resize(size, EMPTY);
+        self.tags.clear();
+        self.tags.resize(size, 0);
+        for slot in 0..self.slots.len() {
+            let hash = self.slots.get(slot).and_then(|s| s.as_ref()).map(|flow| flow.hash);
+            if let Some(hash) = hash {
+                self.link(hash, slot as u32);
+            }
+        }
+    }
+
+    /// Takes a flow out.
+    pub fn remove(&mut self, index: FlowIndex) -> Option<Flow<S>> {
+        let (key, hash) = self.get(index).map(|flow| (flow.key, flow.hash))?;
+        if let Some((at, _)) = self.place(&key, hash) {
+            self.unlink(at);
+        }
+        let flow = self.slots.get_mut(index.0 as usize)?.take()?;
+        self.free.push(index.0);
+        Some(flow)
+    }
+
+    /// Empties an index position and moves later entries of its cluster back over it.
+    fn unlink(&mut self, mut hole: usize) {
+        let mask = self.index.len() - 1;
+        let mut at = hole;
+        loop {
+            at = (at + 1) & mask;
+            let slot = self.index.get(at).copied().unwrap_or(EMPTY);
+            if slot == EMPTY {
+                break;
+            }
+            let home = self.slot(slot).map_or(0, |flow| flow.hash as usize) & mask;
+            // The entry may move when its home is not strictly between the hole and itself.
+            let distance_home = at.wrapping_sub(home) & mask;
+            let distance_hole = at.wrapping_sub(hole) & mask;
+            if distance_home >= distance_hole {
+                self.copy_place(at, hole);
+                hole = at;
+            }
+        }
+        if let Some(place) = self.index.get_mut(hole) {
+            *place = EMPTY;
+        }
+    }
+
+    fn copy_place(&mut self, from: usize, to: usize) {
+        let (Some(slot), Some(tag)) = (self.index.get(from).copied(), self.tags.get(from).copied()) else { return };
+        if let (Some(place), Some(place_tag)) = (self.index.get_mut(to), self.tags.get_mut(to)) {
+            *place = slot;
+            *place_tag = tag;
+        }
+    }
+
+    fn schedule(&mut self, slot: u32, serial: u64, deadline: i64) {
+        let now = self.wheel_at.unwrap_or(deadline);
+        // Due at the second after its deadline; what is farther than the wheel is looked at again on the way.
+        let ahead = (deadline - now + 1).clamp(1, WHEEL_SLOTS as i64 - 1);
+        let at = (now + ahead).rem_euclid(WHEEL_SLOTS as i64) as usize;
+        if let Some(bucket) = self.wheel.get_mut(at) {
+            bucket.push((slot, serial));
+        }
+    }
+
+    /// Moves time forward and takes out flows that have been idle for too long, in the order of their deadlines' seconds.
+    pub fn advance(&mut self, now: Timestamp, expired: &mut Vec<Flow<S>>) {
+        let now = now.secs();
+        let Some(from) = self.wheel_at else {
+            self.wheel_at = Some(now);
+            return;
+        };
+        if now <= from {
+            return;
+        }
+        let steps = (now - from).min(WHEEL_SLOTS as i64);
+        self.wheel_at = Some(now);
+        for step in 1..=steps {
+            let second = now - steps + step;
+            let at = second.rem_euclid(WHEEL_SLOTS as i64) as usize;
+            let mut due = self.wheel.get_mut(at).map(std::mem::take).unwrap_or_default();
+            for (slot, serial) in due.drain(..) {
+                let Some(flow) = self.slot(slot).filter(|flow| flow.serial == serial) else { continue };
+                let deadline = flow.deadline_secs();
+                if deadline >= now {
+                    self.schedule(slot, serial, deadline);
+                } else if let Some(flow) = self.remove(FlowIndex(slot)) {
+                    expired.push(flow);
+                }
+            }
+            if let Some(bucket) = self.wheel.get_mut(at) {
+                if bucket.is_empty() {
+                    *bucket = due;
+                }
+            }
+        }
+    }
+
+    /// Takes out the flow that is missed least, to make room: of a few candidates the one with the shortest time-out
+    /// (unanswered before established), then the longest idle.
+    pub fn evict(&mut self) -> Option<Flow<S>> {
+        let mut worst: Option<(u32, Timestamp, u32)> = None;
+        let mut looked = 0;
+        for _ in 0..self.slots.len() {
+            if looked >= EVICTION_CANDIDATES {
+                break;
+            }
+            self.hand = if self.hand + 1 >= self.slots.len() { 0 } else { self.hand + 1 };
+            let slot = self.hand as u32;
+            let Some(flow) = self.slot(slot) else { continue };
+            looked += 1;
+            let rank = (flow.timeout_secs, flow.last_at, slot);
+            if worst.is_none_or(|held| (rank.0, rank.1) < (held.0, held.1)) {
+                worst = Some(rank);
+            }
+        }
+        worst.and_then(|(_, _, slot)| self.remove(FlowIndex(slot)))
+    }
+
+    /// Takes out the oldest flow that is left; calls in a row empty the table in the order in which flows were made.
+    pub fn drain(&mut self) -> Vec<Flow<S>> {
+        let mut flows: Vec<Flow<S>> = self.slots.drain(..).flatten().collect();
+        flows.sort_unstable_by_key(|flow| flow.serial);
+        self.free.clear();
+        self.index.fill(EMPTY);
+        for bucket in &mut self.wheel {
+            bucket.clear();
+        }
+        flows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn key(n: u32) -> FlowKey {
+        let client = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n / 7));
+        FlowKey::new((client, (n % 7) as u16), (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80), 6, [0; 3]).0
+    }
+
+    #[test]
+    fn both_directions_have_one_key_and_addresses_of_two_versions_never_meet() {
+        let v4 = ("10.0.0.1".parse().expect("address"), 1000);
+        let v6 = ("::ffff:10.0.0.1".parse().expect("address"), 1000);
+        let other = ("10.0.0.2".parse().expect("address"), 53);
+        let (forth, a) = FlowKey::new(v4, other, 17, [0; 3]);
+        let (back, b) = FlowKey::new(other, v4, 17, [0; 3]);
+        assert_eq!((forth, a), (back, !b));
+        assert_ne!(FlowKey::new(v6, other, 17, [0; 3]).0, forth);
+        assert_ne!(FlowKey::new(v4, other, 17, [5, 0, 0]).0, forth);
+    }
+
+    #[test]
+    fn flows_are_found_until_removed_whatever_the_order() {
+        let mut table: FlowTable<u32> = FlowTable::new(10_000, 7);
+        let mut places = Vec::new();
+        for n in 0..5_000 {
+            places.push(table.insert(key(n), false, Timestamp::default(), 30, n));
+        }
+        for n in (0..5_000).step_by(3) {
+            assert_eq!(table.remove(places[n as usize]).map(|f| f.state), Some(n));
+        }
+        for n in 0..5_000 {
+            let found = table.find(&key(n)).and_then(|i| table.get(i)).map(|f| f.state);
+            assert_eq!(found, (n % 3 != 0).then_some(n));
+        }
+    }
+
+    #[test]
+    fn idle_flows_leave_after_their_time_and_busy_ones_stay() {
+        let mut table: FlowTable<u32> = FlowTable::new(100, 0);
+        let mut gone = Vec::new();
+        table.advance(Timestamp::from_secs(1000), &mut gone);
+        table.insert(key(1), false, Timestamp::from_secs(1000), 30, 1);
+        let busy = table.insert(key(2), false, Timestamp::from_secs(1000), 30, 2);
+        table.insert(key(3), false, Timestamp::from_secs(1000), 5_000, 3);
+        table.advance(Timestamp::from_secs(1030), &mut gone);
+        assert!(gone.is_empty());
+        table.get_mut(busy).expect("flow").last_at = Timestamp::from_secs(1029);
+        table.advance(Timestamp::from_secs(1031), &mut gone);
+        assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [1]);
+        table.advance(Timestamp::from_secs(5_900), &mut gone);
+        assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [2]);
+        table.advance(Timestamp::from_secs(900_000), &mut gone);
+        assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_full_table_lets_unanswered_flows_go_first() {
+        let mut table: FlowTable<u32> = FlowTable::new(3, 0);
+        table.insert(key(1), false, Timestamp::from_secs(1), 600, 1);
+        table.insert(key(2), false, Timestamp::from_secs(2), 60, 2);
+        table.insert(key(3), false, Timestamp::from_secs(3), 60, 3);
+        assert!(table.is_full());
+        assert_eq!(table.evict().map(|f| f.state), Some(2));
+        assert_eq!(table.drain().into_iter().map(|f| f.state).collect::<Vec<_>>(), [1, 3]);
+    }
+}

@@ -1,0 +1,12 @@
+//! TCP sessions followed from both sides: handshake, sequence space, end; and the streams that they carry.
+
+pub mod assembly;
+mod segment;
+mod session;
+mod settings;
+mod side;
+
+pub use assembly::{Assembly, Chunk, Memory};
+pub use segment::Segment;
+pub use session::{Handled, Opened, StreamEvents, TcpSession, TcpState};
+pub use settings::{TcpSettings, UrgentPolicy};
