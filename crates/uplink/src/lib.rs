@@ -8,9 +8,12 @@ pub mod code;
 pub mod intake;
 pub mod policy;
 pub mod private_file;
+pub mod refusal;
+pub mod server;
 pub mod wire;
 
 pub use authority::{Authority, Enrolled, SigningRequest};
 pub use code::EnrolmentCode;
 pub use intake::{EnrolError, Intake, IntakeError};
+pub use server::Server;
 pub use wire::{Ack, Batch, Item, Record, SpoolId};
