@@ -22,7 +22,7 @@ pub struct Service {
     pub play: fn(&mut Scene<'_>, i64),
 }
 
-pub static SERVICES: [Service; 8] = [
+pub static SERVICES: [Service; 9] = [
     dns::SERVICE,
     ftp::SERVICE,
     http::SERVICE,
@@ -30,5 +30,6 @@ pub static SERVICES: [Service; 8] = [
     mssql::SERVICE,
     mysql::SERVICE,
     postgresql::SERVICE,
+    smb::SERVICE,
     ssh::SERVICE,
 ];

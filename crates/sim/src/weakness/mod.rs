@@ -15,14 +15,20 @@ use crate::{
 };
 use serde::Serialize;
 
+/// Serialized by the ids of the inventory's registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Kind {
+    #[serde(rename = "smb1_spoken")]
     Smb1,
+    #[serde(rename = "telnet_login")]
     Telnet,
+    #[serde(rename = "ftp_clear_login")]
     Ftp,
+    #[serde(rename = "old_tls_served")]
     OldTls,
+    #[serde(rename = "expired_certificate")]
     ExpiredCertificate,
+    #[serde(rename = "database_clear_login")]
     Database,
 }
 
