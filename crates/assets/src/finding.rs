@@ -17,8 +17,9 @@
 //! - **Every service counts.** A host that is weak on two ports is mended when both are.
 //! - **Open and nobody said anything:** lasting proof verifies it too, with `claimed_at` empty: mended quietly. It must last
 //!   [`Proof::quiet_factor`](crate::Proof) times longer, and silence alone is not enough.
-//! - **Duplicates change nothing,** wherever they fall: the state is made of earliest and latest moments and sets, never of counts.
-//! - **Disorder only delays:** late evidence can lengthen the wait for proof, never shorten it.
+//! - **Duplicates change nothing,** whenever they come: the state is made of earliest and latest moments and sets, never of counts.
+//! - **Disorder only delays:** a weak sign that comes late can lengthen the wait for proof; nothing is verified that order
+//!   would not have verified.
 
 mod observe;
 mod respond;
@@ -69,6 +70,8 @@ pub struct Finding {
     pub proven: Option<Proven>,
     /// Since when good signs are seen on every weak service without a weak one between; empty when not so.
     pub healthy_since: Option<Timestamp>,
+    /// Good signs count only after this moment: the latest answer that moved the finding.
+    pub(crate) counts_from: Option<Timestamp>,
     pub(crate) trails: Vec<Trail>,
     /// A weak service beyond [`SERVICES_MAX`] is not followed, so its mend cannot be seen.
     pub(crate) untracked: bool,

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-/// The same words in Thai and in English. Thai is what a hospital reads first.
+/// The same words in Thai and in English. Thai is what a hospital reads first. Commands and settings to type stand between
+/// backticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Text {
     pub th: &'static str,

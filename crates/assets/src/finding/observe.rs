@@ -1,6 +1,9 @@
 //! What an observation does to a finding.
 
-use super::{Finding, Proven, SERVICES_MAX, TRACES_MAX, Trace, trail::{Lifeline, Stretch, Trail}};
+use super::{
+    Finding, Proven, SERVICES_MAX, TRACES_MAX, Trace,
+    trail::{Lifeline, Stretch, Trail},
+};
 use crate::{
     label::{Label, shown},
     pace::Pace,
@@ -52,7 +55,9 @@ pub fn observe(weakness: &Weakness, before: Option<&Finding>, observation: &Obse
     }
     let mut after = before.clone();
     match judgement {
-        Some(Judgement::Weak { port, evidence, confidence }) => after.take_weak(observation, port, &evidence, confidence),
+        Some(Judgement::Weak { port, evidence, confidence }) => {
+            after.take_weak(observation, port, &evidence, confidence)
+        }
         Some(Judgement::Healthy { port, evidence }) => after.take_healthy(observation, port, &evidence),
         Some(Judgement::Gone { port }) => after.take_gone(observation, port),
         None => {}
@@ -100,27 +105,32 @@ impl Finding {
             verified_at: None,
             proven: None,
             healthy_since: None,
+            counts_from: None,
             trails: vec![Trail::new(port, observation.last_at)],
             untracked: false,
             lifeline: Lifeline::default(),
         }
     }
 
-    /// The moment after which signs count: the latest weak sighting, and while a claim stands not before it.
-    fn mark(&self) -> Timestamp {
-        match self.state {
-            FindingState::Claimed => self.claimed_at.map_or(self.last_seen, |at| at.max(self.last_seen)),
-            _ => self.last_seen,
-        }
+    /// Good signs of a service count after this moment: not before its latest weak sign, not before the latest answer.
+    fn mark(counts_from: Option<Timestamp>, last_weak: Timestamp) -> Timestamp {
+        counts_from.map_or(last_weak, |at| at.max(last_weak))
     }
 
-    pub(super) fn restart_proof(&mut self) {
+    pub(super) fn restart_proof(&mut self, at: Timestamp) {
+        self.counts_from = Some(at);
         self.trails.iter_mut().for_each(Trail::forget_good_signs);
         self.lifeline = Lifeline::default();
         self.healthy_since = None;
     }
 
-    fn take_weak(&mut self, observation: &Observation, port: u16, evidence: &[(Label, String)], confidence: Confidence) {
+    fn take_weak(
+        &mut self,
+        observation: &Observation,
+        port: u16,
+        evidence: &[(Label, String)],
+        confidence: Confidence,
+    ) {
         let at = observation.last_at;
         // Strictly later than all that was known when it was claimed or verified: a duplicate of old evidence never is.
         let contradicts = match self.state {
@@ -160,10 +170,10 @@ impl Finding {
         if self.state == FindingState::Verified || self.is_another_machine(observation) {
             return;
         }
-        let claim = self.standing_claim();
+        let counts_from = self.counts_from;
         let mut concerned = false;
         for trail in self.trails.iter_mut().filter(|trail| port.is_none_or(|p| p == trail.port)) {
-            let mark = claim.map_or(trail.last_weak, |at| at.max(trail.last_weak));
+            let mark = Self::mark(counts_from, trail.last_weak);
             trail.healthy = Stretch::joined(trail.healthy, observation, mark);
             concerned |= observation.last_at > mark;
         }
@@ -176,9 +186,9 @@ impl Finding {
         if self.state == FindingState::Verified || self.is_another_machine(observation) {
             return;
         }
-        let claim = self.standing_claim();
+        let counts_from = self.counts_from;
         let Some(trail) = self.trails.iter_mut().find(|trail| trail.port == port) else { return };
-        let mark = claim.map_or(trail.last_weak, |at| at.max(trail.last_weak));
+        let mark = Self::mark(counts_from, trail.last_weak);
         trail.gone = Stretch::joined(trail.gone, observation, mark);
         if observation.last_at > mark {
             self.note(&[(Label::Refused, port.to_string())], observation);
@@ -187,13 +197,9 @@ impl Finding {
 
     fn take_life(&mut self, weakness: &Weakness, observation: &Observation, pace: Pace) {
         let (FindingState::Claimed, Some(span_secs)) = (self.state, weakness.mended.unused_span_secs) else { return };
-        let (mark, span_micros) = (self.mark(), pace.micros(span_secs));
+        let (mark, span_micros) = (Self::mark(self.counts_from, self.last_seen), pace.micros(span_secs));
         self.lifeline.note(observation.first_at, mark, span_micros);
         self.lifeline.note(observation.last_at, mark, span_micros);
-    }
-
-    fn standing_claim(&self) -> Option<Timestamp> {
-        if self.state == FindingState::Claimed { self.claimed_at } else { None }
     }
 
     /// Another link address has this address now. After a claim that is a replaced machine; before, a borrowed address.

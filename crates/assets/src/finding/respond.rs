@@ -47,11 +47,11 @@ pub fn respond(
     if response == Response::Done {
         finding.state = FindingState::Claimed;
         finding.claimed_at = Some(at);
-        finding.restart_proof();
+        finding.restart_proof(at);
     } else if finding.state == FindingState::Claimed {
         finding.state = FindingState::Open;
         finding.claimed_at = None;
-        finding.restart_proof();
+        finding.restart_proof(at);
     }
     Ok(finding)
 }

@@ -10,7 +10,14 @@ const DAY: i64 = 86_400;
 
 fn seen(at: i64, fact: Fact) -> Observation {
     let at = Timestamp::from_secs(at);
-    Observation { first_at: at, last_at: at, count: 1, host: IpAddr::from([10, 1, 2, 3]), mac: Some(Mac([2, 0, 0, 0, 0, 1])), fact }
+    Observation {
+        first_at: at,
+        last_at: at,
+        count: 1,
+        host: IpAddr::from([10, 1, 2, 3]),
+        mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+        fact,
+    }
 }
 
 fn old_smb(at: i64) -> Observation {
@@ -193,13 +200,16 @@ fn another_machine_at_the_address_mends_only_after_a_claim() {
 fn a_certificate_is_judged_by_the_day_on_which_it_is_seen() {
     let ends = Timestamp::from_secs(1_000 * DAY);
     let certificate = |at: i64, ends: Timestamp| {
-        seen(at, Fact::Certificate {
-            port: 443,
-            subject: "CN=his.example".to_owned(),
-            issuer: "CN=Example".to_owned(),
-            not_after: ends,
-            fingerprint_sha256: "aa".to_owned(),
-        })
+        seen(
+            at,
+            Fact::Certificate {
+                port: 443,
+                subject: "CN=his.example".to_owned(),
+                issuer: "CN=Example".to_owned(),
+                not_after: ends,
+                fingerprint_sha256: "aa".to_owned(),
+            },
+        )
     };
     check_none(&feed("expired_certificate", None, &[certificate(999 * DAY, ends), certificate(1_000 * DAY, ends)]));
     let finding = feed("expired_certificate", None, &[certificate(1_000 * DAY + HOUR, ends)]);
@@ -209,7 +219,11 @@ fn a_certificate_is_judged_by_the_day_on_which_it_is_seen() {
     assert_eq!(finding.as_ref().map(|f| f.confidence), Some(Confidence::High));
     let renewed = Timestamp::from_secs(2_000 * DAY);
     let finding = done(finding, 1_003 * DAY);
-    let finding = feed("expired_certificate", finding, &[certificate(1_003 * DAY + 10, renewed), certificate(1_003 * DAY + 10 + HOUR, renewed)]);
+    let finding = feed(
+        "expired_certificate",
+        finding,
+        &[certificate(1_003 * DAY + 10, renewed), certificate(1_003 * DAY + 10 + HOUR, renewed)],
+    );
     check(&finding, FindingState::Verified);
 }
 
@@ -242,13 +256,16 @@ fn answers_are_taken_as_they_are_meant() {
 fn hostile_evidence_is_bounded() {
     let flood: Vec<Observation> = (0..500_i64)
         .map(|n| {
-            seen(n * DAY, Fact::Certificate {
-                port: 443,
-                subject: format!("CN={n}{}", "x".repeat(10_000)),
-                issuer: "\u{1b}[2J".to_owned(),
-                not_after: Timestamp::from_secs(-DAY),
-                fingerprint_sha256: n.to_string(),
-            })
+            seen(
+                n * DAY,
+                Fact::Certificate {
+                    port: 443,
+                    subject: format!("CN={n}{}", "x".repeat(10_000)),
+                    issuer: "\u{1b}[2J".to_owned(),
+                    not_after: Timestamp::from_secs(-DAY),
+                    fingerprint_sha256: n.to_string(),
+                },
+            )
         })
         .collect();
     let finding = feed("expired_certificate", None, &flood).expect("a finding");
@@ -261,6 +278,15 @@ fn hostile_evidence_is_bounded() {
 enum Step {
     See(Observation),
     Answer(Response, i64),
+}
+
+impl Step {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::See(observation) => observation.last_at,
+            Self::Answer(_, at) => Timestamp::from_secs(*at),
+        }
+    }
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -297,19 +323,31 @@ fn live(steps: &[Step]) -> Vec<Option<Finding>> {
 
 proptest! {
     #[test]
-    fn any_earlier_observation_seen_again_changes_nothing(steps in prop::collection::vec(step(), 1..60), pick in any::<prop::sample::Index>()) {
-        let finding = live(&steps).pop().flatten();
-        let seen: Vec<&Observation> = steps.iter().filter_map(|s| match s { Step::See(o) => Some(o), Step::Answer(..) => None }).collect();
-        if let (Some(finding), false) = (finding, seen.is_empty()) {
-            let again = seen[pick.index(seen.len())];
-            // A duplicate of a good sign from before a reopening or an answer may be after the new mark only if it was then too.
-            let kind = weakness("smb1_spoken").expect("a kind");
-            let change = observe(kind, Some(&finding), again, Pace::REAL);
-            let after = change.finding().unwrap_or(&finding);
-            prop_assert_eq!(after.first_seen, finding.first_seen);
-            prop_assert_eq!(after.last_seen, finding.last_seen);
-            prop_assert!(!matches!(change, Change::Moved { .. }), "{:?} moved {:?}", again, finding);
+    fn duplicates_change_nothing_whenever_they_come(
+        steps in prop::collection::vec(step(), 1..60),
+        copies in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..30),
+    ) {
+        let mut once = steps;
+        once.sort_by_key(Step::at);
+        let mut repeated: Vec<Step> = once.clone();
+        for (which, place) in copies {
+            let original = which.index(repeated.len());
+            let copy = repeated[original].clone();
+            if matches!(copy, Step::See(_)) {
+                let later = original + 1 + place.index(repeated.len() - original);
+                repeated.insert(later, copy);
+            }
         }
+        prop_assert_eq!(live(&repeated).pop(), live(&once).pop());
+    }
+
+    #[test]
+    fn a_whole_replay_changes_nothing(steps in prop::collection::vec(step(), 1..60)) {
+        let mut once = steps;
+        once.sort_by_key(Step::at);
+        let again = once.iter().filter(|s| matches!(s, Step::See(_))).cloned();
+        let twice: Vec<Step> = once.iter().cloned().chain(again).collect();
+        prop_assert_eq!(live(&twice).pop(), live(&once).pop());
     }
 
     #[test]

@@ -34,16 +34,16 @@ pub(super) static DATABASE_CLEAR_LOGIN: Weakness = Weakness {
             "You can do this at once: limit who may reach the database. In the server's Windows Defender Firewall, inbound rule for port 3306 (MySQL/MariaDB), 1433 (SQL Server) or 5432 (PostgreSQL) › Scope › Remote IP address: only the network of the HIS computers (check that the list is complete first).",
         ),
         Text::new(
-            "ดูว่าฐานข้อมูลพร้อมเข้ารหัสหรือยัง: MySQL/MariaDB พิมพ์  SHOW VARIABLES LIKE '%ssl%';  (MySQL 5.7 ขึ้นไปและ MariaDB 11.4 ขึ้นไปมักพร้อมแล้ว รุ่นเก่ากว่านั้นต้องใส่ ssl_cert, ssl_key, ssl_ca ใน my.ini หรือ my.cnf แล้วเริ่มบริการฐานข้อมูลใหม่นอกเวลาบริการ) · PostgreSQL พิมพ์  SHOW ssl;  · SQL Server ดูใน SQL Server Configuration Manager › Protocols › Certificate",
-            "See whether the database is ready for encryption: MySQL/MariaDB:  SHOW VARIABLES LIKE '%ssl%';  (MySQL 5.7 and later and MariaDB 11.4 and later usually are; older ones need ssl_cert, ssl_key and ssl_ca in my.ini or my.cnf and a restart of the database service outside service hours) · PostgreSQL:  SHOW ssl;  · SQL Server: SQL Server Configuration Manager › Protocols › Certificate.",
+            "ดูว่าฐานข้อมูลพร้อมเข้ารหัสหรือยัง: MySQL/MariaDB พิมพ์ `SHOW VARIABLES LIKE '%ssl%';` (MySQL 5.7 ขึ้นไปและ MariaDB 11.4 ขึ้นไปมักพร้อมแล้ว รุ่นเก่ากว่านั้นต้องใส่ ssl_cert, ssl_key, ssl_ca ใน my.ini หรือ my.cnf แล้วเริ่มบริการฐานข้อมูลใหม่นอกเวลาบริการ) · PostgreSQL พิมพ์ `SHOW ssl;` · SQL Server ดูใน SQL Server Configuration Manager › Protocols › Certificate",
+            "See whether the database is ready for encryption: MySQL/MariaDB: `SHOW VARIABLES LIKE '%ssl%';` (MySQL 5.7 and later and MariaDB 11.4 and later usually are; older ones need ssl_cert, ssl_key and ssl_ca in my.ini or my.cnf and a restart of the database service outside service hours) · PostgreSQL: `SHOW ssl;` · SQL Server: SQL Server Configuration Manager › Protocols › Certificate.",
         ),
         Text::new(
-            "ทดสอบกับเครื่องผู้ใช้เครื่องเดียว: ตั้งให้โปรแกรม HIS ต่อแบบเข้ารหัส (ตามที่ผู้ขายบอก) แล้วให้ผู้ใช้จริงลองหนึ่งวัน ระหว่างต่ออยู่ ตรวจที่เซิร์ฟเวอร์: MySQL/MariaDB พิมพ์ในหน้าต่างที่ต่ออยู่  SHOW STATUS LIKE 'Ssl_cipher';  ต้องไม่ว่าง · PostgreSQL ดู  SELECT * FROM pg_stat_ssl;  · SQL Server ดู encrypt_option ใน sys.dm_exec_connections",
-            "Test with one computer: set the HIS program to connect with encryption (as the vendor says) and let a real user work with it for a day. While it is connected, check at the server: MySQL/MariaDB, in that session:  SHOW STATUS LIKE 'Ssl_cipher';  must not be empty · PostgreSQL:  SELECT * FROM pg_stat_ssl;  · SQL Server: encrypt_option in sys.dm_exec_connections.",
+            "ทดสอบกับเครื่องผู้ใช้เครื่องเดียว: ตั้งให้โปรแกรม HIS ต่อแบบเข้ารหัส (ตามที่ผู้ขายบอก) แล้วให้ผู้ใช้จริงลองหนึ่งวัน ระหว่างต่ออยู่ ตรวจที่เซิร์ฟเวอร์: MySQL/MariaDB พิมพ์ในหน้าต่างที่ต่ออยู่ `SHOW STATUS LIKE 'Ssl_cipher';` ต้องไม่ว่าง · PostgreSQL ดู `SELECT * FROM pg_stat_ssl;` · SQL Server ดู encrypt_option ใน sys.dm_exec_connections",
+            "Test with one computer: set the HIS program to connect with encryption (as the vendor says) and let a real user work with it for a day. While it is connected, check at the server: MySQL/MariaDB, in that session: `SHOW STATUS LIKE 'Ssl_cipher';` must not be empty · PostgreSQL: `SELECT * FROM pg_stat_ssl;` · SQL Server: encrypt_option in sys.dm_exec_connections.",
         ),
         Text::new(
-            "ขยายไปทีละแผนก แล้วบังคับทีละบัญชี ไม่บังคับทั้งระบบในครั้งเดียว: MySQL/MariaDB พิมพ์  ALTER USER 'ชื่อบัญชี'@'%' REQUIRE SSL;  · PostgreSQL เปลี่ยน host เป็น hostssl ใน pg_hba.conf แล้ว  SELECT pg_reload_conf();  · SQL Server เปิด Force Encryption เป็นขั้นสุดท้าย (ต้องเริ่มบริการใหม่)",
-            "Go on department by department, then require it account by account, never everything at once: MySQL/MariaDB:  ALTER USER 'ACCOUNT'@'%' REQUIRE SSL;  · PostgreSQL: change host to hostssl in pg_hba.conf, then  SELECT pg_reload_conf();  · SQL Server: Force Encryption as the last step (the service must restart).",
+            "ขยายไปทีละแผนก แล้วบังคับทีละบัญชี ไม่บังคับทั้งระบบในครั้งเดียว: MySQL/MariaDB พิมพ์ `ALTER USER 'ชื่อบัญชี'@'%' REQUIRE SSL;` · PostgreSQL เปลี่ยน host เป็น hostssl ใน pg_hba.conf แล้ว `SELECT pg_reload_conf();` · SQL Server เปิด Force Encryption เป็นขั้นสุดท้าย (ต้องเริ่มบริการใหม่)",
+            "Go on department by department, then require it account by account, never everything at once: MySQL/MariaDB: `ALTER USER 'ACCOUNT'@'%' REQUIRE SSL;` · PostgreSQL: change host to hostssl in pg_hba.conf, then `SELECT pg_reload_conf();` · SQL Server: Force Encryption as the last step (the service must restart).",
         ),
         Text::new(
             "ถ้าผู้ขายตอบว่าทำไม่ได้ ให้คงข้อ 3 ไว้ แยกเครื่องเซิร์ฟเวอร์กับเครื่องผู้ใช้ HIS ไว้คนละวงกับ Wi-Fi และเครื่องของบุคคลภายนอก แล้วกด “ทำไม่ได้ เพราะ…” พร้อมคำตอบของผู้ขาย เราจะช่วยคุยให้ทุกโรงพยาบาลพร้อมกัน ถ้าทำได้ครบแล้วกด “ทำแล้ว”",
@@ -55,8 +55,8 @@ pub(super) static DATABASE_CLEAR_LOGIN: Weakness = Weakness {
         "If it is required before testing, computers that cannot do it lose the HIS at once, and consultation rooms and pharmacy stop. Never during service hours, never without the vendor's knowledge, and stay until every department has tried. Very old machines may become slightly slower.",
     ),
     undo: Text::new(
-        "MySQL/MariaDB พิมพ์  ALTER USER 'ชื่อบัญชี'@'%' REQUIRE NONE;  มีผลกับการต่อครั้งถัดไปทันที · PostgreSQL เปลี่ยน hostssl กลับเป็น host แล้ว  SELECT pg_reload_conf();  · SQL Server ปิด Force Encryption แล้วเริ่มบริการใหม่ · ไฟร์วอลล์ ลบรายการใน Scope แล้วเลือก Any IP address",
-        "MySQL/MariaDB:  ALTER USER 'ACCOUNT'@'%' REQUIRE NONE;  works from the next connection on · PostgreSQL: change hostssl back to host, then  SELECT pg_reload_conf();  · SQL Server: turn Force Encryption off and restart the service · firewall: clear the Scope list and choose Any IP address.",
+        "MySQL/MariaDB พิมพ์ `ALTER USER 'ชื่อบัญชี'@'%' REQUIRE NONE;` มีผลกับการต่อครั้งถัดไปทันที · PostgreSQL เปลี่ยน hostssl กลับเป็น host แล้ว `SELECT pg_reload_conf();` · SQL Server ปิด Force Encryption แล้วเริ่มบริการใหม่ · ไฟร์วอลล์ ลบรายการใน Scope แล้วเลือก Any IP address",
+        "MySQL/MariaDB: `ALTER USER 'ACCOUNT'@'%' REQUIRE NONE;` works from the next connection on · PostgreSQL: change hostssl back to host, then `SELECT pg_reload_conf();` · SQL Server: turn Force Encryption off and restart the service · firewall: clear the Scope list and choose Any IP address.",
     ),
     who: Text::new(
         "ผู้ดูแลคอมพิวเตอร์ร่วมกับผู้ขายระบบ HIS ใช้เวลาประมาณ 2 ชั่วโมง แบ่งทำหลายวัน นอกเวลาบริการ",

@@ -32,16 +32,16 @@ pub(super) static EXPIRED_CERTIFICATE: Weakness = Weakness {
             "See which name the certificate is for and who issued it (in the details below). If the machine is a vendor's or in the cloud, tell the vendor to renew it.",
         ),
         Text::new(
-            "ตรวจนาฬิกาของเครื่องนี้และเครื่องผู้ใช้ว่าตรงหรือไม่ นาฬิกาที่ผิดทำให้ใบรับรองใหม่ใช้ไม่ได้ (Windows:  w32tm /query /status  · Linux:  timedatectl )",
-            "Check that the clocks of this machine and of its users are right: a wrong clock makes a new certificate useless (Windows:  w32tm /query /status  · Linux:  timedatectl ).",
+            "ตรวจนาฬิกาของเครื่องนี้และเครื่องผู้ใช้ว่าตรงหรือไม่ นาฬิกาที่ผิดทำให้ใบรับรองใหม่ใช้ไม่ได้ (Windows: `w32tm /query /status` · Linux: `timedatectl`)",
+            "Check that the clocks of this machine and of its users are right: a wrong clock makes a new certificate useless (Windows: `w32tm /query /status` · Linux: `timedatectl`).",
         ),
         Text::new(
-            "เว็บที่เปิดจากอินเทอร์เน็ตได้ ใช้ใบรับรองฟรีของ Let's Encrypt ที่ต่ออายุเอง: Linux ใช้  apt install certbot python3-certbot-nginx  แล้ว  certbot --nginx -d ชื่อเว็บ  (Apache ใช้ --apache) · Windows (IIS) ใช้โปรแกรม win-acme (ฟรี) รัน wacs.exe แล้วทำตามหน้าจอ",
-            "A site that can be reached from the internet: use a free Let's Encrypt certificate that renews itself. Linux:  apt install certbot python3-certbot-nginx  then  certbot --nginx -d SITE  (Apache: --apache) · Windows (IIS): the free program win-acme, run wacs.exe and follow the screen.",
+            "เว็บที่เปิดจากอินเทอร์เน็ตได้ ใช้ใบรับรองฟรีของ Let's Encrypt ที่ต่ออายุเอง: Linux ใช้ `apt install certbot python3-certbot-nginx` แล้ว `certbot --nginx -d ชื่อเว็บ` (Apache ใช้ `certbot --apache` และแพ็กเกจ python3-certbot-apache) · Windows (IIS) ใช้โปรแกรม win-acme (ฟรี) รัน wacs.exe แล้วทำตามหน้าจอ",
+            "A site that can be reached from the internet: use a free Let's Encrypt certificate that renews itself. Linux: `apt install certbot python3-certbot-nginx` then `certbot --nginx -d SITE` (Apache: `certbot --apache` and the package python3-certbot-apache) · Windows (IIS): the free program win-acme, run wacs.exe and follow the screen.",
         ),
         Text::new(
-            "ถ้าโรงพยาบาลหรือกระทรวงมีใบรับรองแบบซื้อไว้แล้ว (เช่น *.moph.go.th) ขอไฟล์ใหม่จากผู้ดูแล แล้วติดตั้ง: IIS ไปที่ Server Certificates › Import แล้วที่เว็บไซต์เลือก Bindings › https › Edit เลือกใบใหม่ · nginx แก้ ssl_certificate กับ ssl_certificate_key ตรวจด้วย  nginx -t  แล้ว  systemctl reload nginx",
-            "If the hospital or the ministry already has a bought certificate (such as *.moph.go.th), ask its keeper for the new file and install it: IIS: Server Certificates › Import, then at the site Bindings › https › Edit, choose the new one · nginx: change ssl_certificate and ssl_certificate_key, check with  nginx -t  , then  systemctl reload nginx",
+            "ถ้าโรงพยาบาลหรือกระทรวงมีใบรับรองแบบซื้อไว้แล้ว (เช่น *.moph.go.th) ขอไฟล์ใหม่จากผู้ดูแล แล้วติดตั้ง: IIS ไปที่ Server Certificates › Import แล้วที่เว็บไซต์เลือก Bindings › https › Edit เลือกใบใหม่ · nginx แก้ ssl_certificate กับ ssl_certificate_key ตรวจด้วย `nginx -t` แล้ว `systemctl reload nginx`",
+            "If the hospital or the ministry already has a bought certificate (such as *.moph.go.th), ask its keeper for the new file and install it: IIS: Server Certificates › Import, then at the site Bindings › https › Edit, choose the new one · nginx: change ssl_certificate and ssl_certificate_key, check with `nginx -t`, then `systemctl reload nginx`",
         ),
         Text::new(
             "เครื่องภายใน เช่น NAS หรือเครื่องพิมพ์: สร้างใบใหม่ในหน้าตั้งค่า (Synology: Control Panel › Security › Certificate · QNAP: Control Panel › Security › SSL Certificate & Private Key) ถ้ามี Active Directory ใช้ใบรับรองจาก AD CS ได้โดยไม่มีค่าใช้จ่ายเพิ่ม",
@@ -72,12 +72,7 @@ pub(super) static EXPIRED_CERTIFICATE: Weakness = Weakness {
     safe_until_morning: true,
     due_days: 14,
     judge,
-    mended: Proof {
-        healthy_span_secs: HOUR_SECS,
-        gone_span_secs: HOUR_SECS,
-        unused_span_secs: None,
-        quiet_factor: 24,
-    },
+    mended: Proof { healthy_span_secs: HOUR_SECS, gone_span_secs: HOUR_SECS, unused_span_secs: None, quiet_factor: 24 },
     samples: Samples {
         hits: &[
             r#"{"kind":"certificate","port":443,"subject":"CN=his.example","issuer":"CN=Example CA","not_after":"2026-01-31T00:00:00Z","fingerprint_sha256":"aa11"}"#,
@@ -86,7 +81,10 @@ pub(super) static EXPIRED_CERTIFICATE: Weakness = Weakness {
             r#"{"kind":"certificate","port":443,"subject":"CN=his.example","issuer":"CN=Example CA","not_after":"2027-01-31T00:00:00Z","fingerprint_sha256":"bb22"}"#,
         ],
         gone: &[r#"{"kind":"refused","port":443}"#],
-        quiet: &[r#"{"kind":"tls_served","port":443,"version":"TLS 1.3"}"#, r#"{"kind":"serves","port":443,"protocol":"tls"}"#],
+        quiet: &[
+            r#"{"kind":"tls_served","port":443,"version":"TLS 1.3"}"#,
+            r#"{"kind":"serves","port":443,"protocol":"tls"}"#,
+        ],
     },
 };
 

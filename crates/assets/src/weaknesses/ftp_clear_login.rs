@@ -30,16 +30,16 @@ pub(super) static FTP_CLEAR_LOGIN: Weakness = Weakness {
             "See who uses this FTP, and for what: Windows (IIS): the files in C:\\inetpub\\logs\\LogFiles\\FTPSVC… · FileZilla Server: its main window · Linux: /var/log/vsftpd.log. If nobody needs it any more, go straight to step 5.",
         ),
         Text::new(
-            "เปิดการเข้ารหัสแบบเลือกได้ก่อน (คนที่ยังใช้แบบเดิมไม่สะดุด): IIS ไปที่ FTP SSL Settings เลือกใบรับรอง แล้วเลือก Allow SSL connections · FileZilla Server ไปที่ Server › Configure › Protocol settings เลือก Explicit FTP over TLS and insecure plain FTP · vsftpd ใส่  ssl_enable=YES , rsa_cert_file=… , force_local_logins_ssl=NO  แล้ว  systemctl restart vsftpd  · Synology ไปที่ Control Panel › File Services › FTP เปิด FTP SSL/TLS encryption service (FTPS)",
-            "Offer encryption first, so that those who still use the old way do not stumble: IIS: FTP SSL Settings, choose a certificate, then Allow SSL connections · FileZilla Server: Server › Configure › Protocol settings, choose Explicit FTP over TLS and insecure plain FTP · vsftpd: set  ssl_enable=YES , rsa_cert_file=… , force_local_logins_ssl=NO  then  systemctl restart vsftpd  · Synology: Control Panel › File Services › FTP, enable FTP SSL/TLS encryption service (FTPS).",
+            "เปิดการเข้ารหัสแบบเลือกได้ก่อน (คนที่ยังใช้แบบเดิมไม่สะดุด): IIS ไปที่ FTP SSL Settings เลือกใบรับรอง แล้วเลือก Allow SSL connections · FileZilla Server ไปที่ Server › Configure › Protocol settings เลือก Explicit FTP over TLS and insecure plain FTP · vsftpd ใส่ `ssl_enable=YES` `force_local_logins_ssl=NO` และที่อยู่ของใบรับรองใน rsa_cert_file แล้ว `systemctl restart vsftpd` · Synology ไปที่ Control Panel › File Services › FTP เปิด FTP SSL/TLS encryption service (FTPS)",
+            "Offer encryption first, so that those who still use the old way do not stumble: IIS: FTP SSL Settings, choose a certificate, then Allow SSL connections · FileZilla Server: Server › Configure › Protocol settings, choose Explicit FTP over TLS and insecure plain FTP · vsftpd: set `ssl_enable=YES` `force_local_logins_ssl=NO` and the certificate's place in rsa_cert_file, then `systemctl restart vsftpd` · Synology: Control Panel › File Services › FTP, enable FTP SSL/TLS encryption service (FTPS).",
         ),
         Text::new(
             "เปลี่ยนโปรแกรมที่ใช้ทีละเครื่อง: FileZilla และ WinSCP เลือก Encryption เป็น Require explicit FTP over TLS แล้วลองรับส่งไฟล์จริงหนึ่งครั้ง ถ้าโปรแกรม HIS หรือโปรแกรมส่งเบิกเป็นคนส่งไฟล์ ให้ถามผู้ขายก่อนว่ารองรับ FTPS หรือ SFTP หรือไม่",
             "Change the programs that use it, one computer at a time: in FileZilla and WinSCP set Encryption to Require explicit FTP over TLS, and transfer one real file. If the HIS or a claims program sends the files, ask its vendor first whether it can do FTPS or SFTP.",
         ),
         Text::new(
-            "เมื่อทุกคนใช้แบบใหม่ได้แล้ว เลิกรับแบบเดิม: IIS เลือก Require SSL connections · FileZilla Server เลือก Require explicit FTP over TLS · vsftpd ใส่  force_local_logins_ssl=YES  กับ  force_local_data_ssl=YES  แล้วเริ่มบริการใหม่ · ถ้าไม่มีใครใช้ ปิดไปเลย: Windows ใช้  Stop-Service FTPSVC  แล้ว  Set-Service FTPSVC -StartupType Disabled  · Linux ใช้  systemctl disable --now vsftpd",
-            "When everybody uses the new way, refuse the old one: IIS: Require SSL connections · FileZilla Server: Require explicit FTP over TLS · vsftpd:  force_local_logins_ssl=YES  and  force_local_data_ssl=YES  , then restart the service · if nobody uses it, turn it off: Windows:  Stop-Service FTPSVC  then  Set-Service FTPSVC -StartupType Disabled  · Linux:  systemctl disable --now vsftpd",
+            "เมื่อทุกคนใช้แบบใหม่ได้แล้ว เลิกรับแบบเดิม: IIS เลือก Require SSL connections · FileZilla Server เลือก Require explicit FTP over TLS · vsftpd ใส่ `force_local_logins_ssl=YES` กับ `force_local_data_ssl=YES` แล้วเริ่มบริการใหม่ · ถ้าไม่มีใครใช้ ปิดไปเลย: Windows ใช้ `Stop-Service FTPSVC` แล้ว `Set-Service FTPSVC -StartupType Disabled` · Linux ใช้ `systemctl disable --now vsftpd`",
+            "When everybody uses the new way, refuse the old one: IIS: Require SSL connections · FileZilla Server: Require explicit FTP over TLS · vsftpd: `force_local_logins_ssl=YES` and `force_local_data_ssl=YES`, then restart the service · if nobody uses it, turn it off: Windows: `Stop-Service FTPSVC` then `Set-Service FTPSVC -StartupType Disabled` · Linux: `systemctl disable --now vsftpd`",
         ),
         Text::new(
             "เปลี่ยนรหัสผ่าน FTP เพราะรหัสเดิมเคยถูกส่งให้อ่านได้แล้ว จากนั้นกด “ทำแล้ว”",
@@ -51,8 +51,8 @@ pub(super) static FTP_CLEAR_LOGIN: Weakness = Weakness {
         "Many scanners, cameras and old programs can only send the old way: if encryption is required before they are changed, files stop coming. A firewall may block the data ports of FTPS: set a passive port range and open only that.",
     ),
     undo: Text::new(
-        "เลือกกลับเป็น Allow SSL connections (IIS), Explicit FTP over TLS and insecure plain FTP (FileZilla Server) หรือ  force_local_logins_ssl=NO  และ  force_local_data_ssl=NO  (vsftpd) แล้วเริ่มบริการใหม่ ถ้าปิดไปแล้ว ใช้  Set-Service FTPSVC -StartupType Automatic  แล้ว  Start-Service FTPSVC  หรือ  systemctl enable --now vsftpd",
-        "Choose Allow SSL connections again (IIS), Explicit FTP over TLS and insecure plain FTP (FileZilla Server), or  force_local_logins_ssl=NO  and  force_local_data_ssl=NO  (vsftpd), and restart the service. If it was turned off:  Set-Service FTPSVC -StartupType Automatic  then  Start-Service FTPSVC  , or  systemctl enable --now vsftpd",
+        "เลือกกลับเป็น Allow SSL connections (IIS), Explicit FTP over TLS and insecure plain FTP (FileZilla Server) หรือ `force_local_logins_ssl=NO` และ `force_local_data_ssl=NO` (vsftpd) แล้วเริ่มบริการใหม่ ถ้าปิดไปแล้ว ใช้ `Set-Service FTPSVC -StartupType Automatic` แล้ว `Start-Service FTPSVC` หรือ `systemctl enable --now vsftpd`",
+        "Choose Allow SSL connections again (IIS), Explicit FTP over TLS and insecure plain FTP (FileZilla Server), or `force_local_logins_ssl=NO` and `force_local_data_ssl=NO` (vsftpd), and restart the service. If it was turned off: `Set-Service FTPSVC -StartupType Automatic` then `Start-Service FTPSVC`, or `systemctl enable --now vsftpd`",
     ),
     who: Text::new(
         "ผู้ดูแลคอมพิวเตอร์ ใช้เวลาประมาณ 40 นาที ต้องเริ่มบริการ FTP ใหม่ (หยุดรับไฟล์ไม่ถึงหนึ่งนาที) ไม่ต้องเริ่มเครื่องใหม่",
@@ -87,9 +87,10 @@ fn judge(observation: &Observation) -> Option<Judgement> {
             evidence: vec![(Label::Login, "FTP".to_owned()), (Label::Port, port.to_string())],
             confidence: Confidence::High,
         }),
-        Fact::FtpLogin { port, tls: true } => {
-            Some(Judgement::Healthy { port: Some(*port), evidence: vec![(Label::SafeUse, format!("FTP + TLS ({port})"))] })
-        }
+        Fact::FtpLogin { port, tls: true } => Some(Judgement::Healthy {
+            port: Some(*port),
+            evidence: vec![(Label::SafeUse, format!("FTP + TLS ({port})"))],
+        }),
         Fact::Refused { port } => Some(Judgement::Gone { port: *port }),
         _ => None,
     }

@@ -12,9 +12,30 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 /// Words that do not belong on a hospital's first screen.
 const JARGON: [&str; 24] = [
-    "CVE", "SID", "exploit", "payload", "SMBv1", "SMB1", "dialect", "handshake", "cipher", "plaintext", "plain text",
-    "cleartext", "protocol", "vulnerability", "MITM", "lateral", "TLS", "SSL", "โปรโตคอล", "เอ็กซ์พลอยต์", "แฮนด์เชก",
-    "เพย์โหลด", "ไซเฟอร์", "ช่องโหว่",
+    "CVE",
+    "SID",
+    "exploit",
+    "payload",
+    "SMBv1",
+    "SMB1",
+    "dialect",
+    "handshake",
+    "cipher",
+    "plaintext",
+    "plain text",
+    "cleartext",
+    "protocol",
+    "vulnerability",
+    "MITM",
+    "lateral",
+    "TLS",
+    "SSL",
+    "โปรโตคอล",
+    "เอ็กซ์พลอยต์",
+    "แฮนด์เชก",
+    "เพย์โหลด",
+    "ไซเฟอร์",
+    "ช่องโหว่",
 ];
 
 fn observation(fact: &str) -> Observation {
@@ -41,6 +62,17 @@ fn is_thai(c: char) -> bool {
     ('\u{0e00}'..='\u{0e7f}').contains(&c)
 }
 
+/// Whether the words hold this word: whole where it is written in Latin letters, anywhere in Thai, which has no spaces.
+fn says(words: &str, word: &str) -> bool {
+    let (words, word) = (words.to_lowercase(), word.to_lowercase());
+    let latin = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    words.match_indices(&word).any(|(at, found)| {
+        let before = words.get(..at).and_then(|text| text.chars().next_back());
+        let after = words.get(at + found.len()..).and_then(|text| text.chars().next());
+        !word.is_ascii() || !(latin(before) || latin(after))
+    })
+}
+
 #[test]
 fn ids_are_sorted_unique_and_stable_in_shape() {
     let ids: Vec<&str> = WEAKNESSES.iter().map(|weakness| weakness.id).collect();
@@ -57,7 +89,7 @@ fn every_text_stands_in_both_languages() {
         for (what, text) in texts(weakness) {
             let place = format!("{} {what}: {}", weakness.id, text.en);
             assert!(text.th.chars().filter(|c| is_thai(*c)).count() >= 8, "{place}");
-            assert!(text.en.split_whitespace().count() >= 3 && !text.en.contains("  ;"), "{place}");
+            assert!(text.en.split_whitespace().count() >= 3, "{place}");
             let quoted_thai = text.en.chars().any(is_thai);
             assert!(!quoted_thai, "Thai in the English text: {place}");
             assert_eq!(text.th.trim(), text.th, "{place}");
@@ -66,13 +98,34 @@ fn every_text_stands_in_both_languages() {
     }
 }
 
+/// Commands stand between backticks; placeholders in them may be in the reader's language.
+fn commands(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn both_languages_give_the_same_commands_in_the_same_order() {
+    for weakness in WEAKNESSES {
+        for (what, text) in texts(weakness) {
+            assert!(text.th.matches('`').count() % 2 == 0 && text.en.matches('`').count() % 2 == 0, "{}", text.en);
+            let (th, en) = (commands(text.th), commands(text.en));
+            assert_eq!(th.len(), en.len(), "{} {what}: {th:?} {en:?}", weakness.id);
+            for (th, en) in th.iter().zip(&en) {
+                let first = |command: &str| command.split_whitespace().next().map(str::to_owned);
+                assert!(th == en || th.chars().any(is_thai) && first(th) == first(en), "{}: {th} / {en}", weakness.id);
+                assert!(!en.is_empty() && en.trim() == en, "{}: {en:?}", weakness.id);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_screen_has_no_jargon() {
     for weakness in WEAKNESSES {
         for text in [weakness.title, weakness.what, weakness.why, weakness.who, weakness.proof] {
-            for word in JARGON {
-                for words in [text.th, text.en] {
-                    assert!(!words.to_lowercase().contains(&word.to_lowercase()), "{}: {word:?} in {words:?}", weakness.id);
+            for words in [text.th, text.en] {
+                for word in JARGON {
+                    assert!(!says(words, word), "{}: {word:?} in {words:?}", weakness.id);
                 }
             }
         }
@@ -97,7 +150,11 @@ fn advice_is_whole_and_its_first_step_keeps_hands_off_clinical_machines() {
 fn each_weakness_hits_on_its_hits_and_is_quiet_on_the_rest() {
     for weakness in WEAKNESSES {
         let samples = &weakness.samples;
-        assert!(!samples.hits.is_empty() && !samples.healthy.is_empty() && !samples.quiet.is_empty(), "{}", weakness.id);
+        assert!(
+            !samples.hits.is_empty() && !samples.healthy.is_empty() && !samples.quiet.is_empty(),
+            "{}",
+            weakness.id
+        );
         let judge = |fact: &&str| ((weakness.judge)(&observation(fact)), (*fact).to_owned());
         for (judged, fact) in samples.hits.iter().map(judge) {
             assert!(matches!(&judged, Some(Judgement::Weak { evidence, .. }) if !evidence.is_empty()), "{fact}");

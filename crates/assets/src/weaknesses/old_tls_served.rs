@@ -26,20 +26,20 @@ pub(super) static OLD_TLS_SERVED: Weakness = Weakness {
     steps: &[
         LOOK_FIRST,
         Text::new(
-            "ดูว่าบริการที่พอร์ตนี้คือโปรแกรมอะไร (พอร์ตอยู่ในรายละเอียดด้านล่าง): Windows ใช้  Get-Process -Id (Get-NetTCPConnection -State Listen -LocalPort 443).OwningProcess  · Linux ใช้  ss -ltnp  ถ้าเป็นโปรแกรมของผู้ขาย (HIS, PACS, LIS) ให้ส่งหน้านี้ให้ผู้ขายทำ",
-            "See which program serves this port (the port is in the details below): Windows:  Get-Process -Id (Get-NetTCPConnection -State Listen -LocalPort 443).OwningProcess  · Linux:  ss -ltnp  . If it is a vendor's program (HIS, PACS, LIS), hand this page to the vendor.",
+            "ดูว่าบริการที่พอร์ตนี้คือโปรแกรมอะไร (พอร์ตอยู่ในรายละเอียดด้านล่าง): Windows ใช้ `Get-Process -Id (Get-NetTCPConnection -State Listen -LocalPort 443).OwningProcess` · Linux ใช้ `ss -ltnp` ถ้าเป็นโปรแกรมของผู้ขาย (HIS, PACS, LIS) ให้ส่งหน้านี้ให้ผู้ขายทำ",
+            "See which program serves this port (the port is in the details below): Windows: `Get-Process -Id (Get-NetTCPConnection -State Listen -LocalPort 443).OwningProcess` · Linux: `ss -ltnp`. If it is a vendor's program (HIS, PACS, LIS), hand this page to the vendor.",
         ),
         Text::new(
             "ดูว่าเครื่องที่มาใช้ยังเป็นรุ่นเก่าหรือไม่ (Windows 7 ที่ไม่ได้อัปเดต, Windows XP, โปรแกรม .NET รุ่นเก่า, เครื่องพิมพ์เก่า) อัปเดตเครื่องเหล่านั้นก่อน เพราะเมื่อปิดแล้วจะต่อไม่ได้",
             "See whether the machines that use it are old (Windows 7 without updates, Windows XP, old .NET programs, old printers). Update those first: once it is off they cannot connect.",
         ),
         Text::new(
-            "เว็บเซิร์ฟเวอร์บน Linux: nginx ใส่  ssl_protocols TLSv1.2 TLSv1.3;  · Apache ใส่  SSLProtocol -all +TLSv1.2 +TLSv1.3  ตรวจด้วย  nginx -t  หรือ  apachectl configtest  ให้ผ่านก่อน แล้ว  systemctl reload nginx  (หรือ apache2 / httpd) ผู้ใช้ไม่สะดุด",
-            "Web server on Linux: nginx:  ssl_protocols TLSv1.2 TLSv1.3;  · Apache:  SSLProtocol -all +TLSv1.2 +TLSv1.3  . Check with  nginx -t  or  apachectl configtest  first, then  systemctl reload nginx  (or apache2 / httpd); users notice nothing.",
+            "เว็บเซิร์ฟเวอร์บน Linux: nginx ใส่ `ssl_protocols TLSv1.2 TLSv1.3;` · Apache ใส่ `SSLProtocol -all +TLSv1.2 +TLSv1.3` ตรวจด้วย `nginx -t` หรือ `apachectl configtest` ให้ผ่านก่อน แล้ว `systemctl reload nginx` (หรือ apache2 / httpd) ผู้ใช้ไม่สะดุด",
+            "Web server on Linux: nginx: `ssl_protocols TLSv1.2 TLSv1.3;` · Apache: `SSLProtocol -all +TLSv1.2 +TLSv1.3`. Check with `nginx -t` or `apachectl configtest` first, then `systemctl reload nginx` (or apache2 / httpd); users notice nothing.",
         ),
         Text::new(
-            "Windows Server (IIS, Remote Desktop, SQL Server): ติดตั้งอัปเดต Windows ให้ครบ สำรองรีจิสทรีด้วย  reg export HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL C:\\schannel-ก่อนแก้.reg  แล้วพิมพ์ทีละบรรทัด  reg add \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /t REG_DWORD /d 0 /f  และเปลี่ยน TLS 1.0 เป็น TLS 1.1 อีกครั้ง จากนั้นเริ่มเครื่องใหม่นอกเวลาบริการ",
-            "Windows Server (IIS, Remote Desktop, SQL Server): install all Windows updates, save the registry with  reg export HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL C:\\schannel-before.reg  , then type  reg add \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /t REG_DWORD /d 0 /f  and the same once more with TLS 1.1. Restart outside service hours.",
+            "Windows Server (IIS, Remote Desktop, SQL Server): ติดตั้งอัปเดต Windows ให้ครบ สำรองรีจิสทรีด้วย `reg export HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL C:\\schannel-before.reg` แล้วพิมพ์ทีละบรรทัด `reg add \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /t REG_DWORD /d 0 /f` และเปลี่ยน TLS 1.0 เป็น TLS 1.1 อีกครั้ง จากนั้นเริ่มเครื่องใหม่นอกเวลาบริการ",
+            "Windows Server (IIS, Remote Desktop, SQL Server): install all Windows updates, save the registry with `reg export HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL C:\\schannel-before.reg`, then type `reg add \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /t REG_DWORD /d 0 /f` and the same once more with TLS 1.1. Restart outside service hours.",
         ),
         Text::new(
             "Windows Server 2008 R2 หรือเก่ากว่า ต้องเปิดรุ่นใหม่ (TLS 1.2) ก่อนปิดรุ่นเก่า และ SQL Server รุ่นก่อน 2016 ต้องมีอัปเดตที่รองรับ ถ้าไม่แน่ใจ อย่าทำ ให้กด “ต้องการความช่วยเหลือ”",
@@ -59,8 +59,8 @@ pub(super) static OLD_TLS_SERVED: Weakness = Weakness {
         "Old programs and machines can no longer connect: Windows 7 without updates, programs that reach SQL Server with old drivers, Remote Desktop from old machines. On Windows the setting touches every program on the machine, not only the web server.",
     ),
     undo: Text::new(
-        "nginx/Apache: ใส่ค่าเดิมกลับแล้ว reload · Windows: พิมพ์  reg delete \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /f  และเช่นเดียวกันกับ TLS 1.1 หรือนำไฟล์ที่ export ไว้กลับเข้าด้วย  reg import  แล้วเริ่มเครื่องใหม่",
-        "nginx/Apache: put the old line back and reload · Windows:  reg delete \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /f  and the same for TLS 1.1, or  reg import  the saved file, then restart.",
+        "nginx/Apache: ใส่ค่าเดิมกลับแล้ว reload · Windows: พิมพ์ `reg delete \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /f` และเช่นเดียวกันกับ TLS 1.1 หรือนำไฟล์ที่ export ไว้กลับเข้าด้วย `reg import` แล้วเริ่มเครื่องใหม่",
+        "nginx/Apache: put the old line back and reload · Windows: `reg delete \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.0\\Server\" /v Enabled /f` and the same for TLS 1.1, or `reg import` the saved file, then restart.",
     ),
     who: Text::new(
         "ผู้ดูแลคอมพิวเตอร์ หรือผู้ขายโปรแกรม ใช้เวลาประมาณ 30 นาที ถ้าเป็น Windows ต้องเริ่มเครื่องใหม่นอกเวลาบริการ ถ้าเป็น Linux ไม่ต้อง",
@@ -74,12 +74,7 @@ pub(super) static OLD_TLS_SERVED: Weakness = Weakness {
     safe_until_morning: true,
     due_days: 30,
     judge,
-    mended: Proof {
-        healthy_span_secs: DAY_SECS,
-        gone_span_secs: HOUR_SECS,
-        unused_span_secs: None,
-        quiet_factor: 7,
-    },
+    mended: Proof { healthy_span_secs: DAY_SECS, gone_span_secs: HOUR_SECS, unused_span_secs: None, quiet_factor: 7 },
     samples: Samples {
         hits: &[
             r#"{"kind":"tls_served","port":443,"version":"TLS 1.0"}"#,

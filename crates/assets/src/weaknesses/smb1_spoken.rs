@@ -28,28 +28,28 @@ pub(super) static SMB1_SPOKEN: Weakness = Weakness {
     steps: &[
         LOOK_FIRST,
         Text::new(
-            "หาว่าใครยังใช้วิธีเก่าอยู่ (ยังไม่เปลี่ยนอะไร): บน Windows 10 หรือ Windows Server 2016 ขึ้นไป เปิด PowerShell แบบ Run as administrator พิมพ์  Set-SmbServerConfiguration -AuditSmb1Access $true  รอหนึ่งวันทำงาน แล้วดูชื่อเครื่องด้วย  Get-WinEvent -LogName Microsoft-Windows-SMBServer/Audit",
-            "Find out who still uses the old way (nothing changes yet): on Windows 10 or Windows Server 2016 and later, open PowerShell as administrator and type  Set-SmbServerConfiguration -AuditSmb1Access $true  ; wait one working day, then list the machines with  Get-WinEvent -LogName Microsoft-Windows-SMBServer/Audit",
+            "หาว่าใครยังใช้วิธีเก่าอยู่ (ยังไม่เปลี่ยนอะไร): บน Windows 10 หรือ Windows Server 2016 ขึ้นไป เปิด PowerShell แบบ Run as administrator พิมพ์ `Set-SmbServerConfiguration -AuditSmb1Access $true` รอหนึ่งวันทำงาน แล้วดูชื่อเครื่องด้วย `Get-WinEvent -LogName Microsoft-Windows-SMBServer/Audit`",
+            "Find out who still uses the old way (nothing changes yet): on Windows 10 or Windows Server 2016 and later, open PowerShell as administrator and type `Set-SmbServerConfiguration -AuditSmb1Access $true`; wait one working day, then list the machines with `Get-WinEvent -LogName Microsoft-Windows-SMBServer/Audit`",
         ),
         Text::new(
             "ถ้าพบเครื่องถ่ายเอกสารหรือสแกนเนอร์ที่ส่งไฟล์มา ให้ตั้งในเมนูเครือข่ายของเครื่องนั้นเป็น SMB 2 หรือ SMB 3 หรือให้ช่างของผู้ให้เช่าตั้งให้ (ปกติไม่คิดเงิน) ถ้าตั้งไม่ได้ ให้สแกนลง USB ไปก่อน",
             "If a copier or scanner turns up that saves files here, set SMB 2 or SMB 3 in its network menu, or let the leasing company's technician do it (usually free). If it cannot, scan to a USB stick for now.",
         ),
         Text::new(
-            "ปิดวิธีเก่าแบบย้อนกลับได้ทันที ไม่ต้องเริ่มเครื่องใหม่: ใน PowerShell (administrator) พิมพ์  Set-SmbServerConfiguration -EnableSMB1Protocol $false -Force  แล้วลองเปิดโฟลเดอร์แชร์ พิมพ์งาน และสแกนจากเครื่องที่ใช้ประจำ (ใช้ได้กับ Windows 8 / Windows Server 2012 ขึ้นไป)",
-            "Turn the old way off so that you can go back at once, without a restart: in PowerShell (administrator) type  Set-SmbServerConfiguration -EnableSMB1Protocol $false -Force  , then open a shared folder, print and scan from the machines that usually do (works on Windows 8 / Windows Server 2012 and later).",
+            "ปิดวิธีเก่าแบบย้อนกลับได้ทันที ไม่ต้องเริ่มเครื่องใหม่: ใน PowerShell (administrator) พิมพ์ `Set-SmbServerConfiguration -EnableSMB1Protocol $false -Force` แล้วลองเปิดโฟลเดอร์แชร์ พิมพ์งาน และสแกนจากเครื่องที่ใช้ประจำ (ใช้ได้กับ Windows 8 / Windows Server 2012 ขึ้นไป)",
+            "Turn the old way off so that you can go back at once, without a restart: in PowerShell (administrator) type `Set-SmbServerConfiguration -EnableSMB1Protocol $false -Force`, then open a shared folder, print and scan from the machines that usually do (works on Windows 8 / Windows Server 2012 and later).",
         ),
         Text::new(
-            "ถ้าหนึ่งวันผ่านไปไม่มีใครติดขัด ให้ถอดออกถาวร แล้วเริ่มเครื่องใหม่นอกเวลาบริการ: Windows 10/11 พิมพ์  Disable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol -NoRestart  ส่วน Windows Server 2012 R2 ขึ้นไป พิมพ์  Uninstall-WindowsFeature -Name FS-SMB1",
-            "If a day passes without trouble, remove it for good and restart outside service hours: on Windows 10/11  Disable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol -NoRestart  ; on Windows Server 2012 R2 and later  Uninstall-WindowsFeature -Name FS-SMB1",
+            "ถ้าหนึ่งวันผ่านไปไม่มีใครติดขัด ให้ถอดออกถาวร แล้วเริ่มเครื่องใหม่นอกเวลาบริการ: Windows 10/11 พิมพ์ `Disable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol -NoRestart` ส่วน Windows Server 2012 R2 ขึ้นไป พิมพ์ `Uninstall-WindowsFeature -Name FS-SMB1`",
+            "If a day passes without trouble, remove it for good and restart outside service hours: on Windows 10/11 `Disable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol -NoRestart`; on Windows Server 2012 R2 and later `Uninstall-WindowsFeature -Name FS-SMB1`",
         ),
         Text::new(
-            "ถ้าไม่ใช่ Windows รุ่นใหม่: Synology ไปที่ Control Panel › File Services › SMB › Advanced Settings ตั้ง Minimum SMB protocol เป็น SMB2 · QNAP ไปที่ Control Panel › Network & File Services › Win/Mac/NFS › Advanced Options ตั้ง Lowest SMB version เป็น SMB 2 · Linux (Samba) ใส่  server min protocol = SMB2_02  ใต้ [global] ใน smb.conf แล้วสั่ง  systemctl restart smbd",
-            "If it is not a recent Windows: Synology: Control Panel › File Services › SMB › Advanced Settings, set Minimum SMB protocol to SMB2 · QNAP: Control Panel › Network & File Services › Win/Mac/NFS › Advanced Options, set Lowest SMB version to SMB 2 · Linux (Samba): put  server min protocol = SMB2_02  under [global] in smb.conf, then  systemctl restart smbd",
+            "ถ้าไม่ใช่ Windows รุ่นใหม่: Synology ไปที่ Control Panel › File Services › SMB › Advanced Settings ตั้ง Minimum SMB protocol เป็น SMB2 · QNAP ไปที่ Control Panel › Network & File Services › Win/Mac/NFS › Advanced Options ตั้ง Lowest SMB version เป็น SMB 2 · Linux (Samba) ใส่ `server min protocol = SMB2_02` ใต้ [global] ใน smb.conf แล้วสั่ง `systemctl restart smbd`",
+            "If it is not a recent Windows: Synology: Control Panel › File Services › SMB › Advanced Settings, set Minimum SMB protocol to SMB2 · QNAP: Control Panel › Network & File Services › Win/Mac/NFS › Advanced Options, set Lowest SMB version to SMB 2 · Linux (Samba): put `server min protocol = SMB2_02` under [global] in smb.conf, then `systemctl restart smbd`",
         ),
         Text::new(
-            "ถ้าเป็น Windows 7 หรือ Windows Server 2008 R2: พิมพ์  Set-ItemProperty -Path \"HKLM:\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\" SMB1 -Type DWORD -Value 0 -Force  แล้วเริ่มเครื่องใหม่ ถ้าเป็น Windows XP หรือ Server 2003 จะปิดไม่ได้ ให้เลิกแชร์ไฟล์จากเครื่องนั้น แยกออกจากเครือข่ายของเครื่องอื่น แล้วกด “ต้องการความช่วยเหลือ”",
-            "If it is Windows 7 or Windows Server 2008 R2: type  Set-ItemProperty -Path \"HKLM:\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\" SMB1 -Type DWORD -Value 0 -Force  and restart. Windows XP and Server 2003 know no other way: stop sharing from that machine, separate it from the others' network, and press “I need help”.",
+            "ถ้าเป็น Windows 7 หรือ Windows Server 2008 R2: พิมพ์ `Set-ItemProperty -Path \"HKLM:\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\" SMB1 -Type DWORD -Value 0 -Force` แล้วเริ่มเครื่องใหม่ ถ้าเป็น Windows XP หรือ Server 2003 จะปิดไม่ได้ ให้เลิกแชร์ไฟล์จากเครื่องนั้น แยกออกจากเครือข่ายของเครื่องอื่น แล้วกด “ต้องการความช่วยเหลือ”",
+            "If it is Windows 7 or Windows Server 2008 R2: type `Set-ItemProperty -Path \"HKLM:\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\" SMB1 -Type DWORD -Value 0 -Force` and restart. Windows XP and Server 2003 know no other way: stop sharing from that machine, separate it from the others' network, and press “I need help”.",
         ),
         Text::new("เสร็จแล้วกด “ทำแล้ว”", "When finished, press “Done”."),
     ],
@@ -58,8 +58,8 @@ pub(super) static SMB1_SPOKEN: Weakness = Weakness {
         "Copiers, scanners and old computers (Windows XP, Server 2003) may no longer save files here, and an old HIS program that opens a shared folder from an old machine may not find its files. Never restart the HIS server during service hours.",
     ),
     undo: Text::new(
-        "พิมพ์  Set-SmbServerConfiguration -EnableSMB1Protocol $true -Force  กลับมาใช้ได้ทันที ถ้าถอดออกไปแล้ว: Windows 10/11 พิมพ์  Enable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol  ส่วน Windows Server พิมพ์  Install-WindowsFeature -Name FS-SMB1  แล้วเริ่มเครื่องใหม่ · NAS และ Samba ตั้งค่ากลับเป็น SMB1 (NT1) · Windows 7 ตั้ง Value เป็น 1 แล้วเริ่มเครื่องใหม่",
-        "Type  Set-SmbServerConfiguration -EnableSMB1Protocol $true -Force  ; it works again at once. If it was removed: Windows 10/11  Enable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol  , Windows Server  Install-WindowsFeature -Name FS-SMB1  , then restart · NAS and Samba: set SMB1 (NT1) again · Windows 7: set the value to 1 and restart.",
+        "พิมพ์ `Set-SmbServerConfiguration -EnableSMB1Protocol $true -Force` กลับมาใช้ได้ทันที ถ้าถอดออกไปแล้ว: Windows 10/11 พิมพ์ `Enable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol` ส่วน Windows Server พิมพ์ `Install-WindowsFeature -Name FS-SMB1` แล้วเริ่มเครื่องใหม่ · NAS และ Samba ตั้งค่ากลับเป็น SMB1 (NT1) · Windows 7 ตั้ง Value เป็น 1 แล้วเริ่มเครื่องใหม่",
+        "Type `Set-SmbServerConfiguration -EnableSMB1Protocol $true -Force`; it works again at once. If it was removed: Windows 10/11 `Enable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol`, Windows Server `Install-WindowsFeature -Name FS-SMB1`, then restart · NAS and Samba: set SMB1 (NT1) again · Windows 7: set the value to 1 and restart.",
     ),
     who: Text::new(
         "ผู้ดูแลคอมพิวเตอร์ ใช้เวลาประมาณ 20 นาที แบ่งทำสองวัน ต้องเริ่มเครื่องใหม่หนึ่งครั้งนอกเวลาบริการ",
@@ -73,12 +73,7 @@ pub(super) static SMB1_SPOKEN: Weakness = Weakness {
     safe_until_morning: true,
     due_days: 7,
     judge,
-    mended: Proof {
-        healthy_span_secs: DAY_SECS,
-        gone_span_secs: HOUR_SECS,
-        unused_span_secs: None,
-        quiet_factor: 7,
-    },
+    mended: Proof { healthy_span_secs: DAY_SECS, gone_span_secs: HOUR_SECS, unused_span_secs: None, quiet_factor: 7 },
     samples: Samples {
         hits: &[
             r#"{"kind":"smb_dialect","port":445,"dialect":"NT LM 0.12"}"#,
