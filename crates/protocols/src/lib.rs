@@ -3,8 +3,12 @@
 //! One protocol is one file or folder: its declaration, a guess, a session. [`registry`] lists them all, one line each;
 //! law tests, the rule catalogue, documentation and fuzz targets walk that list.
 
+mod dns;
+mod file;
+mod http1;
+mod queue;
 pub mod registry;
 pub mod session;
 
 pub use registry::REGISTRY;
-pub use session::{Context, Guess, Outcome, Protocol, Session};
+pub use session::{Context, Digests, FileEnd, FileState, Guess, Outcome, Protocol, Session, Settings};

@@ -2,4 +2,8 @@
 
 use crate::session::Protocol;
 
-pub static REGISTRY: &[&Protocol] = &[];
+pub static REGISTRY: &[&Protocol] = &[
+    &crate::dns::DNS,
+    &crate::http1::HTTP,
+    &crate::dns::MDNS,
+];
