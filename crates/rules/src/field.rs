@@ -1,0 +1,353 @@
+//! Keywords that test one number or word of a transaction: `tls.version`, `dns.opcode`, `filesize`…
+
+use crate::{
+    condition::{FieldCheck, FieldIndex, FieldTest},
+    number::{self, Names},
+    text::{Fault, Text},
+};
+use phitak_model::Direction;
+
+/// How a keyword's value is written.
+#[derive(Clone, Copy)]
+enum Form {
+    /// A comparison with a number of at most so many, with words that stand for numbers.
+    Number(u64, Names),
+    /// The same, for several values: `value[,index]` or `count N`.
+    Numbers(u64, Names),
+    /// One word, perhaps negated, perhaps quoted.
+    Word,
+    /// The keyword alone.
+    Present,
+    /// A list of numbers and ranges: `1,5-8`.
+    Ranges,
+    Special(Special),
+}
+
+type Special = fn(Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault>;
+
+const U8: u64 = u8::MAX as u64;
+const U16: u64 = u16::MAX as u64;
+const U32: u64 = u32::MAX as u64;
+
+const DNS_TYPES: Names = &[
+    ("a", 1), ("aaaa", 28), ("any", 255), ("axfr", 252), ("caa", 257), ("cert", 37), ("cname", 5), ("dname", 39),
+    ("dnskey", 48), ("ds", 43), ("hinfo", 13), ("https", 65), ("ixfr", 251), ("loc", 29), ("mx", 15), ("naptr", 35),
+    ("ns", 2), ("nsec", 47), ("nsec3", 50), ("nsec3param", 51), ("null", 10), ("opt", 41), ("ptr", 12), ("rp", 17),
+    ("rrsig", 46), ("soa", 6), ("spf", 99), ("srv", 33), ("sshfp", 44), ("svcb", 64), ("tkey", 249), ("tlsa", 52),
+    ("tsig", 250), ("txt", 16), ("uri", 256), ("wks", 11),
+];
+const DNS_CODES: Names = &[
+    ("noerror", 0), ("formerr", 1), ("servfail", 2), ("nxdomain", 3), ("notimp", 4), ("refused", 5), ("yxdomain", 6),
+    ("yxrrset", 7), ("nxrrset", 8), ("notauth", 9), ("notzone", 10), ("badvers", 16), ("badsig", 16), ("badkey", 17),
+    ("badtime", 18), ("badmode", 19), ("badname", 20), ("badalg", 21), ("badtrunc", 22),
+];
+const HTTP2_ERRORS: Names = &[
+    ("no_error", 0), ("protocol_error", 1), ("internal_error", 2), ("flow_control_error", 3), ("settings_timeout", 4),
+    ("stream_closed", 5), ("frame_size_error", 6), ("refused_stream", 7), ("cancel", 8), ("compression_error", 9),
+    ("connect_error", 10), ("enhance_your_calm", 11), ("inadequate_security", 12), ("http_1_1_required", 13),
+];
+const HTTP2_FRAMES: Names = &[
+    ("data", 0), ("headers", 1), ("priority", 2), ("rststream", 3), ("settings", 4), ("pushpromise", 5), ("ping", 6),
+    ("goaway", 7), ("windowupdate", 8), ("continuation", 9),
+];
+const LDAP_OPERATIONS: Names = &[
+    ("bind_request", 0), ("bind_response", 1), ("unbind_request", 2), ("search_request", 3), ("search_result_entry", 4),
+    ("search_result_done", 5), ("modify_request", 6), ("modify_response", 7), ("add_request", 8), ("add_response", 9),
+    ("del_request", 10), ("del_response", 11), ("mod_dn_request", 12), ("mod_dn_response", 13), ("compare_request", 14),
+    ("compare_response", 15), ("abandon_request", 16), ("search_result_reference", 19), ("extended_request", 23),
+    ("extended_response", 24), ("intermediate_response", 25),
+];
+const LDAP_RESULTS: Names = &[
+    ("success", 0), ("operations_error", 1), ("protocol_error", 2), ("time_limit_exceeded", 3), ("size_limit_exceeded", 4),
+    ("compare_false", 5), ("compare_true", 6), ("auth_method_not_supported", 7), ("stronger_auth_required", 8),
+    ("referral", 10), ("admin_limit_exceeded", 11), ("unavailable_critical_extension", 12), ("confidentiality_required", 13),
+    ("sasl_bind_in_progress", 14), ("no_such_attribute", 16), ("undefined_attribute_type", 17), ("inappropriate_matching", 18),
+    ("constraint_violation", 19), ("attribute_or_value_exists", 20), ("invalid_attribute_syntax", 21), ("no_such_object", 32),
+    ("alias_problem", 33), ("invalid_dns_syntax", 34), ("is_leaf", 35), ("alias_dereferencing_problem", 36),
+    ("inappropriate_authentication", 48), ("invalid_credentials", 49), ("insufficient_access_rights", 50), ("busy", 51),
+    ("unavailable", 52), ("unwilling_to_perform", 53), ("loop_detect", 54), ("sort_control_missing", 60),
+    ("offset_range_error", 61), ("naming_violation", 64), ("object_class_violation", 65), ("not_allowed_on_non_leaf", 66),
+    ("not_allowed_on_rdn", 67), ("entry_already_exists", 68), ("object_class_mods_prohibited", 69), ("results_too_large", 70),
+    ("affects_multiple_dsas", 71), ("control_error", 76), ("other", 80), ("server_down", 81), ("local_error", 82),
+];
+const MQTT_TYPES: Names = &[
+    ("connect", 1), ("connack", 2), ("publish", 3), ("puback", 4), ("pubrec", 5), ("pubrel", 6), ("pubcomp", 7),
+    ("subscribe", 8), ("suback", 9), ("unsubscribe", 10), ("unsuback", 11), ("pingreq", 12), ("pingresp", 13),
+    ("disconnect", 14), ("auth", 15), ("unassigned", 0),
+];
+const SNMP_PDUS: Names = &[
+    ("get_request", 0), ("get_next_request", 1), ("response", 2), ("set_request", 3), ("trap_v1", 4),
+    ("get_bulk_request", 5), ("inform_request", 6), ("trap_v2", 7), ("report", 8),
+];
+const WEBSOCKET_CODES: Names =
+    &[("continuation", 0), ("text", 1), ("binary", 2), ("close", 8), ("ping", 9), ("pong", 10)];
+
+/// Keyword, declared field, form. Sorted by keyword.
+const FIELDS: &[(&str, &str, Form)] = &[
+    ("dce_iface", "dcerpc.iface", Form::Special(interface)),
+    ("dce_opnum", "dcerpc.opnum", Form::Ranges),
+    ("dcerpc.iface", "dcerpc.iface", Form::Special(interface)),
+    ("dcerpc.opnum", "dcerpc.opnum", Form::Ranges),
+    ("dhcp.leasetime", "dhcp.leasetime", Form::Number(U32, &[])),
+    ("dhcp.rebinding_time", "dhcp.rebinding_time", Form::Number(U32, &[])),
+    ("dhcp.renewal_time", "dhcp.renewal_time", Form::Number(U32, &[])),
+    ("dns.opcode", "dns.opcode", Form::Number(U8, &[])),
+    ("dns.rcode", "dns.rcode", Form::Number(U16, DNS_CODES)),
+    ("dns.rrtype", "dns.rrtype", Form::Number(U16, DNS_TYPES)),
+    ("dns_opcode", "dns.opcode", Form::Number(U8, &[])),
+    ("enip_command", "enip.command", Form::Number(U16, &[])),
+    ("filesize", "file.size", Form::Number(u64::MAX, &[])),
+    ("ftp.dynamic_port", "ftp.dynamic_port", Form::Number(U16, &[])),
+    ("ftp.mode", "ftp.mode", Form::Word),
+    ("ftp.reply_received", "ftp.reply_received", Form::Word),
+    ("ftpbounce", "ftpbounce", Form::Present),
+    ("ftpdata_command", "ftpdata_command", Form::Word),
+    ("http2.errorcode", "http2.errorcode", Form::Number(U32, HTTP2_ERRORS)),
+    ("http2.frametype", "http2.frametype", Form::Numbers(U8, HTTP2_FRAMES)),
+    ("http2.priority", "http2.priority", Form::Numbers(U8, &[])),
+    ("http2.size_update", "http2.size_update", Form::Numbers(u64::MAX, &[])),
+    ("http2.window", "http2.window", Form::Numbers(U32, &[])),
+    ("ike.chosen_sa_attribute", "ike.chosen_sa_attribute", Form::Word),
+    ("ike.exchtype", "ike.exchtype", Form::Number(U8, &[])),
+    ("ike.key_exchange_payload_length", "ike.key_exchange_payload_length", Form::Number(U32, &[])),
+    ("ike.nonce_payload_length", "ike.nonce_payload_length", Form::Number(U32, &[])),
+    ("krb5.ticket_encryption", "krb5.ticket_encryption", Form::Number(U32, &[])),
+    ("krb5.weak_encryption", "krb5.weak_encryption", Form::Present),
+    ("krb5_err_code", "krb5_err_code", Form::Number(U32, &[])),
+    ("krb5_msg_type", "krb5_msg_type", Form::Number(U32, &[])),
+    ("ldap.request.operation", "ldap.request.operation", Form::Number(U8, LDAP_OPERATIONS)),
+    ("ldap.responses.count", "ldap.responses.count", Form::Number(U32, &[])),
+    ("ldap.responses.operation", "ldap.responses.operation", Form::Numbers(U8, LDAP_OPERATIONS)),
+    ("ldap.responses.result_code", "ldap.responses.result_code", Form::Numbers(U32, LDAP_RESULTS)),
+    ("mdns.opcode", "mdns.opcode", Form::Number(U8, &[])),
+    ("mdns.rcode", "mdns.rcode", Form::Number(U16, DNS_CODES)),
+    ("mdns.rrtype", "mdns.rrtype", Form::Number(U16, DNS_TYPES)),
+    ("mqtt.connack.session_present", "mqtt.connack.session_present", Form::Word),
+    ("mqtt.protocol_version", "mqtt.protocol_version", Form::Number(U8, &[])),
+    ("mqtt.qos", "mqtt.qos", Form::Number(U8, &[])),
+    ("mqtt.reason_code", "mqtt.reason_code", Form::Number(U8, &[])),
+    ("mqtt.type", "mqtt.type", Form::Number(U8, MQTT_TYPES)),
+    ("nfs_procedure", "nfs_procedure", Form::Number(U32, &[])),
+    ("nfs_version", "nfs_version", Form::Number(U32, &[])),
+    ("rfb.secresult", "rfb.secresult", Form::Number(U32, &[("ok", 0), ("fail", 1), ("toomany", 2)])),
+    ("rfb.sectype", "rfb.sectype", Form::Number(U32, &[])),
+    ("smb.version", "smb.version", Form::Number(U8, &[])),
+    ("snmp.pdu_type", "snmp.pdu_type", Form::Number(U32, SNMP_PDUS)),
+    ("snmp.version", "snmp.version", Form::Number(U32, &[])),
+    ("ssh.protoversion", "ssh.protoversion", Form::Word),
+    ("ssl_state", "ssl_state", Form::Special(ssl_state)),
+    ("ssl_version", "tls.version", Form::Special(ssl_version)),
+    ("tls.cert_chain_len", "tls.cert_chain_len", Form::Number(U32, &[])),
+    ("tls.version", "tls.version", Form::Special(tls_version)),
+    ("tls_cert_expired", "tls_cert_notafter", Form::Special(|_| Ok((FieldCheck::BeforeNow, FieldIndex::Any)))),
+    ("websocket.flags", "websocket.flags", Form::Number(U8, &[])),
+    ("websocket.mask", "websocket.mask", Form::Number(U32, &[])),
+    ("websocket.opcode", "websocket.opcode", Form::Number(U8, WEBSOCKET_CODES)),
+];
+
+pub(crate) fn keywords() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().map(|(name, ..)| *name)
+}
+
+/// Reads a field keyword; `None` when the keyword is none of these.
+pub(crate) fn parse(keyword: Text<'_>, value: Option<Text<'_>>, declared: &[String]) -> Option<Result<FieldTest, Fault>> {
+    let listed = FIELDS.binary_search_by(|(name, ..)| (*name).cmp(keyword.text)).ok().and_then(|i| FIELDS.get(i));
+    let (name, form) = match listed {
+        Some((_, name, form)) => (*name, *form),
+        // Fields of protocols that Suricata does not know: a number or a word.
+        None if declared.iter().any(|d| d == keyword.text) => (keyword.text, own_form(value)),
+        None => return None,
+    };
+    Some(read(name, form, keyword, value.filter(|v| !v.is_empty())))
+}
+
+fn own_form(value: Option<Text<'_>>) -> Form {
+    let Some(value) = value.filter(|v| !v.is_empty()) else { return Form::Present };
+    let body = value.text.trim_start_matches(['!', '=', '<', '>', '&']);
+    if Text::new(body, 0).looks_numeric() { Form::Numbers(u64::MAX, &[]) } else { Form::Word }
+}
+
+fn read(name: &str, form: Form, keyword: Text<'_>, value: Option<Text<'_>>) -> Result<FieldTest, Fault> {
+    let needed = || value.ok_or_else(|| keyword.fault(format!("{} needs a value", keyword.text)));
+    let mut direction = None;
+    let (check, index) = match form {
+        Form::Present => match value {
+            Some(value) => return Err(value.fault(format!("{} takes no value", keyword.text))),
+            None => (FieldCheck::Present, FieldIndex::Any),
+        },
+        Form::Number(max, names) => {
+            let (way, value) = direction_prefix(needed()?);
+            direction = way;
+            (FieldCheck::Number(number::parse(value, max, names)?), FieldIndex::Any)
+        }
+        Form::Numbers(max, names) => numbers(needed()?, max, names)?,
+        Form::Word => word(needed()?)?,
+        Form::Ranges => ranges(needed()?)?,
+        Form::Special(special) => special(value.unwrap_or_else(|| keyword.from(keyword.text.len())))?,
+    };
+    Ok(FieldTest { name: name.to_owned(), check, index, direction })
+}
+
+/// `to_client, >100`: the direction of a transactional rule's field.
+fn direction_prefix(text: Text<'_>) -> (Option<Direction>, Text<'_>) {
+    let Some((first, rest)) = text.split_once(',') else { return (None, text) };
+    match first.trim().text {
+        "to_server" => (Some(Direction::ToServer), rest.trim()),
+        "to_client" => (Some(Direction::ToClient), rest.trim()),
+        _ => (None, text),
+    }
+}
+
+fn numbers(text: Text<'_>, max: u64, names: Names) -> Result<(FieldCheck, FieldIndex), Fault> {
+    if let Some(rest) = text.strip_prefix("count").filter(|r| r.text.starts_with(char::is_whitespace)) {
+        return Ok((FieldCheck::Count(number::parse(rest, U32, &[])?), FieldIndex::Any));
+    }
+    let (test, index) = match text.split_once(',') {
+        Some((test, index)) => (test, self::index(index.trim())?),
+        None => (text, FieldIndex::Any),
+    };
+    Ok((FieldCheck::Number(number::parse(test, max, names)?), index))
+}
+
+fn index(text: Text<'_>) -> Result<FieldIndex, Fault> {
+    if let Some(rest) = text.strip_prefix("nb") {
+        return Ok(FieldIndex::Number(number::parse(rest, U32, &[])?));
+    }
+    if let Some(rest) = text.strip_prefix("oob_or") {
+        return Ok(FieldIndex::OutOfBoundsOr(rest.signed()?));
+    }
+    Ok(match text.text {
+        "any" => FieldIndex::Any,
+        "all" => FieldIndex::All,
+        "all_or_absent" => FieldIndex::AllOrAbsent,
+        "or_absent" => FieldIndex::OrAbsent,
+        _ => FieldIndex::At(text.signed()?),
+    })
+}
+
+fn word(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let (negated, text) = match text.strip_prefix("!") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let word = text.unquote();
+    if word.is_empty() {
+        return Err(text.fault("a word is missing"));
+    }
+    Ok((FieldCheck::Word { word: word.text.to_ascii_lowercase(), negated }, FieldIndex::Any))
+}
+
+fn ranges(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let mut ranges = Vec::new();
+    for item in text.split(',') {
+        let (first, last): (u16, u16) = match item.split_once('-') {
+            Some((first, last)) => (first.number()?, last.number()?),
+            None => (item.number()?, item.number()?),
+        };
+        if first > last {
+            return Err(item.fault(format!("the range {first}-{last} ends before it begins")));
+        }
+        ranges.push((u64::from(first), u64::from(last)));
+    }
+    Ok((FieldCheck::OneOf { ranges, negated: false }, FieldIndex::Any))
+}
+
+fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let parts = text.split(',');
+    let uuid = parts.first().copied().unwrap_or(text);
+    let groups: Vec<usize> = uuid.text.split('-').map(str::len).collect();
+    let hex = uuid.text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+    if groups != [8, 4, 4, 4, 12] || !hex {
+        return Err(uuid.fault(format!("{:?} is not the UUID of an interface", uuid.text)).hint("367abb81-9844-35f1-ad32-98f038001003"));
+    }
+    for option in parts.get(1..).unwrap_or_default() {
+        if !matches!(option.text, "any_frag") {
+            return Err(option.fault("only any_frag can follow the interface here; its version is not looked at"));
+        }
+    }
+    Ok((FieldCheck::Word { word: uuid.text.to_ascii_lowercase(), negated: false }, FieldIndex::Any))
+}
+
+const TLS_VERSIONS: &[(&str, u64)] =
+    &[("sslv2", 0x0200), ("sslv3", 0x0300), ("tls1.0", 0x0301), ("tls1.1", 0x0302), ("tls1.2", 0x0303), ("tls1.3", 0x0304)];
+
+fn ssl_version(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let (mut negated, mut ranges) = (false, Vec::new());
+    for (position, item) in text.split(',').into_iter().enumerate() {
+        let (item_negated, item) = match item.strip_prefix("!") {
+            Some(rest) => (true, rest.trim()),
+            None => (false, item),
+        };
+        if position == 0 {
+            negated = item_negated;
+        }
+        let found = TLS_VERSIONS.iter().find(|(name, _)| item.is(name));
+        let Some((_, version)) = found else {
+            return Err(item.fault(format!("{:?} is not a version", item.text)).hint("sslv2, sslv3, tls1.0, tls1.1, tls1.2, tls1.3"));
+        };
+        ranges.push((*version, *version));
+    }
+    Ok((FieldCheck::OneOf { ranges, negated }, FieldIndex::Any))
+}
+
+fn tls_version(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let text = text.unquote();
+    let version = match text.text {
+        "1.0" => 0x0301,
+        "1.1" => 0x0302,
+        "1.2" => 0x0303,
+        "1.3" => 0x0304,
+        _ => text.number::<u16>().map(u64::from).map_err(|f| f.hint("1.0, 1.1, 1.2, 1.3 or a number such as 0x7f12"))?,
+    };
+    Ok((FieldCheck::OneOf { ranges: vec![(version, version)], negated: false }, FieldIndex::Any))
+}
+
+fn ssl_state(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let states = [("client_hello", 1u64), ("server_hello", 2), ("client_keyx", 4), ("server_keyx", 8), ("unknown", 16)];
+    let mut mask = 0;
+    let mut negated = false;
+    for item in text.split('|').into_iter().flat_map(|t| t.split(',')) {
+        let item = match item.strip_prefix("!") {
+            Some(rest) => {
+                negated = true;
+                rest.trim()
+            }
+            None => item,
+        };
+        let found = states.iter().find(|(name, _)| item.is(name));
+        let Some((_, bit)) = found else {
+            return Err(item.fault(format!("{:?} is not a state", item.text)).hint("client_hello, server_hello, client_keyx, server_keyx, unknown"));
+        };
+        mask |= bit;
+    }
+    let test = number::NumberTest::Mask { mask, value: 0, equal: negated };
+    Ok((FieldCheck::Number(test), FieldIndex::Any))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::number::NumberTest;
+
+    fn read(keyword: &str, value: &str) -> Result<FieldTest, Fault> {
+        parse(Text::new(keyword, 0), Some(Text::new(value, 20)), &["hl7.count".into()]).expect("known")
+    }
+
+    #[test]
+    fn the_list_is_sorted() {
+        assert!(FIELDS.is_sorted_by_key(|(name, ..)| *name));
+    }
+
+    #[test]
+    fn values_are_numbers_names_and_lists() {
+        assert_eq!(read("dns.rrtype", "!aaaa").expect("name").check, FieldCheck::Number(NumberTest::NotEqual(28)));
+        let field = read("ldap.responses.operation", "search_result_done,-1").expect("index");
+        assert_eq!((field.check, field.index), (FieldCheck::Number(NumberTest::Equal(5)), FieldIndex::At(-1)));
+        assert_eq!(read("dcerpc.opnum", "1,5-8").expect("ranges").check, FieldCheck::OneOf { ranges: vec![(1, 1), (5, 8)], negated: false });
+        assert!(matches!(read("ssl_version", "!tls1.3,tls1.2").expect("versions").check, FieldCheck::OneOf { negated: true, .. }));
+        assert_eq!(read("filesize", "to_client, >100").expect("direction").direction, Some(Direction::ToClient));
+        assert_eq!(read("hl7.count", ">3").expect("own").check, FieldCheck::Number(NumberTest::Greater(3)));
+        assert_eq!(read("dcerpc.iface", "367abb81").expect_err("uuid").at, 20);
+        assert_eq!(read("tls.version", "1.4").expect_err("version").at, 20);
+    }
+}

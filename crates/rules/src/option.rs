@@ -1,0 +1,99 @@
+//! A rule's options: `keyword;` and `keyword:value;` between the parentheses.
+
+use crate::text::{Fault, Text};
+
+/// Most options of one rule.
+pub const OPTIONS_MAX: usize = 512;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RuleOption<'a> {
+    pub keyword: Text<'a>,
+    pub value: Option<Text<'a>>,
+}
+
+pub(crate) fn split(text: Text<'_>) -> Result<Vec<RuleOption<'_>>, Fault> {
+    let mut options = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let Some(end) = semicolon(rest.text) else {
+            return Err(Text::new("", rest.at + rest.text.len()).fault(format!("\";\" is missing behind the option {:?}", shorten(rest.text))));
+        };
+        let option = rest.to(end);
+        quotes(option)?;
+        options.push(one(option)?);
+        if options.len() > OPTIONS_MAX {
+            return Err(option.fault(format!("more than {OPTIONS_MAX} options")));
+        }
+        rest = rest.from(end + 1).trim();
+    }
+    Ok(options)
+}
+
+/// The first semicolon that no backslash escapes.
+fn semicolon(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\\' if !escaped => escaped = true,
+            b';' if !escaped => return Some(index),
+            _ => escaped = false,
+        }
+    }
+    None
+}
+
+/// A semicolon inside quotes must be escaped: if it was not, the option's quotes do not close.
+fn quotes(option: Text<'_>) -> Result<(), Fault> {
+    let mut open = None;
+    let mut escaped = false;
+    for (index, byte) in option.text.bytes().enumerate() {
+        match byte {
+            b'\\' if !escaped => escaped = true,
+            b'"' if !escaped => open = if open.is_some() { None } else { Some(index) },
+            _ => escaped = false,
+        }
+    }
+    match open {
+        Some(index) => Err(option.from(index).fault("this quote is not closed before the next \";\"").hint("a \";\" inside quotes is written \\;")),
+        None => Ok(()),
+    }
+}
+
+fn one(option: Text<'_>) -> Result<RuleOption<'_>, Fault> {
+    let (keyword, value) = match option.split_once(':') {
+        Some((keyword, value)) => (keyword.trim(), Some(value.trim())),
+        None => (option.trim(), None),
+    };
+    if keyword.is_empty() {
+        return Err(option.fault("an option has no keyword"));
+    }
+    Ok(RuleOption { keyword, value })
+}
+
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_end_at_semicolons_that_are_not_escaped() {
+        let options = split(Text::new(r#"msg:"a\; b"; nocase ;pcre:"/a\\;/"#, 0));
+        assert!(options.is_err());
+        let options = split(Text::new(r#"msg:"a\; b"; nocase ; sid : 1;"#, 0)).expect("good");
+        let read: Vec<(&str, Option<&str>)> = options.iter().map(|o| (o.keyword.text, o.value.map(|v| v.text))).collect();
+        assert_eq!(read, [("msg", Some(r#""a\; b""#)), ("nocase", None), ("sid", Some("1"))]);
+    }
+
+    #[test]
+    fn an_open_quote_and_a_missing_semicolon_are_told() {
+        assert_eq!(split(Text::new(r#"content:"a;b"; sid:1;"#, 0)).expect_err("quote").at, 8);
+        assert_eq!(split(Text::new("sid:1; rev:2", 0)).expect_err("semicolon").at, 12);
+    }
+}
