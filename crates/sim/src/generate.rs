@@ -2,7 +2,7 @@
 //! `after.pcap` and `truth.json`.
 
 use crate::{
-    attack::ATTACKS,
+    attack,
     certificate::Authority,
     dice::Dice,
     hospital::Hospital,
@@ -150,8 +150,11 @@ fn play(scene: &mut Scene<'_>, span: Span, scale: Scale) {
     }
     weak_uses(scene, from, until);
     if scene.phase == Phase::Before {
-        for (number, attack) in ATTACKS.iter().enumerate() {
-            attack.perform(scene, from + 5 * SECOND + number as i64 * SECOND);
+        let length = span.until.micros() - from;
+        for attack in attack::chosen(scene) {
+            // Not all hospitals at the same moment.
+            let late = scene.hospital.number as i64 % 7 * SECOND / 3;
+            attack.perform(scene, from + length * attack.begins_percent / 100 + late);
         }
     }
 }

@@ -1,7 +1,16 @@
 //! Attacks with known truth, one file each. To add one: copy a file, add one line to [`ATTACKS`], and write its rules
 //! (with their plain words) under `content/rules/`.
 
+mod attacker;
+mod beacon;
+mod data_theft;
+mod dns_tunnel;
+mod ftp_brute_force;
+mod ransomware;
+mod rdp_brute_force;
 mod scan;
+mod ssh_brute_force;
+mod web_exploit;
 
 use crate::{scene::Scene, truth};
 use phitak_model::Timestamp;
@@ -11,8 +20,10 @@ pub struct Attack {
     pub kind: &'static str,
     /// Shipped rules that must each raise an alert.
     pub sids: &'static [u32],
-    /// Plays it from this moment on.
-    pub play: fn(&mut Scene<'_>, i64) -> Happened,
+    /// When it begins, in hundredths of the capture.
+    pub begins_percent: i64,
+    /// Plays it from this moment on; `None` when this hospital has nothing that it could be played on.
+    pub play: fn(&mut Scene<'_>, i64) -> Option<Happened>,
 }
 
 /// What an attack did.
@@ -23,12 +34,40 @@ pub struct Happened {
     pub until: i64,
 }
 
-pub static ATTACKS: [Attack; 1] = [scan::ATTACK];
+/// In the order of an intrusion.
+pub static ATTACKS: [Attack; 9] = [
+    scan::ATTACK,
+    ssh_brute_force::ATTACK,
+    web_exploit::ATTACK,
+    rdp_brute_force::ATTACK,
+    beacon::ATTACK,
+    ftp_brute_force::ATTACK,
+    data_theft::ATTACK,
+    dns_tunnel::ATTACK,
+    ransomware::ATTACK,
+];
+
+/// Beyond the first hospital, which meets all attacks, one attack in so many comes by chance.
+const BY_CHANCE_ONE_IN: u64 = 4;
+
+/// The attacks that this hospital meets: the first all, each other one of its own at least.
+pub fn chosen(scene: &mut Scene<'_>) -> Vec<&'static Attack> {
+    let number = scene.hospital.number;
+    let own = (number * 2) % ATTACKS.len();
+    let mut list = Vec::new();
+    for (index, attack) in ATTACKS.iter().enumerate() {
+        let by_chance = scene.dice.one_in(BY_CHANCE_ONE_IN);
+        if number == 0 || index == own || by_chance {
+            list.push(attack);
+        }
+    }
+    list
+}
 
 impl Attack {
     /// Plays the attack and notes its truth.
     pub fn perform(&self, scene: &mut Scene<'_>, at: i64) {
-        let happened = (self.play)(scene, at);
+        let Some(happened) = (self.play)(scene, at) else { return };
         scene.truth.attacks.push(truth::Attack {
             kind: self.kind,
             from: Timestamp::from_micros(at),

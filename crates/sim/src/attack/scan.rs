@@ -8,7 +8,8 @@ use crate::{
     wire::frame::{self, ACK, Ports, RST, SYN, Segment},
 };
 
-pub const ATTACK: Attack = Attack { kind: "port_scan", sids: &[8_000_001, 8_000_002], play };
+pub const ATTACK: Attack =
+    Attack { kind: "port_scan", sids: &[8_000_001, 8_000_002], begins_percent: 4, play };
 
 const PORTS: [u16; 40] = [
     21, 22, 23, 25, 53, 80, 81, 88, 110, 111, 113, 135, 139, 143, 199, 256, 389, 443, 445, 515, 554, 587, 631, 993, 995, 1025,
@@ -18,7 +19,7 @@ const SERVERS: [Role; 7] =
     [Role::Router, Role::Domain, Role::Files, Role::HisDatabase, Role::Intranet, Role::Pacs, Role::Laboratory];
 const MSS_ONLY: [u8; 4] = [2, 4, 5, 0xb4];
 
-fn play(scene: &mut Scene<'_>, at: i64) -> Happened {
+fn play(scene: &mut Scene<'_>, at: i64) -> Option<Happened> {
     let source = scene.pc_of("fin");
     let mut ports = PORTS;
     scene.dice.shuffle(&mut ports);
@@ -31,7 +32,7 @@ fn play(scene: &mut Scene<'_>, at: i64) -> Happened {
             now += scene.dice.between(2 * MILLISECOND, 12 * MILLISECOND);
         }
     }
-    Happened { source: source.ip, targets: targets.iter().map(|h| h.ip).collect(), until: now }
+    Some(Happened { source: source.ip, targets: targets.iter().map(|h| h.ip).collect(), until: now })
 }
 
 fn probe(scene: &mut Scene<'_>, at: i64, source: (&Host, u16), target: (&Host, u16)) {

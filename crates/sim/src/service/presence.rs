@@ -68,5 +68,7 @@ fn multicast_dns(scene: &mut Scene<'_>, at: i64, host: &Host) {
     dns::name_into(&mut message, &name);
     // Class IN with "flush the cache".
     message.be16(dns::A).be16(0x8001).be32(120).part16(&host.ip.octets());
-    scene.udp(at, (host.end(), 5353), (End::group(MDNS_GROUP), 5353), &message);
+    // RFC 6762 §11: always the full time to live.
+    let sender = End { ttl: 255, ..host.end() };
+    scene.udp(at, (sender, 5353), (End { ttl: 255, ..End::group(MDNS_GROUP) }, 5353), &message);
 }
