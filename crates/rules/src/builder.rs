@@ -163,7 +163,9 @@ impl<'a> Builder<'a> {
     fn sticky_of(&self, name: &str) -> Option<usize> {
         let index = self.sticky?;
         let draft = self.sections.get(index)?;
-        matches!(&draft.buffer, Buffer::Named(n) if n == name).then_some(index)
+        // Files of HTTP are its response bodies.
+        let same = |n: &str| n == name || n == "file.data" && name == "http.response_body";
+        matches!(&draft.buffer, Buffer::Named(n) if same(n)).then_some(index)
     }
 
     /// The section that a transform belongs to: the sticky buffer's, or, behind contents, a new one of the same buffer.

@@ -164,7 +164,7 @@ fn shape_fault(text: Text<'_>, words: &[Text<'_>]) -> Fault {
     let names = ["action", "protocol", "source addresses", "source ports", "arrow", "destination addresses", "destination ports"];
     let end = Text::new("", text.at + text.text.trim_end().len());
     match (names.get(words.len()), words.get(names.len())) {
-        (Some(missing), _) => end.fault(format!("the {missing} is missing before the options"))
+        (Some(missing), _) => end.fault(format!("{missing} missing before the options"))
             .hint("action protocol source ports -> destination ports (options)"),
         (None, Some(extra)) => extra.fault(format!("{:?} stands between the destination ports and the options", extra.text)),
         (None, None) => text.fault("the rule's head is incomplete"),

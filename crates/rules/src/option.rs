@@ -42,21 +42,16 @@ fn semicolon(text: &str) -> Option<usize> {
     None
 }
 
-/// A semicolon inside quotes must be escaped: if it was not, the option's quotes do not close.
+/// A semicolon inside quotes must be escaped: if it was not, a value that opens with a quote does not end with one.
 fn quotes(option: Text<'_>) -> Result<(), Fault> {
-    let mut open = None;
-    let mut escaped = false;
-    for (index, byte) in option.text.bytes().enumerate() {
-        match byte {
-            b'\\' if !escaped => escaped = true,
-            b'"' if !escaped => open = if open.is_some() { None } else { Some(index) },
-            _ => escaped = false,
-        }
+    let Some((_, value)) = option.split_once(':') else { return Ok(()) };
+    let value = value.trim();
+    let body = value.strip_prefix("!").map_or(value, Text::trim);
+    let closed = body.text.len() > 1 && body.text.ends_with('"');
+    if body.text.starts_with('"') && !closed {
+        return Err(body.fault("this quote is not closed before the next \";\"").hint("a \";\" inside quotes is written \\;"));
     }
-    match open {
-        Some(index) => Err(option.from(index).fault("this quote is not closed before the next \";\"").hint("a \";\" inside quotes is written \\;")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn one(option: Text<'_>) -> Result<RuleOption<'_>, Fault> {
