@@ -1,4 +1,4 @@
-//! From an order to a folder: `sector.json`, and for each hospital (in a folder of its code) `quiet.pcap`, `before.pcap`,
+//! From an order to a folder: `sector.json`, and for each hospital, in `hospitals/` under its code, `quiet.pcap`, `before.pcap`,
 //! `after.pcap` and `truth.json`.
 
 use crate::{
@@ -78,7 +78,7 @@ fn hospital(order: &Order, root: &Dice, authority: &Authority, facility: &Facili
     let dice = root.split(code);
     let hospital = Hospital::invent(facility.clone(), number, &dice);
     let weak = weakness::assign(&hospital, &dice);
-    let folder = order.out.join(code);
+    let folder = order.out.join("hospitals").join(code);
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let spans = Spans::of(order);
     let mut truth = HospitalTruth {
