@@ -38,4 +38,6 @@ pub enum LossCause {
     SpoolDamaged,
     /// The flow table was full.
     FlowTableFull,
+    /// The centre could not understand a record, and it was set aside.
+    Refused,
 }

@@ -4,12 +4,14 @@
 //! The sensor only dials out. Delivery is at-least-once on the wire and exactly-once in effect.
 
 pub mod authority;
+mod clock;
 pub mod code;
 pub mod intake;
 pub mod policy;
 pub mod private_file;
 pub mod refusal;
 pub mod server;
+pub mod spool;
 pub mod wire;
 
 pub use authority::{Authority, Enrolled, SigningRequest};

@@ -13,6 +13,7 @@ mod turnstile;
 
 use crate::{
     authority::{Authority, AuthorityError, Identity, REQUEST_BYTES_MAX, SigningRequest},
+    clock,
     code::EnrolmentCode,
     intake::{EnrolError, Intake},
     refusal::{Refusal, RefusalCode},
@@ -264,7 +265,7 @@ async fn enrol<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incoming
 async fn welcome<'a, I: Intake>(desk: &Desk<I>, peer: &'a Peer) -> Result<&'a PeerSensor, Refusal> {
     let none = "this needs a sensor's certificate: enrol first";
     let sensor = peer.sensor.as_ref().ok_or_else(|| Refusal::new(RefusalCode::NoCertificate, none))?;
-    if now() > sensor.not_after {
+    if clock::now() > sensor.not_after {
         return Err(Refusal::new(RefusalCode::NoCertificate, "the certificate has expired: connect anew or enrol again"));
     }
     desk.intake.welcome(&sensor.id, &sensor.serial).await?;
@@ -299,9 +300,4 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
-}
-
-pub(crate) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
