@@ -1,0 +1,439 @@
+//! A flow's application protocol: recognised, parsed, and what is known of its transactions.
+
+mod ledger;
+
+use crate::recognition::{Answer, Candidates, GUESS_BYTES_MAX, GUESS_DATAGRAMS_MAX, RuledOut};
+use ledger::Ledger;
+use phitak_model::{
+    Direction::{self, ToClient, ToServer},
+    Transport,
+};
+use phitak_protocols::{Context, Guess, Outcome, Session, Settings};
+
+/// Application events that belong to the flow and not to a protocol, by their names in rules.
+pub static FLOW_EVENTS: &[&str] = &[
+    "applayer_mismatch_protocol_both_directions",
+    "applayer_wrong_direction_first_data",
+    "applayer_detect_protocol_only_one_direction",
+    "applayer_proto_detection_skipped",
+    "applayer_no_tls_after_starttls",
+    "applayer_unexpected_protocol",
+];
+
+/// The numbers of [`FLOW_EVENTS`] that are raised here.
+pub(crate) mod flow_event {
+    pub const MISMATCH: u8 = 0;
+    pub const ONE_DIRECTION: u8 = 2;
+    pub const NO_TLS: u8 = 4;
+    pub const UNEXPECTED: u8 = 5;
+}
+
+/// What stands outside the flow while its bytes are taken.
+pub(crate) struct Surroundings<'a> {
+    pub candidates: &'a Candidates,
+    pub settings: &'a Settings,
+    pub context: &'a mut Context,
+    pub transport: Transport,
+    /// Ports of client and server.
+    pub ports: [u16; 2],
+    /// The handshake was not seen, so that client and server may be mixed up.
+    pub may_turn: bool,
+}
+
+/// What taking bytes led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Nothing,
+    /// A protocol was recognised.
+    Recognised,
+    /// Client and server have to change places first; the bytes were not taken.
+    Turn,
+    /// The session ends here and another protocol begins: what it holds has to be inspected, then
+    /// [`AppLayer::change`] called.
+    Change,
+}
+
+/// How far the recognition of one side has come.
+#[derive(Debug, Default)]
+struct Side {
+    ruled_out: RuledOut,
+    /// First bytes that could not be told yet.
+    held: Vec<u8>,
+    /// Bytes that went by before the protocol was known and were not held.
+    missed: u64,
+    datagrams: u8,
+    /// The protocol of this side, when its own bytes told it.
+    found: Option<u16>,
+    done: bool,
+    /// What it has sent so far is no protocol that is known.
+    unknown: bool,
+    /// The session was given bytes of it.
+    fed: bool,
+    /// Its data came first.
+    first: bool,
+    /// Nothing more is parsed.
+    closed: bool,
+    ended: bool,
+}
+
+pub(crate) struct AppLayer {
+    sides: [Side; 2],
+    session: Option<Box<dyn Session>>,
+    protocol: Option<u16>,
+    /// The protocol before a change, and the one that was expected after it.
+    pub before: Option<u16>,
+    pub expected: Option<u16>,
+    /// The session was fed or ended since its last inspection, per direction.
+    pub advanced: [bool; 2],
+    pub ledger: Ledger,
+    /// Events of this packet.
+    pub events: Vec<u8>,
+    change: Option<Change>,
+    /// Transactions of sessions that are gone.
+    pub transactions_before: u64,
+}
+
+struct Change {
+    to: Option<&'static str>,
+    direction: Direction,
+    rest: Vec<u8>,
+}
+
+impl AppLayer {
+    pub(crate) fn new() -> Self {
+        Self {
+            sides: <[Side; 2]>::default(),
+            session: None,
+            protocol: None,
+            before: None,
+            expected: None,
+            advanced: [false; 2],
+            ledger: Ledger::default(),
+            events: Vec::new(),
+            change: None,
+            transactions_before: 0,
+        }
+    }
+
+    pub(crate) fn session(&self) -> Option<&dyn Session> {
+        self.session.as_deref()
+    }
+
+    pub(crate) fn session_mut(&mut self) -> Option<&mut (dyn Session + 'static)> {
+        self.session.as_deref_mut()
+    }
+
+    pub(crate) fn protocol(&self) -> Option<u16> {
+        self.protocol
+    }
+
+    /// The protocol of one side, as far as it is known.
+    pub(crate) fn protocol_of(&self, direction: Direction) -> Option<u16> {
+        self.side(direction).found.or(self.protocol)
+    }
+
+    /// Recognition of this side has ended, with or without success.
+    pub(crate) fn is_settled(&self, direction: Direction) -> bool {
+        let side = self.side(direction);
+        side.done || side.unknown || side.found.is_some()
+    }
+
+    /// What was sent is no protocol that is known.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.protocol.is_none() && self.sides.iter().any(|side| side.done || side.unknown)
+    }
+
+    /// The session was given bytes of this direction.
+    pub(crate) fn has_spoken(&self, direction: Direction) -> bool {
+        self.side(direction).fed
+    }
+
+    /// Nothing more is parsed in this direction.
+    pub(crate) fn is_closed(&self, direction: Direction) -> bool {
+        self.side(direction).closed
+    }
+
+    pub(crate) fn is_ended(&self, direction: Direction) -> bool {
+        self.side(direction).ended
+    }
+
+    fn side(&self, direction: Direction) -> &Side {
+        let [client, server] = &self.sides;
+        if direction == ToServer { client } else { server }
+    }
+
+    fn side_mut(&mut self, direction: Direction) -> &mut Side {
+        let [client, server] = &mut self.sides;
+        if direction == ToServer { client } else { server }
+    }
+
+    fn mark(&mut self, direction: Direction) {
+        if let Some(advanced) = self.advanced.get_mut(direction.index()) {
+            *advanced = true;
+        }
+    }
+
+    /// Stream bytes in order, or one datagram.
+    pub(crate) fn take(&mut self, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
+        if bytes.is_empty() {
+            return Taken::Nothing;
+        }
+        if self.session.is_some() {
+            self.check_other_side(direction, bytes, around);
+            return self.feed(direction, bytes, around);
+        }
+        if self.protocol.is_some() {
+            return Taken::Nothing;
+        }
+        self.recognise(direction, bytes, around)
+    }
+
+    /// Bytes that will never come.
+    pub(crate) fn miss(&mut self, direction: Direction, length: u64, around: &mut Surroundings<'_>) -> Taken {
+        let closed = self.side(direction).closed;
+        match &mut self.session {
+            Some(session) if !closed => {
+                let outcome = session.gap(direction, length, around.context);
+                self.mark(direction);
+                self.follow(direction, outcome, &[])
+            }
+            Some(_) => Taken::Nothing,
+            None => {
+                let side = self.side_mut(direction);
+                side.missed = side.missed.saturating_add(length).saturating_add(side.held.len() as u64);
+                side.held.clear();
+                side.done = true;
+                Taken::Nothing
+            }
+        }
+    }
+
+    /// This direction brings no more bytes.
+    pub(crate) fn end(&mut self, direction: Direction, context: &mut Context) {
+        let side = self.side_mut(direction);
+        if std::mem::replace(&mut side.ended, true) {
+            return;
+        }
+        if let Some(session) = &mut self.session {
+            session.end(direction, context);
+            self.mark(direction);
+        }
+    }
+
+    fn recognise(&mut self, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
+        let stream = around.transport == Transport::Tcp;
+        let first = self.sides.iter().all(|side| !side.first);
+        let side = self.side_mut(direction);
+        side.first |= first;
+        if side.done {
+            side.hold(bytes, stream);
+            return Taken::Nothing;
+        }
+        let mut joined = std::mem::take(&mut side.held);
+        let whole = if joined.is_empty() || !stream {
+            bytes
+        } else {
+            joined.extend_from_slice(bytes);
+            &joined
+        };
+        let answer = around.candidates.ask(whole, direction, around.transport, around.ports, &mut side.ruled_out);
+        side.datagrams = side.datagrams.saturating_add(1);
+        let spent = if stream { whole.len() >= GUESS_BYTES_MAX } else { side.datagrams >= GUESS_DATAGRAMS_MAX };
+        match answer {
+            Answer::Found(number) => {
+                side.found = Some(number);
+                let whole = if joined.is_empty() { bytes.to_vec() } else { joined };
+                self.open(number, direction, &whole, around)
+            }
+            Answer::Turned(_) | Answer::More | Answer::Unknown => {
+                if answer == Answer::Unknown && direction == ToServer && around.may_turn {
+                    let [client_port, _] = around.ports;
+                    if around.candidates.ask_turned(whole, around.transport, client_port).is_some() {
+                        self.sides = <[Side; 2]>::default();
+                        return Taken::Turn;
+                    }
+                }
+                if !stream {
+                    side.ruled_out = RuledOut::default();
+                }
+                side.unknown = answer == Answer::Unknown;
+                side.done = spent || (answer == Answer::Unknown && stream);
+                if joined.is_empty() {
+                    side.hold(bytes, stream);
+                } else {
+                    side.held = joined;
+                }
+                if self.sides.iter().all(|side| side.done) {
+                    for side in &mut self.sides {
+                        side.held = Vec::new();
+                    }
+                }
+                Taken::Nothing
+            }
+        }
+    }
+
+    /// Opens the session and gives it what both sides have sent so far, in the order in which they began.
+    fn open(&mut self, number: u16, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
+        let Some(protocol) = around.candidates.get(number) else { return Taken::Nothing };
+        self.protocol = Some(number);
+        self.session = Some((protocol.open)(around.transport, around.settings));
+        self.ledger = Ledger::default();
+        let other = direction.opposite();
+        let held = std::mem::take(&mut self.side_mut(other).held);
+        let missed = std::mem::take(&mut self.side_mut(other).missed);
+        let other_first = self.side(other).first;
+        if !held.is_empty() {
+            self.check_other_side(other, &held, around);
+        }
+        let mut taken = Taken::Recognised;
+        for turn in [other_first, !other_first] {
+            let outcome = if turn {
+                if missed > 0 {
+                    self.miss(other, missed, around);
+                }
+                if held.is_empty() { Taken::Nothing } else { self.feed(other, &held, around) }
+            } else {
+                self.feed(direction, bytes, around)
+            };
+            if outcome == Taken::Change {
+                taken = outcome;
+                break;
+            }
+        }
+        if self.side(other).ended {
+            if let Some(session) = &mut self.session {
+                session.end(other, around.context);
+                self.mark(other);
+            }
+        }
+        taken
+    }
+
+    fn feed(&mut self, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
+        if self.side(direction).closed {
+            return Taken::Nothing;
+        }
+        let Some(session) = &mut self.session else { return Taken::Nothing };
+        let outcome = session.feed(direction, bytes, around.context);
+        self.mark(direction);
+        self.side_mut(direction).fed = true;
+        self.follow(direction, outcome, bytes)
+    }
+
+    fn follow(&mut self, direction: Direction, outcome: Outcome, bytes: &[u8]) -> Taken {
+        match outcome {
+            Outcome::Continue => Taken::Nothing,
+            Outcome::Done => {
+                self.side_mut(direction).closed = true;
+                Taken::Nothing
+            }
+            Outcome::Failed => {
+                for side in &mut self.sides {
+                    side.closed = true;
+                }
+                Taken::Nothing
+            }
+            Outcome::Upgrade { protocol, consumed } => {
+                let rest = bytes.get(consumed..).unwrap_or_default().to_vec();
+                self.change = Some(Change { to: protocol, direction, rest });
+                Taken::Change
+            }
+        }
+    }
+
+    /// The second side's own first bytes may tell another protocol than the first side's did.
+    fn check_other_side(&mut self, direction: Direction, bytes: &[u8], around: &Surroundings<'_>) {
+        let Some(number) = self.protocol else { return };
+        let side = self.side_mut(direction);
+        if side.found.is_some() || side.done {
+            return;
+        }
+        match around.candidates.agrees(number, bytes, direction, around.transport) {
+            Guess::Yes | Guess::More => side.found = Some(number),
+            Guess::No => {
+                side.done = true;
+                let answer = around.candidates.ask(
+                    bytes,
+                    direction,
+                    around.transport,
+                    around.ports,
+                    &mut RuledOut::default(),
+                );
+                if let Answer::Found(other) = answer {
+                    self.side_mut(direction).found = Some(other);
+                    self.events.push(flow_event::MISMATCH);
+                } else {
+                    self.events.push(flow_event::ONE_DIRECTION);
+                }
+            }
+        }
+    }
+
+    /// Whether the session told nothing yet, so that the client's own protocol may take its place.
+    pub(crate) fn prefers_client(&self) -> Option<u16> {
+        let client = self.side(ToServer).found?;
+        let pristine = self.session.as_ref().is_some_and(|session| session.live().end == 0);
+        (Some(client) != self.protocol && pristine).then_some(client)
+    }
+
+    /// Ends the session that asked for it, and begins the next protocol with what is left of both sides' bytes.
+    pub(crate) fn change(&mut self, around: &mut Surroundings<'_>) -> Taken {
+        let Some(change) = self.change.take() else { return Taken::Nothing };
+        let mut left: [Vec<u8>; 2] = Default::default();
+        if let Some(mut session) = self.session.take() {
+            self.transactions_before = self.transactions_before.saturating_add(session.live().end);
+            left = [session.left(ToServer), session.left(ToClient)];
+        }
+        if let Some(bytes) = left.get_mut(change.direction.index()) {
+            bytes.extend_from_slice(&change.rest);
+        }
+        self.before = self.protocol.take();
+        self.expected = change.to.and_then(|name| around.candidates.number(name));
+        self.sides = <[Side; 2]>::default();
+        self.ledger = Ledger::default();
+        let [to_server, to_client] = left;
+        let turns = if change.direction == ToServer {
+            [(ToClient, to_client), (ToServer, to_server)]
+        } else {
+            [(ToServer, to_server), (ToClient, to_client)]
+        };
+        let mut taken = Taken::Nothing;
+        for (direction, bytes) in turns {
+            match self.take(direction, &bytes, around) {
+                Taken::Nothing => {}
+                other => taken = other,
+            }
+        }
+        taken
+    }
+
+    /// After a change: the protocol that was expected did not come.
+    pub(crate) fn note_expectation(&mut self, tls: Option<u16>) {
+        let (Some(expected), Some(found)) = (self.expected, self.protocol) else { return };
+        if expected != found {
+            let event = if Some(expected) == tls { flow_event::NO_TLS } else { flow_event::UNEXPECTED };
+            self.events.push(event);
+        }
+    }
+
+    /// The name for EVE.
+    pub(crate) fn name(&self, candidates: &Candidates) -> Option<&'static str> {
+        let own = self.session.as_ref().and_then(|session| session.name());
+        own.or_else(|| self.protocol.and_then(|number| candidates.get(number)).map(|p| p.decl.name))
+    }
+}
+
+impl Side {
+    fn hold(&mut self, bytes: &[u8], stream: bool) {
+        if !stream {
+            return;
+        }
+        if self.held.len().saturating_add(bytes.len()) > GUESS_BYTES_MAX * 4 {
+            self.missed = self.missed.saturating_add(self.held.len() as u64).saturating_add(bytes.len() as u64);
+            self.held.clear();
+            return;
+        }
+        self.held.extend_from_slice(bytes);
+    }
+}

@@ -1,0 +1,120 @@
+//! What one worker is told before it starts. The defaults are Suricata's stock configuration.
+
+mod names;
+
+use phitak_packet::{DecoderSettings, flow::FLOWS_MAX_DEFAULT, tcp::TcpSettings};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use names::SetOutcome;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub decoder: DecoderSettings,
+    pub tcp: TcpSettings,
+    pub flow: FlowSettings,
+    pub protocols: phitak_protocols::Settings,
+    /// Protocols that are switched off, by name.
+    pub protocols_off: BTreeSet<String>,
+    pub eve: EveSettings,
+    /// `vars.address-groups` and `vars.port-groups`, without the `$`.
+    pub variables: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct FlowSettings {
+    pub flows_max: usize,
+    /// Keeps outsiders from choosing flows that collide; the same seed gives the same run.
+    pub seed: u64,
+    /// `vlan.use-for-tracking`
+    pub use_vlan: bool,
+    pub tcp: Timeouts,
+    pub udp: Timeouts,
+    pub icmp: Timeouts,
+    pub other: Timeouts,
+}
+
+/// Idle seconds after which a flow ends, by its state.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    pub new_secs: u32,
+    pub established_secs: u32,
+    pub closed_secs: u32,
+    pub bypassed_secs: u32,
+}
+
+/// Which anomalies are recorded (`outputs.eve-log.types.anomaly.types`).
+#[derive(Clone, Copy, Debug)]
+pub struct EveSettings {
+    pub anomaly_decode: bool,
+    pub anomaly_stream: bool,
+    pub anomaly_applayer: bool,
+    /// The `stats` record at the end.
+    pub stats: bool,
+}
+
+impl Default for FlowSettings {
+    fn default() -> Self {
+        let datagrams = Timeouts { new_secs: 30, established_secs: 300, closed_secs: 0, bypassed_secs: 100 };
+        Self {
+            flows_max: FLOWS_MAX_DEFAULT,
+            seed: 0,
+            use_vlan: true,
+            tcp: Timeouts { new_secs: 60, established_secs: 600, closed_secs: 60, bypassed_secs: 100 },
+            udp: datagrams,
+            icmp: datagrams,
+            other: datagrams,
+        }
+    }
+}
+
+impl Default for EveSettings {
+    fn default() -> Self {
+        Self { anomaly_decode: false, anomaly_stream: false, anomaly_applayer: true, stats: true }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let variables = STOCK_VARIABLES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self {
+            decoder: DecoderSettings::default(),
+            tcp: TcpSettings::default(),
+            flow: FlowSettings::default(),
+            protocols: phitak_protocols::Settings::default(),
+            protocols_off: BTreeSet::new(),
+            eve: EveSettings::default(),
+            variables,
+        }
+    }
+}
+
+/// The variables of Suricata's stock configuration.
+static STOCK_VARIABLES: &[(&str, &str)] = &[
+    ("HOME_NET", "[192.168.0.0/16,10.0.0.0/8,172.16.0.0/12]"),
+    ("EXTERNAL_NET", "!$HOME_NET"),
+    ("HTTP_SERVERS", "$HOME_NET"),
+    ("SMTP_SERVERS", "$HOME_NET"),
+    ("SQL_SERVERS", "$HOME_NET"),
+    ("DNS_SERVERS", "$HOME_NET"),
+    ("TELNET_SERVERS", "$HOME_NET"),
+    ("AIM_SERVERS", "$EXTERNAL_NET"),
+    ("DC_SERVERS", "$HOME_NET"),
+    ("DNP3_SERVER", "$HOME_NET"),
+    ("DNP3_CLIENT", "$HOME_NET"),
+    ("MODBUS_CLIENT", "$HOME_NET"),
+    ("MODBUS_SERVER", "$HOME_NET"),
+    ("ENIP_CLIENT", "$HOME_NET"),
+    ("ENIP_SERVER", "$HOME_NET"),
+    ("HTTP_PORTS", "80"),
+    ("SHELLCODE_PORTS", "!80"),
+    ("ORACLE_PORTS", "1521"),
+    ("SSH_PORTS", "22"),
+    ("DNP3_PORTS", "20000"),
+    ("MODBUS_PORTS", "502"),
+    ("FILE_DATA_PORTS", "[$HTTP_PORTS,110,143]"),
+    ("FTP_PORTS", "21"),
+    ("GENEVE_PORTS", "6081"),
+    ("VXLAN_PORTS", "4789"),
+    ("TEREDO_PORTS", "3544"),
+    ("SIP_PORTS", "[5060,5061]"),
+];

@@ -1,0 +1,128 @@
+//! One packet before the detector, and what its findings lead to.
+
+use super::Desk;
+use crate::{
+    Sink,
+    app::AppLayer,
+    conversation::{Conversation, Phase, Verdict},
+};
+use phitak_detect::{AppView, Effect, FlowView, Input, StreamView};
+use phitak_model::{
+    Direction::{self, ToClient, ToServer},
+    inspect::Transactions,
+};
+use phitak_packet::{Packet, PacketSource, flow::Flow};
+
+impl Desk {
+    /// A packet that belongs to no flow.
+    pub(crate) fn lone(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
+        let input = Input { packet, flow: None, stream_events: &[], payload_in_stream: false };
+        self.outcome.clear();
+        self.detector.inspect(&input, None, &mut self.outcome);
+        self.alert(packet, None, sink);
+        self.packet_anomalies(packet, None, &[], sink);
+        self.lone_facts(packet, sink);
+    }
+
+    pub(crate) fn inspect(
+        &mut self,
+        packet: &Packet<'_>,
+        flow: &mut Flow<Conversation>,
+        direction: Direction,
+        stream_events: &[u8],
+        payload_in_stream: bool,
+        sink: &mut dyn Sink,
+    ) {
+        self.outcome.clear();
+        if flow.state.verdict == Verdict::None {
+            let mut detect = std::mem::take(&mut flow.state.detect);
+            let view = self.view(flow, direction, detect.stream_keep_from(direction));
+            let input = Input { packet, flow: Some(view), stream_events, payload_in_stream };
+            self.detector.inspect(&input, Some(&mut detect), &mut self.outcome);
+            flow.state.detect = detect;
+        }
+        self.alert(packet, Some((flow, direction)), sink);
+        self.packet_anomalies(packet, Some((flow, direction)), stream_events, sink);
+        match self.outcome.effect {
+            Effect::PassFlow => flow.state.verdict = Verdict::Pass,
+            Effect::DropFlow | Effect::RejectFlow => flow.state.verdict = Verdict::Drop,
+            Effect::Nothing | Effect::PassPacket | Effect::DropPacket => {}
+        }
+        if let Some(app) = &mut flow.state.app {
+            if let Some(advanced) = app.advanced.get_mut(direction.index()) {
+                *advanced = false;
+            }
+            app.events.clear();
+        }
+        self.release_stream(flow, direction);
+        if self.outcome.bypass && packet.source == PacketSource::Wire {
+            self.bypass(flow);
+        }
+    }
+
+    /// The flow as the detector sees it.
+    fn view<'f>(&self, flow: &'f Flow<Conversation>, direction: Direction, keep_from: u64) -> FlowView<'f> {
+        let conversation = &flow.state;
+        let app = conversation.app.as_deref();
+        let payload_done = conversation.payload_done.get(direction.index()).copied().unwrap_or(false);
+        let stream = conversation.tcp.as_deref().filter(|_| !payload_done).map(|tcp| {
+            let (offset, bytes) = tcp.window(direction, keep_from, &self.config.tcp);
+            StreamView { bytes, offset, ended: tcp.has_ended(direction) }
+        });
+        let stream_bytes = conversation
+            .tcp
+            .as_deref()
+            .map_or([0; 2], |tcp| [tcp.sequence_bytes(ToServer), tcp.sequence_bytes(ToClient)]);
+        let established = match &conversation.tcp {
+            Some(tcp) => tcp.is_established(),
+            None => flow.key.protocol() != phitak_packet::packet::ip_proto::TCP && conversation.seen_both(),
+        };
+        FlowView {
+            direction,
+            client: flow.client(),
+            server: flow.server(),
+            started_at: flow.started_at,
+            established,
+            packets: flow.packets,
+            bytes: flow.bytes,
+            stream_bytes,
+            stream,
+            app_protocol: [ToServer, ToClient].map(|way| app.and_then(|app| app.protocol_of(way))),
+            app_protocol_before: app.and_then(|app| app.before),
+            app_protocol_expected: app.and_then(|app| app.expected),
+            detection_done: [ToServer, ToClient].map(|way| app.is_some_and(|app| app.is_settled(way))),
+            app: app.and_then(|app| app_view(app, direction)),
+            app_events: app.map_or(&[], |app| &app.events),
+        }
+    }
+
+    /// Lets go of stream bytes that nobody wants any more.
+    fn release_stream(&mut self, flow: &mut Flow<Conversation>, direction: Direction) {
+        let conversation = &mut flow.state;
+        let Some(tcp) = &mut conversation.tcp else { return };
+        let delivered = tcp.delivered(direction);
+        let payload_done = conversation.payload_done.get(direction.index()).copied().unwrap_or(false);
+        let wanted = self.rules.wants_stream() && conversation.verdict == Verdict::None && !payload_done;
+        let keep = if wanted { conversation.detect.stream_keep_from(direction).min(delivered) } else { delivered };
+        tcp.release(direction, keep, &mut self.memory);
+    }
+
+    /// The flow is only counted from now on.
+    pub(crate) fn bypass(&mut self, flow: &mut Flow<Conversation>) {
+        flow.state.phase = Phase::Bypassed;
+        if let Some(tcp) = &mut flow.state.tcp {
+            tcp.close(&mut self.memory);
+        }
+    }
+}
+
+fn app_view(app: &AppLayer, direction: Direction) -> Option<AppView<'_>> {
+    let session = app.session()?;
+    let transactions: &dyn Transactions = session;
+    Some(AppView {
+        protocol: app.protocol()?,
+        transactions,
+        advanced: app.advanced.get(direction.index()).copied().unwrap_or(false),
+        ended: app.is_ended(direction),
+    })
+}

@@ -1,0 +1,193 @@
+//! `alert` and packet `anomaly` records.
+
+use super::{Records, head::{Ends, Head}};
+use crate::{Sink, conversation::Conversation, recognition::Candidates};
+use phitak_detect::{Match, RuleInfo, Ruleset};
+use phitak_model::{
+    Direction::{self, ToServer},
+    json::Writer,
+};
+use phitak_packet::{Packet, flow::Flow, tcp::TcpSettings};
+use phitak_rules::Action;
+
+/// All that an alert is told from.
+pub(crate) struct AlertParts<'a> {
+    pub packet: &'a Packet<'a>,
+    pub flow: Option<(&'a Flow<Conversation>, Direction)>,
+    pub rule: &'a RuleInfo,
+    pub found: &'a Match,
+    pub rules: &'a Ruleset,
+    pub candidates: &'a Candidates,
+    pub tcp: &'a TcpSettings,
+}
+
+impl AlertParts<'_> {
+    /// Suricata's word for what was done: nothing is ever blocked by watching, but rejecting is an act of its own.
+    pub(crate) fn action(&self) -> &'static str {
+        match self.found.action {
+            Action::Reject => "blocked",
+            Action::Alert | Action::Pass | Action::Drop | Action::Config => "allowed",
+        }
+    }
+}
+
+impl Records {
+    /// Writes the record, and gives back the JSON object of the transaction's own fields.
+    pub(crate) fn alert(&mut self, parts: &AlertParts<'_>, sink: &mut dyn Sink) -> Vec<u8> {
+        let AlertParts { packet, flow, rule, found, rules, candidates, .. } = parts;
+        let head = Head {
+            kind: "alert",
+            at: packet.at,
+            packet: Some(packet),
+            flow: flow.map(|(flow, _)| flow),
+            ends: Ends::Packet,
+        };
+        self.begin(&head);
+        let out = &mut self.out;
+        if let Some((flow, _)) = flow {
+            metadata(out, flow, rules);
+        }
+        if let Some(id) = found.transaction {
+            out.member_number("tx_id", id);
+        }
+        out.key("alert");
+        out.begin_object();
+        out.member_str("action", parts.action());
+        out.member_number("gid", rule.gid.into());
+        out.member_number("signature_id", rule.sid.into());
+        out.member_number("rev", rule.rev.into());
+        out.member_str("signature", &rule.message);
+        out.member_str("category", &rule.category);
+        out.member_number("severity", rule.priority.into());
+        rule_metadata(out, rule);
+        out.end_object();
+        let mut fields = Vec::new();
+        if let Some((flow, direction)) = flow {
+            if let Some(id) = found.transaction {
+                fields = own_fields(flow, id);
+                self.transaction_fields(flow, id);
+                self.files_of(flow, id);
+            }
+            self.app_protocol(flow, candidates);
+            let way = if *direction == ToServer { "to_server" } else { "to_client" };
+            self.out.member_str("direction", way);
+            self.flow_summary(flow);
+        }
+        self.out.end_object();
+        sink.record("alert", self.out.as_bytes());
+        fields
+    }
+
+    pub(crate) fn packet_anomaly(
+        &mut self,
+        packet: &Packet<'_>,
+        flow: Option<(&Flow<Conversation>, Direction)>,
+        kind: &str,
+        prefix: &str,
+        name: &str,
+        sink: &mut dyn Sink,
+    ) {
+        let head = Head {
+            kind: "anomaly",
+            at: packet.at,
+            packet: Some(packet),
+            flow: flow.map(|(flow, _)| flow),
+            ends: Ends::Packet,
+        };
+        self.begin(&head);
+        let Self { out, text, .. } = self;
+        text.clear();
+        text.push_str(prefix);
+        text.push_str(name);
+        out.key("anomaly");
+        out.begin_object();
+        out.member_str("type", kind);
+        out.member_str("event", text);
+        out.end_object();
+        out.end_object();
+        sink.record("anomaly", out.as_bytes());
+    }
+}
+
+/// The transaction's members as one object.
+fn own_fields(flow: &Flow<Conversation>, id: u64) -> Vec<u8> {
+    let session = flow.state.app.as_deref().and_then(|app| app.session());
+    let Some(transaction) = session.and_then(|session| session.transaction(id)) else { return Vec::new() };
+    let mut out = Writer::new();
+    out.begin_object();
+    transaction.write_eve(&mut out);
+    out.end_object();
+    out.as_bytes().to_vec()
+}
+
+/// `alert.metadata`: each name once, with all its values.
+fn rule_metadata(out: &mut Writer, rule: &RuleInfo) {
+    if rule.metadata.is_empty() {
+        return;
+    }
+    out.key("metadata");
+    out.begin_object();
+    for (at, (name, _)) in rule.metadata.iter().enumerate() {
+        let first = rule.metadata.iter().position(|(other, _)| other == name) == Some(at);
+        if !first {
+            continue;
+        }
+        out.key(name);
+        out.begin_array();
+        for (_, value) in rule.metadata.iter().filter(|(other, _)| other == name) {
+            out.string(value);
+        }
+        out.end_array();
+    }
+    out.end_object();
+}
+
+/// `metadata` with flow bits and numbers, and `traffic` with the bits that label traffic.
+pub(super) fn metadata(out: &mut Writer, flow: &Flow<Conversation>, rules: &Ruleset) {
+    let detect = &flow.state.detect;
+    let (mut ids, mut labels, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    for name in detect.flowbits(rules) {
+        if let Some(id) = name.strip_prefix("traffic/id/") {
+            ids.push(id);
+        } else if let Some(label) = name.strip_prefix("traffic/label/") {
+            labels.push(label);
+        } else {
+            plain.push(name);
+        }
+    }
+    if !ids.is_empty() || !labels.is_empty() {
+        out.key("traffic");
+        out.begin_object();
+        list(out, "id", &ids);
+        list(out, "label", &labels);
+        out.end_object();
+    }
+    let numbers: Vec<(&str, u32)> = detect.flowints(rules).collect();
+    if plain.is_empty() && numbers.is_empty() {
+        return;
+    }
+    out.key("metadata");
+    out.begin_object();
+    list(out, "flowbits", &plain);
+    if !numbers.is_empty() {
+        out.key("flowints");
+        out.begin_object();
+        for (name, value) in numbers {
+            out.member_number(name, value.into());
+        }
+        out.end_object();
+    }
+    out.end_object();
+}
+
+fn list(out: &mut Writer, name: &str, values: &[&str]) {
+    if values.is_empty() {
+        return;
+    }
+    out.key(name);
+    out.begin_array();
+    for value in values {
+        out.string(value);
+    }
+    out.end_array();
+}

@@ -1,0 +1,164 @@
+//! Records of application protocols: transactions, files, anomalies.
+
+use super::{Records, head::{Ends, Head}};
+use crate::{Sink, conversation::Conversation, recognition::Candidates};
+use phitak_model::{
+    Direction::{ToClient, ToServer},
+    inspect::Transaction,
+};
+use phitak_packet::{Packet, flow::Flow};
+use phitak_protocols::{FileEnd, FileState};
+
+/// The event types that are not the protocol's own name.
+fn event_type(protocol: &'static str) -> &'static str {
+    match protocol {
+        "bittorrent-dht" => "bittorrent_dht",
+        "ftp-data" => "ftp_data",
+        "http2" | "http1" => "http",
+        "enip" => "enip",
+        other => other,
+    }
+}
+
+impl Records {
+    pub(crate) fn transaction(
+        &mut self,
+        packet: &Packet<'_>,
+        flow: &Flow<Conversation>,
+        protocol: &'static str,
+        id: u64,
+        transaction: &dyn Transaction,
+        sink: &mut dyn Sink,
+    ) {
+        let kind = event_type(protocol);
+        let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends: Ends::Flow };
+        self.begin(&head);
+        self.out.member_number("tx_id", id);
+        transaction.write_eve(&mut self.out);
+        self.out.end_object();
+        sink.record(kind, self.out.as_bytes());
+    }
+
+    /// The members of one of the flow's transactions.
+    pub(super) fn transaction_fields(&mut self, flow: &Flow<Conversation>, id: u64) {
+        let session = flow.state.app.as_deref().and_then(|app| app.session());
+        if let Some(transaction) = session.and_then(|session| session.transaction(id)) {
+            transaction.write_eve(&mut self.out);
+        }
+    }
+
+    /// `files` of an alert: those of its transaction that are still known.
+    pub(super) fn files_of(&mut self, flow: &Flow<Conversation>, id: u64) {
+        let _ = (flow, id);
+    }
+
+    pub(crate) fn file(
+        &mut self,
+        packet: &Packet<'_>,
+        flow: &Flow<Conversation>,
+        candidates: &Candidates,
+        file: &FileEnd,
+        sink: &mut dyn Sink,
+    ) {
+        let head = Head {
+            kind: "fileinfo",
+            at: packet.at,
+            packet: Some(packet),
+            flow: Some(flow),
+            ends: Ends::Sender(file.direction),
+        };
+        self.begin(&head);
+        self.transaction_fields(flow, file.transaction);
+        self.app_protocol(flow, candidates);
+        let out = &mut self.out;
+        out.key("fileinfo");
+        out.begin_object();
+        out.member_bytes("filename", &file.name);
+        out.member_bool("gaps", file.gaps);
+        let state = match file.state {
+            FileState::Closed => "CLOSED",
+            FileState::Truncated => "TRUNCATED",
+            FileState::Error => "ERROR",
+        };
+        out.member_str("state", state);
+        let digests = [
+            ("md5", file.md5.as_ref().map(|d| d.as_slice())),
+            ("sha1", file.sha1.as_ref().map(|d| d.as_slice())),
+            ("sha256", file.sha256.as_ref().map(|d| d.as_slice())),
+        ];
+        for (name, digest) in digests {
+            if let Some(digest) = digest {
+                self.text.clear();
+                for byte in digest {
+                    use std::fmt::Write as _;
+                    let _ = write!(self.text, "{byte:02x}");
+                }
+                out.member_str(name, &self.text);
+            }
+        }
+        out.member_bool("stored", false);
+        out.member_number("size", file.size);
+        out.member_number("tx_id", file.transaction);
+        out.end_object();
+        out.end_object();
+        sink.record("fileinfo", out.as_bytes());
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one record's parts, used in two places")]
+    pub(crate) fn app_anomaly(
+        &mut self,
+        packet: &Packet<'_>,
+        flow: &Flow<Conversation>,
+        candidates: &Candidates,
+        layer: &str,
+        id: Option<u64>,
+        name: &str,
+        sink: &mut dyn Sink,
+    ) {
+        let head =
+            Head { kind: "anomaly", at: packet.at, packet: Some(packet), flow: Some(flow), ends: Ends::Packet };
+        self.begin(&head);
+        let protocol = flow.state.app.as_deref().and_then(|app| app.name(candidates));
+        let out = &mut self.out;
+        if let Some(id) = id {
+            out.member_number("tx_id", id);
+        }
+        out.key("anomaly");
+        out.begin_object();
+        if let Some(protocol) = protocol {
+            out.member_str("app_proto", protocol);
+        }
+        out.member_str("type", "applayer");
+        out.member_str("event", name);
+        out.member_str("layer", layer);
+        out.end_object();
+        out.end_object();
+        sink.record("anomaly", out.as_bytes());
+    }
+
+    /// `app_proto` and what goes with it.
+    pub(super) fn app_protocol(&mut self, flow: &Flow<Conversation>, candidates: &Candidates) {
+        let Some(app) = flow.state.app.as_deref() else { return };
+        let of = |number: Option<u16>| number.and_then(|n| candidates.get(n)).map(|p| p.decl.name);
+        let out = &mut self.out;
+        match app.name(candidates) {
+            Some(name) => out.member_str("app_proto", name),
+            None if app.has_failed() => out.member_str("app_proto", "failed"),
+            None => {}
+        }
+        for (key, way) in [("app_proto_ts", ToServer), ("app_proto_tc", ToClient)] {
+            let own = app.protocol_of(way);
+            if own.is_some() && own != app.protocol() {
+                if let Some(name) = of(own) {
+                    out.member_str(key, name);
+                }
+            }
+        }
+        if let Some(name) = of(app.before).filter(|_| app.before != app.protocol()) {
+            out.member_str("app_proto_orig", name);
+        }
+        if let Some(name) = of(app.expected).filter(|_| app.expected != app.protocol()) {
+            out.member_str("app_proto_expected", name);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Stream bytes and datagrams to the protocol that parses them.
+
+use crate::{
+    Sink,
+    app::{AppLayer, Surroundings, Taken},
+    conversation::Conversation,
+    desk::Desk,
+};
+use phitak_model::{
+    Direction::{self, ToClient, ToServer},
+    Transport,
+};
+use phitak_packet::{
+    Packet, StreamEvent,
+    flow::Flow,
+    tcp::{Chunk, StreamEvents},
+};
+
+/// How often a flow may change its protocol while one packet is looked at.
+const CHANGES_MAX: usize = 4;
+
+impl Desk {
+    /// Hands on what may be read of one direction. True when the flow was turned round.
+    pub(crate) fn deliver(
+        &mut self,
+        flow: &mut Flow<Conversation>,
+        packet: &Packet<'_>,
+        mut direction: Direction,
+        events: &mut StreamEvents,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        let mut turned = false;
+        loop {
+            let ports = [flow.client().1, flow.server().1];
+            let Conversation { tcp: Some(tcp), app, .. } = &mut flow.state else { return turned };
+            let may_turn = tcp.is_midstream();
+            let Some(chunk) = tcp.next_chunk(direction, &self.config.tcp) else { break };
+            let app = app.get_or_insert_with(|| Box::new(AppLayer::new()));
+            self.context.client_port = ports[0];
+            self.context.server_port = ports[1];
+            let mut around = Surroundings {
+                candidates: &self.candidates,
+                settings: &self.config.protocols,
+                context: &mut self.context,
+                transport: Transport::Tcp,
+                ports,
+                may_turn,
+            };
+            let (taken, offset) = match chunk {
+                Chunk::Data { offset, bytes } => (app.take(direction, bytes, &mut around), offset),
+                Chunk::Gap { offset, length } => {
+                    events.raise(StreamEvent::ReassemblySeqGap);
+                    (app.miss(direction, length, &mut around), offset)
+                }
+            };
+            match taken {
+                Taken::Turn => {
+                    flow.turn();
+                    flow.state.turn();
+                    direction = direction.opposite();
+                    turned = !turned;
+                    self.take_again(flow, direction, offset);
+                }
+                Taken::Change => self.change_protocol(flow, packet, sink),
+                Taken::Nothing | Taken::Recognised => {}
+            }
+            self.prefer_client(flow);
+        }
+        let Conversation { tcp: Some(tcp), app: Some(app), .. } = &mut flow.state else { return turned };
+        for way in [ToServer, ToClient] {
+            if tcp.has_ended(way) && !app.is_ended(way) {
+                app.end(way, &mut self.context);
+            }
+        }
+        turned
+    }
+
+    /// The same bytes, after client and server have changed places.
+    fn take_again(&mut self, flow: &mut Flow<Conversation>, direction: Direction, offset: u64) {
+        let ports = [flow.client().1, flow.server().1];
+        self.context.client_port = ports[0];
+        self.context.server_port = ports[1];
+        let Conversation { tcp: Some(tcp), app: Some(app), .. } = &mut flow.state else { return };
+        let (_, bytes) = tcp.window(direction, offset, &self.config.tcp);
+        let mut around = Surroundings {
+            candidates: &self.candidates,
+            settings: &self.config.protocols,
+            context: &mut self.context,
+            transport: Transport::Tcp,
+            ports,
+            may_turn: false,
+        };
+        app.take(direction, bytes, &mut around);
+    }
+
+    /// The client's first bytes tell another protocol than the server's greeting did, and nothing was parsed yet.
+    fn prefer_client(&mut self, flow: &mut Flow<Conversation>) {
+        let Some(app) = &mut flow.state.app else { return };
+        let Some(client) = app.prefers_client() else { return };
+        let _ = client;
+    }
+
+    /// One datagram. Returns its direction, which may have been turned round.
+    pub(crate) fn take_bytes(
+        &mut self,
+        flow: &mut Flow<Conversation>,
+        packet: &Packet<'_>,
+        mut direction: Direction,
+        bytes: &[u8],
+        transport: Transport,
+        sink: &mut dyn Sink,
+    ) -> Direction {
+        for _ in 0..2 {
+            let ports = [flow.client().1, flow.server().1];
+            self.context.client_port = ports[0];
+            self.context.server_port = ports[1];
+            let may_turn = !flow.state.seen_both();
+            let app = flow.state.app.get_or_insert_with(|| Box::new(AppLayer::new()));
+            let mut around = Surroundings {
+                candidates: &self.candidates,
+                settings: &self.config.protocols,
+                context: &mut self.context,
+                transport,
+                ports,
+                may_turn,
+            };
+            match app.take(direction, bytes, &mut around) {
+                Taken::Turn => {
+                    flow.turn();
+                    flow.state.turn();
+                    direction = direction.opposite();
+                }
+                Taken::Change => {
+                    self.change_protocol(flow, packet, sink);
+                    break;
+                }
+                Taken::Nothing | Taken::Recognised => break,
+            }
+        }
+        direction
+    }
+
+    /// The old session's transactions are inspected and recorded before another protocol takes its place.
+    fn change_protocol(&mut self, flow: &mut Flow<Conversation>, packet: &Packet<'_>, sink: &mut dyn Sink) {
+        let transport = if packet.tcp().is_some() { Transport::Tcp } else { Transport::Udp };
+        for _ in 0..CHANGES_MAX {
+            self.flush_session(flow, packet, sink);
+            let ports = [flow.client().1, flow.server().1];
+            let tls = self.candidates.number("tls");
+            let Some(app) = &mut flow.state.app else { return };
+            let mut around = Surroundings {
+                candidates: &self.candidates,
+                settings: &self.config.protocols,
+                context: &mut self.context,
+                transport,
+                ports,
+                may_turn: false,
+            };
+            let taken = app.change(&mut around);
+            app.note_expectation(tls);
+            if taken != Taken::Change {
+                return;
+            }
+        }
+    }
+}
