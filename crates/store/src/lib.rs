@@ -1,1 +1,42 @@
-//! stub
+//! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, people, sessions, audit.
+//!
+//! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
+//! for takes an [`AuditLine`] and stores it in the same transaction.
+
+pub mod alerts;
+pub mod audit;
+pub mod database;
+pub mod error;
+pub mod facilities;
+pub mod findings;
+pub mod hosts;
+pub mod ids;
+pub mod ingest;
+mod migration;
+pub mod overview;
+pub mod page;
+pub mod people;
+pub mod provinces;
+mod rows;
+pub mod scope;
+pub mod sensors;
+pub mod sessions;
+pub mod stories;
+pub mod story_intake;
+pub mod triage;
+pub mod words;
+
+pub use audit::{AuditLine, AuditRecord};
+pub use database::Store;
+pub use error::StoreError;
+pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
+pub use findings::{FindingFilter, FindingRecord};
+pub use ids::{AlertId, EnrolmentId, FindingId, StoryId, UserId};
+pub use ingest::{FindingValues, HostValues, Ingest, TouchedStory};
+pub use page::{Page, PageAsk};
+pub use people::{NewUser, User};
+pub use scope::{Scope, ScopeReach};
+pub use sessions::SignedIn;
+pub use stories::{Story, StoryFilter};
+pub use triage::Triage;
+pub use words::{Role, StoryStatus, TriageAction, Verdict};

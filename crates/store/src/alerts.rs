@@ -1,0 +1,276 @@
+//! Alerts, one by one.
+
+use crate::{
+    database::Store,
+    error::StoreError,
+    ids::{AlertId, StoryId},
+    rows::{alert as row, alert_hour},
+    scope::Scope,
+};
+use phitak_model::{Alert, FacilityCode, Timestamp};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func, Query},
+};
+
+/// Addresses of a story by which its neighbours are sought.
+pub const RELATED_HOSTS_MAX: usize = 20;
+/// Neighbours that are shown.
+pub const RELATED_MAX: usize = 20;
+/// How far from a story's alerts its neighbours may lie, in microseconds.
+pub const RELATED_SPAN_MICROS: i64 = 2 * 3_600 * 1_000_000;
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+
+/// An alert as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertBrief {
+    pub id: AlertId,
+    pub story: StoryId,
+    pub facility: String,
+    pub sensor: String,
+    pub at: Timestamp,
+    pub arrived_at: Timestamp,
+    pub src_ip: String,
+    pub src_port: Option<u16>,
+    pub dest_ip: String,
+    pub dest_port: Option<u16>,
+    pub proto: String,
+    pub app_proto: Option<String>,
+}
+
+/// A neighbour of a story: another one at the same host of the same hospital around the same time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelatedAt {
+    pub story: StoryId,
+    pub facility: String,
+    pub first_at: Timestamp,
+    pub alerts: u64,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct RelatedRow {
+    story_id: i64,
+    facility: String,
+    first_at: i64,
+    alerts: i64,
+}
+
+impl From<&row::Model> for AlertBrief {
+    fn from(row: &row::Model) -> Self {
+        let port = |number: Option<i32>| number.and_then(|number| u16::try_from(number).ok());
+        Self {
+            id: AlertId(row.id),
+            story: StoryId(row.story_id),
+            facility: row.facility.clone(),
+            sensor: row.sensor.clone(),
+            at: Timestamp::from_micros(row.at),
+            arrived_at: Timestamp::from_micros(row.arrived_at),
+            src_ip: row.src_ip.clone(),
+            src_port: port(row.src_port),
+            dest_ip: row.dest_ip.clone(),
+            dest_port: port(row.dest_port),
+            proto: row.proto.clone(),
+            app_proto: row.app_proto.clone(),
+        }
+    }
+}
+
+impl Store {
+    /// One alert with what the sensor sent.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when it does not exist or lies outside the scope.
+    pub async fn alert(&self, scope: &Scope, id: AlertId) -> Result<(AlertBrief, Alert), StoreError> {
+        let row = row::Entity::find_by_id(id.0)
+            .filter(scope.admits(row::Column::Facility))
+            .one(self.reader())
+            .await?
+            .ok_or(StoreError::NotFound)?;
+        let alert = serde_json::from_str(&row.body)
+            .map_err(|error| StoreError::Damaged { table: "alerts", what: error.to_string() })?;
+        Ok((AlertBrief::from(&row), alert))
+    }
+
+    /// The latest alerts of a story, latest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn latest_alerts(&self, scope: &Scope, story: StoryId, most: u64) -> Result<Vec<AlertBrief>, StoreError> {
+        let rows = row::Entity::find()
+            .filter(row::Column::StoryId.eq(story.0))
+            .filter(scope.admits(row::Column::Facility))
+            .order_by_desc(row::Column::Id)
+            .limit(most)
+            .all(self.reader())
+            .await?;
+        Ok(rows.iter().map(AlertBrief::from).collect())
+    }
+
+    /// Other stories at the hosts of these alerts, in the same hospital, within [`RELATED_SPAN_MICROS`]; earliest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn related(
+        &self,
+        scope: &Scope,
+        story: StoryId,
+        alerts: &[AlertBrief],
+    ) -> Result<Vec<RelatedAt>, StoreError> {
+        let mut found: Vec<RelatedAt> = Vec::new();
+        for place in places_of(alerts) {
+            for column in [row::Column::SrcIp, row::Column::DestIp] {
+                for next in self.neighbours(scope, story, &place, column).await? {
+                    take_neighbour(&mut found, next);
+                }
+            }
+        }
+        found.sort_by(|a, b| (a.first_at, a.story, &a.facility).cmp(&(b.first_at, b.story, &b.facility)));
+        found.truncate(RELATED_MAX);
+        Ok(found)
+    }
+
+    async fn neighbours(
+        &self,
+        scope: &Scope,
+        story: StoryId,
+        place: &Place<'_>,
+        host_column: row::Column,
+    ) -> Result<Vec<RelatedAt>, StoreError> {
+        let select = Query::select()
+            .columns([row::Column::StoryId, row::Column::Facility])
+            .expr_as(Func::min(Expr::col(row::Column::At)), "first_at")
+            .expr_as(Func::count(Expr::col(row::Column::Id)), "alerts")
+            .from(row::Entity)
+            .cond_where(scope.admits(row::Column::Facility))
+            .and_where(Expr::col(row::Column::Facility).eq(place.facility))
+            .and_where(Expr::col(host_column).eq(place.host))
+            .and_where(Expr::col(row::Column::At).gte(place.from.saturating_sub(RELATED_SPAN_MICROS)))
+            .and_where(Expr::col(row::Column::At).lte(place.until.saturating_add(RELATED_SPAN_MICROS)))
+            .and_where(Expr::col(row::Column::StoryId).ne(story.0))
+            .group_by_columns([row::Column::StoryId, row::Column::Facility])
+            .order_by_expr(Expr::col("first_at"), Order::Asc)
+            .limit(RELATED_MAX as u64)
+            .to_owned();
+        let rows = self.reader().query_all(&select).await?;
+        rows.iter()
+            .map(|row| {
+                let row = RelatedRow::from_query_result(row, "")?;
+                Ok(RelatedAt {
+                    story: StoryId(row.story_id),
+                    facility: row.facility,
+                    first_at: Timestamp::from_micros(row.first_at),
+                    alerts: u64::try_from(row.alerts).unwrap_or(0),
+                })
+            })
+            .collect()
+    }
+
+    /// Alerts that arrived in the 24 hours up to now, by whole hours.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn alerts_of_a_day(&self, scope: &Scope, now: Timestamp) -> Result<u64, StoreError> {
+        let hour = now.micros().div_euclid(MICROS_PER_HOUR);
+        let select = Query::select()
+            .expr_as(crate::stories::sum(Expr::col(alert_hour::Column::Alerts)), "number")
+            .from(alert_hour::Entity)
+            .cond_where(scope.admits(alert_hour::Column::Facility))
+            .and_where(Expr::col(alert_hour::Column::Hour).gt(hour.saturating_sub(24)))
+            .to_owned();
+        let row = self.reader().query_one(&select).await?.ok_or(StoreError::NotFound)?;
+        let number: Option<i64> = row.try_get("", "number")?;
+        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+    }
+
+    /// All alerts that are kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn alerts_kept(&self, scope: &Scope) -> Result<u64, StoreError> {
+        let select = Query::select()
+            .expr_as(crate::stories::sum(Expr::col(alert_hour::Column::Alerts)), "number")
+            .from(alert_hour::Entity)
+            .cond_where(scope.admits(alert_hour::Column::Facility))
+            .to_owned();
+        let row = self.reader().query_one(&select).await?.ok_or(StoreError::NotFound)?;
+        let number: Option<i64> = row.try_get("", "number")?;
+        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+    }
+
+    /// Whether a facility may be seen at all: what every list by facility asks first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] outside the scope.
+    pub async fn visible(&self, scope: &Scope, code: &str) -> Result<FacilityCode, StoreError> {
+        Ok(self.facility(scope, code).await?.code)
+    }
+}
+
+/// A host of a story with the span of the story's alerts there.
+struct Place<'a> {
+    facility: &'a str,
+    host: &'a str,
+    from: i64,
+    until: i64,
+}
+
+/// The hosts in these alerts, in order of appearance.
+fn places_of(alerts: &[AlertBrief]) -> Vec<Place<'_>> {
+    let mut places: Vec<Place<'_>> = Vec::new();
+    for alert in alerts {
+        for host in [alert.src_ip.as_str(), alert.dest_ip.as_str()] {
+            let at = alert.at.micros();
+            let room = places.len() < RELATED_HOSTS_MAX;
+            match places.iter_mut().find(|place| place.facility == alert.facility && place.host == host) {
+                Some(place) => {
+                    place.from = std::cmp::min(place.from, at);
+                    place.until = std::cmp::max(place.until, at);
+                }
+                None if room => {
+                    places.push(Place { facility: &alert.facility, host, from: at, until: at });
+                }
+                None => {}
+            }
+        }
+    }
+    places
+}
+
+/// The same neighbour found by another host is one neighbour; its alerts are at least the larger number.
+fn take_neighbour(found: &mut Vec<RelatedAt>, next: RelatedAt) {
+    match found.iter_mut().find(|known| known.story == next.story && known.facility == next.facility) {
+        Some(known) => {
+            known.first_at = known.first_at.min(next.first_at);
+            known.alerts = std::cmp::max(known.alerts, next.alerts);
+        }
+        None => found.push(next),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_a_story_are_taken_once_with_their_span_and_up_to_a_limit() {
+        let alert = |n: u8, at: i64| AlertBrief {
+            id: AlertId(1),
+            story: StoryId(1),
+            facility: "10001".to_owned(),
+            sensor: "10001-1".to_owned(),
+            at: Timestamp::from_micros(at),
+            arrived_at: Timestamp::from_micros(at),
+            src_ip: format!("10.0.0.{n}"),
+            src_port: None,
+            dest_ip: "10.0.1.1".to_owned(),
+            dest_port: None,
+            proto: "TCP".to_owned(),
+            app_proto: None,
+        };
+        let alerts: Vec<AlertBrief> = (0..60).map(|n| alert(n, i64::from(n))).collect();
+        let places = places_of(&alerts);
+        assert_eq!(places.len(), RELATED_HOSTS_MAX);
+        let target = places.iter().find(|place| place.host == "10.0.1.1").expect("seen in all");
+        assert_eq!((target.from, target.until), (0, 59));
+    }
+}

@@ -1,0 +1,34 @@
+//! Numbers that name rows, each of its own type.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! row_id {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+            #[serde(transparent)]
+            pub struct $name(pub i64);
+
+            impl fmt::Display for $name {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    self.0.fmt(f)
+                }
+            }
+        )+
+    };
+}
+
+row_id!(
+    /// An alert.
+    AlertId,
+    /// One signature with all its alerts.
+    StoryId,
+    /// A weakness at a host.
+    FindingId,
+    /// An account.
+    UserId,
+    /// A one-time code for a sensor.
+    EnrolmentId,
+);

@@ -1,0 +1,16 @@
+//! The tables' history: one file a step, applied in order, never edited after a release.
+
+mod m0001_first_tables;
+mod tables;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All steps.
+pub struct Migrator;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first_tables::FirstTables)]
+    }
+}
