@@ -69,6 +69,11 @@ impl KeyFolder {
         self.0.join("pending.pem")
     }
 
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.0.display().to_string()
+    }
+
     /// # Errors
     /// [`KeysError`] says whether to enrol.
     pub fn load(&self) -> Result<SensorKeys, KeysError> {

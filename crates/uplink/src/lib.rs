@@ -4,9 +4,11 @@
 //! The sensor only dials out. Delivery is at-least-once on the wire and exactly-once in effect.
 
 pub mod authority;
+pub mod client;
 mod clock;
 pub mod code;
 pub mod intake;
+pub mod keys;
 pub mod policy;
 pub mod private_file;
 pub mod refusal;

@@ -76,6 +76,8 @@ pub struct Outgoing {
     pub records: usize,
     pub first_seq: u64,
     pub last_seq: u64,
+    /// As `last_seq`, with the refused records that follow it.
+    passed_seq: u64,
     cursor: Option<Cursor>,
     next: Place,
 }
@@ -223,7 +225,7 @@ impl Spool {
             }
             match self.batch_of(&segment, &scan.frames, durable_seq, records_max)? {
                 Next::Batch(outgoing) => {
-                    self.in_flight = outgoing.last_seq;
+                    self.in_flight = outgoing.passed_seq;
                     return Ok(Some(*outgoing));
                 }
                 Next::Passed(acknowledged, next) => self.advance(acknowledged, next)?,
@@ -239,7 +241,8 @@ impl Spool {
     /// When the disk refuses; the records are then sent again, and the centre ignores them.
     pub fn acknowledge(&mut self, outgoing: &Outgoing) -> io::Result<()> {
         self.in_flight = 0;
-        let acknowledged = Acknowledged { seq: outgoing.last_seq, cursor: outgoing.cursor.or(self.acknowledged.cursor) };
+        let cursor = outgoing.cursor.or(self.acknowledged.cursor);
+        let acknowledged = Acknowledged { seq: outgoing.passed_seq, cursor };
         self.advance(acknowledged, outgoing.next)
     }
 
@@ -292,14 +295,15 @@ impl Spool {
             passed = Some(frame.seq);
             next.offset = (at + frame.length) as u64;
         }
-        let (Some(last_seq), Some((first_seq, _))) = (passed, items.first().copied()) else {
+        let ends = items.first().zip(items.last()).map(|(first, last)| (first.0, last.0));
+        let (Some(passed_seq), Some((first_seq, last_seq))) = (passed, ends) else {
             let before = self.acknowledged;
             let seen = |seq: u64| Acknowledged { seq: seq.max(before.seq), cursor: cursor.or(before.cursor) };
             return Ok(passed.map_or(Next::Nothing, |seq| Next::Passed(seen(seq), next)));
         };
         let records = items.len();
         let body = wire::encode_lines(self.id, items.into_iter()).map_err(io::Error::other)?;
-        Ok(Next::Batch(Box::new(Outgoing { spool: self.id, body, records, first_seq, last_seq, cursor, next })))
+        Ok(Next::Batch(Box::new(Outgoing { spool: self.id, body, records, first_seq, last_seq, passed_seq, cursor, next })))
     }
 
     fn advance(&mut self, acknowledged: Acknowledged, next: Place) -> io::Result<()> {

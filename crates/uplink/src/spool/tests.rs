@@ -8,6 +8,13 @@ use std::fs;
 
 const REPLAY: ReplayId = ReplayId([9; 16]);
 
+/// In memory where there is such a place: thousands of openings sync to the disk.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a folder")
+}
+
 fn item(kind: Kind, number: u64) -> Item {
     let at = Timestamp::from_secs(1_790_000_000 + number as i64);
     match kind {
@@ -71,7 +78,7 @@ fn lost(spool: &Spool, cause: LossCause) -> u64 {
 }
 
 fn copy(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().expect("a folder");
+    let to = folder();
     for entry in fs::read_dir(from).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_file() {
@@ -87,7 +94,7 @@ fn kind_of(number: u64) -> Kind {
 
 #[test]
 fn records_come_out_in_order_and_go_when_acknowledged() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     for number in 1..=900 {
         assert_eq!(append(&mut spool, kind_of(number), number), Appended::Kept { seq: number });
@@ -114,14 +121,14 @@ fn records_come_out_in_order_and_go_when_acknowledged() {
 
 #[test]
 fn a_spool_is_one_process_at_a_time() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let _spool = open(folder.path());
     assert!(matches!(Spool::open(folder.path(), SPOOL_BYTES_MIN), Err(SpoolError::InUse(_))));
 }
 
 #[test]
 fn a_kill_at_any_byte_leaves_the_whole_records_before_it() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     let mut ends = vec![segment::HEADER_BYTES as u64];
     for number in 1..=7 {
@@ -147,7 +154,7 @@ fn a_kill_at_any_byte_leaves_the_whole_records_before_it() {
 
 #[test]
 fn a_flipped_byte_costs_one_record_is_counted_and_no_number_comes_again() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     for number in 1..=6 {
         append(&mut spool, kind_of(number), number);
@@ -178,7 +185,7 @@ fn a_flipped_byte_costs_one_record_is_counted_and_no_number_comes_again() {
 
 #[test]
 fn a_damaged_segment_in_the_middle_is_counted_and_the_rest_goes_on() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     for number in 1..=900 {
         append(&mut spool, kind_of(number), number);
@@ -200,7 +207,7 @@ fn a_damaged_segment_in_the_middle_is_counted_and_the_rest_goes_on() {
 
 #[test]
 fn damage_that_comes_while_the_spool_is_open_is_found_at_sending() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     for number in 1..=20 {
         append(&mut spool, Kind::Alert, number);
@@ -218,7 +225,7 @@ fn damage_that_comes_while_the_spool_is_open_is_found_at_sending() {
 
 #[test]
 fn a_full_spool_drops_the_oldest_observations_first_and_counts_each() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     let appended = 6000;
     for number in 1..=appended {
@@ -237,7 +244,7 @@ fn a_full_spool_drops_the_oldest_observations_first_and_counts_each() {
 
 #[test]
 fn alerts_go_last_and_never_for_an_observation() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     let mut number = 0;
     while lost(&spool, LossCause::SpoolFull) == 0 {
@@ -258,7 +265,7 @@ fn alerts_go_last_and_never_for_an_observation() {
 
 #[test]
 fn records_on_their_way_are_not_dropped() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     for number in 1..=300 {
         append(&mut spool, Kind::Observation, number);
@@ -277,7 +284,7 @@ fn records_on_their_way_are_not_dropped() {
 
 #[test]
 fn a_refused_record_is_set_aside_once_and_the_rest_goes_on() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     for number in 1..=5 {
         append(&mut spool, Kind::Alert, number);
@@ -293,7 +300,7 @@ fn a_refused_record_is_set_aside_once_and_the_rest_goes_on() {
 
 #[test]
 fn segments_that_vanish_are_told_and_numbers_do_not_come_again() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     for number in 1..=5 {
         append(&mut spool, Kind::Alert, number);
@@ -309,7 +316,7 @@ fn segments_that_vanish_are_told_and_numbers_do_not_come_again() {
 
 #[test]
 fn the_ledger_and_lost_side_files_survive() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut spool = open(folder.path());
     append(&mut spool, Kind::Alert, 1);
     let at = Timestamp::from_secs(5);

@@ -1,0 +1,243 @@
+//! The sensor's end of the uplink: dials out, sends what waits, forgets what the centre has committed, and tries again
+//! for as long as it takes.
+
+mod enrol;
+mod line;
+
+pub use enrol::{EnrolFailure, enrol};
+pub use line::LineError;
+
+use crate::{
+    authority::Enrolled,
+    clock,
+    keys::{KeyFolder, KeysError, PendingKey, SensorKeys},
+    refusal::{Refusal, RefusalCode},
+    server::{BATCH_PATH, RENEW_PATH},
+    spool::{BATCH_RECORDS_MAX, Desk, Outgoing},
+    wire::Ack,
+};
+use line::Line;
+use phitak_model::Timestamp;
+use std::time::Duration;
+use tokio::{sync::watch, time::sleep};
+
+/// How patient the uplink is.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    pub back_off_min: Duration,
+    pub back_off_max: Duration,
+    /// For one answer.
+    pub answer_time_max: Duration,
+    /// Between looks at the spool when nothing arrives, and at the certificate's age.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            back_off_min: Duration::from_millis(500),
+            back_off_max: Duration::from_secs(30),
+            answer_time_max: Duration::from_secs(60),
+            idle: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A failed renewal is tried again after this long.
+const RENEW_RETRY_SECS: i64 = 3600;
+/// A trouble that lasts is told again after this long.
+const TELL_AGAIN_SECS: i64 = 600;
+
+/// The uplink's loop and what it remembers between rounds.
+pub struct Uplink<'a> {
+    desk: &'a Desk,
+    folder: KeyFolder,
+    keys: SensorKeys,
+    patience: Patience,
+    line: Option<Line>,
+    failures: u32,
+    told_at: Option<Timestamp>,
+    records_max: usize,
+    renewal_tried_at: Option<Timestamp>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Line(#[from] LineError),
+    #[error("the centre refused: {}", .0.what)]
+    Refused(Refusal),
+    #[error("the spool cannot be read: {0}; check this disk")]
+    Spool(#[from] std::io::Error),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+impl<'a> Uplink<'a> {
+    /// # Errors
+    /// [`KeysError`] when the sensor is not enrolled.
+    pub fn new(desk: &'a Desk, folder: KeyFolder, patience: Patience) -> Result<Self, KeysError> {
+        let keys = folder.load()?;
+        Ok(Self {
+            desk,
+            folder,
+            keys,
+            patience,
+            line: None,
+            failures: 0,
+            told_at: None,
+            records_max: BATCH_RECORDS_MAX,
+            renewal_tried_at: None,
+        })
+    }
+
+    /// Runs until `stop` is true. What waits stays in the spool.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let pause = match self.round().await {
+                Ok(true) => {
+                    self.recovered();
+                    None
+                }
+                Ok(false) => Some(self.patience.idle),
+                Err(trouble) => Some(self.troubled(&trouble)),
+            };
+            let is_idle = self.failures == 0;
+            let waiting = async {
+                match pause {
+                    None => {}
+                    Some(pause) if is_idle => tokio::select! { () = self.desk.arrived() => {}, () = sleep(pause) => {} },
+                    Some(pause) => sleep(pause).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                stopped = stop.wait_for(|stop| *stop) => { let _ = stopped; return; }
+                () = waiting => {}
+            }
+        }
+    }
+
+    /// Sends one batch; says whether there was one.
+    async fn round(&mut self) -> Result<bool, Trouble> {
+        self.renew_if_due().await?;
+        let Some(outgoing) = self.desk.next_batch(self.records_max)? else { return Ok(false) };
+        let sent = self.send(&outgoing).await;
+        if sent.is_err() {
+            self.desk.lock().release();
+            // A line that breaks often lets less through at a time.
+            self.records_max = (outgoing.records / 2).max(1);
+        }
+        match sent? {
+            Ok(()) => {
+                self.desk.lock().acknowledge(&outgoing)?;
+                self.records_max = self.records_max.saturating_mul(2).min(BATCH_RECORDS_MAX);
+                Ok(true)
+            }
+            Err(refusal) => self.obey(&outgoing, refusal),
+        }
+    }
+
+    async fn send(&mut self, outgoing: &Outgoing) -> Result<Result<(), Refusal>, Trouble> {
+        let time_max = self.patience.answer_time_max;
+        let answer = self.line().await?.post(BATCH_PATH, outgoing.body.clone(), time_max).await?;
+        let body = match answer {
+            Ok(body) => body,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let ack = Ack::decode(&body).map_err(|e| LineError::Answer(e.to_string()))?;
+        if ack.spool != outgoing.spool || ack.up_to < outgoing.last_seq {
+            let what = format!("it acknowledged {}/{}, sent was up to {}", ack.spool, ack.up_to, outgoing.last_seq);
+            return Err(LineError::Answer(what).into());
+        }
+        Ok(Ok(()))
+    }
+
+    /// Does what a refusal asks for; says whether to go on at once.
+    fn obey(&mut self, outgoing: &Outgoing, refusal: Refusal) -> Result<bool, Trouble> {
+        let only = (outgoing.records == 1).then_some(outgoing.first_seq);
+        let at_fault = match refusal.code {
+            RefusalCode::NotUnderstood => refusal.seq.or(only),
+            RefusalCode::TooLarge => only,
+            _ => None,
+        };
+        if let Some(seq) = at_fault.filter(|seq| (outgoing.first_seq..=outgoing.last_seq).contains(seq)) {
+            tracing::error!(seq, what = refusal.what, "the centre cannot understand a record; it is set aside and counted");
+            self.desk.lock().set_aside(seq)?;
+            return Ok(true);
+        }
+        self.desk.lock().release();
+        if refusal.code == RefusalCode::TooLarge || refusal.code == RefusalCode::NotUnderstood {
+            self.records_max = (outgoing.records / 2).max(1);
+            return Ok(true);
+        }
+        Err(Trouble::Refused(refusal))
+    }
+
+    async fn line(&mut self) -> Result<&mut Line, Trouble> {
+        let line = match self.line.take() {
+            Some(line) => line,
+            None => Line::dial(&self.keys).await?,
+        };
+        Ok(self.line.insert(line))
+    }
+
+    async fn renew_if_due(&mut self) -> Result<(), Trouble> {
+        let now = clock::now();
+        let tried = self.renewal_tried_at.is_some_and(|at| now.micros_since(at) < RENEW_RETRY_SECS * 1_000_000);
+        if tried || !self.keys.is_renewal_due(now) || self.keys.is_expired(now) {
+            return Ok(());
+        }
+        self.renewal_tried_at = Some(now);
+        let key = PendingKey::fresh()?;
+        let time_max = self.patience.answer_time_max;
+        let answer = self.line().await?.post(RENEW_PATH, key.request()?, time_max).await?.map_err(Trouble::Refused)?;
+        let enrolled: Enrolled = serde_json::from_slice(&answer).map_err(|e| LineError::Answer(e.to_string()))?;
+        let keys = key.into_keys(&self.keys.centre, self.keys.authority.clone(), enrolled, now);
+        if keys.sensor != self.keys.sensor {
+            return Err(LineError::Answer(format!("a certificate for {}", keys.sensor)).into());
+        }
+        keys.parts().map_err(LineError::Answer)?;
+        self.folder.save(&keys)?;
+        tracing::info!(until = keys.not_after.iso(), "the sensor's certificate has been renewed");
+        self.keys = keys;
+        // The next request shows the new certificate.
+        self.line = None;
+        Ok(())
+    }
+
+    fn recovered(&mut self) {
+        if self.failures > 0 {
+            tracing::info!(centre = self.keys.centre, "sending again");
+        }
+        self.failures = 0;
+        self.told_at = None;
+    }
+
+    /// Tells about it, not too often, and says how long to wait.
+    fn troubled(&mut self, trouble: &Trouble) -> Duration {
+        self.line = None;
+        // Somebody may have enrolled anew meanwhile.
+        if let Ok(keys) = self.folder.load() {
+            self.keys = keys;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let now = clock::now();
+        if self.told_at.is_none_or(|at| now.micros_since(at) > TELL_AGAIN_SECS * 1_000_000) {
+            self.told_at = Some(now);
+            let waiting_bytes = self.desk.waiting_bytes();
+            if self.keys.is_expired(now) {
+                let until = self.keys.not_after.iso();
+                tracing::error!(until, waiting_bytes, "the sensor's certificate has expired: ask the centre for a new code and enrol again");
+            } else {
+                tracing::warn!(%trouble, waiting_bytes, "nothing can be sent now; it is kept and tried again");
+            }
+        } else {
+            tracing::debug!(%trouble, "still nothing can be sent");
+        }
+        let longer = self.patience.back_off_min.saturating_mul(1 << self.failures.min(16).saturating_sub(1));
+        let full = longer.min(self.patience.back_off_max);
+        // Between half and all of it, so that a thousand sensors do not come back at the same moment.
+        full.mul_f64(0.5 + 0.5 * rand::random::<f64>())
+    }
+}
