@@ -1,0 +1,97 @@
+//! The running centre: what every handler can reach.
+
+use crate::{
+    announce::Announcer, clock::Clock, password::Passwords, rule_texts::RuleTexts, turnstile::Turnstile,
+};
+use phitak_assets::Pace;
+use phitak_model::Timestamp;
+use phitak_store::Store;
+use phitak_uplink::Authority;
+use std::{ops::Deref, sync::Arc};
+use tokio::sync::watch;
+
+/// A sensor not heard for this long is silent, unless the settings say otherwise.
+pub const SILENT_AFTER_SECS_DEFAULT: i64 = 90;
+/// How long an enrolment code holds.
+pub const ENROLMENT_SECS: i64 = 7 * 86_400;
+/// How long a first sign-in link holds.
+pub const FIRST_LINK_SECS: i64 = 3 * 86_400;
+
+/// What whoever starts the centre decides.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Without a slash at its end; links begin with it.
+    pub public_url: String,
+    /// Whom hospitals call; empty when it is not set.
+    pub phone: String,
+    pub silent_after_secs: i64,
+    /// How long a day takes: a real day, but for demonstrations.
+    pub pace: Pace,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            phone: String::new(),
+            silent_after_secs: SILENT_AFTER_SECS_DEFAULT,
+            pace: Pace::REAL,
+        }
+    }
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Centre(Arc<Parts>);
+
+/// What the centre is made of.
+pub struct Parts {
+    pub store: Store,
+    pub clock: Clock,
+    pub settings: Settings,
+    pub authority: Authority,
+    pub announcer: Announcer,
+    pub texts: RuleTexts,
+    pub passwords: Passwords,
+    pub turnstile: Turnstile,
+    /// Becomes true when the centre stops: live streams end.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl Centre {
+    /// # Errors
+    /// When the words of the shipped rules cannot be read, which a test excludes.
+    pub fn new(store: Store, clock: Clock, settings: Settings, authority: Authority) -> Result<Self, String> {
+        Ok(Self(Arc::new(Parts {
+            store,
+            clock,
+            settings,
+            authority,
+            announcer: Announcer::default(),
+            texts: RuleTexts::shipped()?,
+            passwords: Passwords::default(),
+            turnstile: Turnstile::default(),
+            stopping: watch::Sender::new(false),
+        })))
+    }
+
+    /// Sensors not heard since this moment are silent.
+    #[must_use]
+    pub fn silent_before(&self, now: Timestamp) -> Timestamp {
+        now.plus_secs(self.settings.silent_after_secs.saturating_neg())
+    }
+
+    /// The link with which an account chooses its first password.
+    #[must_use]
+    pub fn first_sign_in_url(&self, token: &str) -> String {
+        format!("{}/first-sign-in/{token}", self.settings.public_url)
+    }
+}
+
+impl Deref for Centre {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,47 @@
+//! The API's own description and the sign of life.
+
+use crate::{
+    openapi,
+    refusal::Refusal,
+    route::{Reach, Route, Who},
+};
+use axum::{
+    Json,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Healthy {
+    /// `ok`
+    pub status: String,
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/openapi.json")
+            .summary("This description")
+            .allow(Who::Anyone, Reach::Nothing)
+            .answers::<serde_json::Value>()
+            .to(description),
+        Route::get("/healthz")
+            .summary("Whether the centre runs")
+            .allow(Who::Anyone, Reach::Nothing)
+            .answers::<Healthy>()
+            .to(health),
+    ]
+}
+
+async fn description() -> Result<Response, Refusal> {
+    let text = openapi::text().map_err(|error| {
+        tracing::error!(%error, "the API's description cannot be written");
+        Refusal::unavailable()
+    })?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+async fn health() -> Json<Healthy> {
+    Json(Healthy { status: "ok".to_owned() })
+}

@@ -1,0 +1,14 @@
+//! What the centre can do, one slice a file: types, logic, routes. Slices do not import each other.
+
+pub mod alerts;
+pub mod audit;
+pub mod care;
+pub mod description;
+pub mod enrolment;
+pub mod facilities;
+pub mod findings;
+pub mod live;
+pub mod overview;
+pub mod people;
+pub mod session;
+pub mod stories;

@@ -1,0 +1,231 @@
+//! Signing in and out, and the one-time first sign-in.
+
+use crate::{
+    ask::{Body, Named},
+    centre::Centre,
+    guard::{Caller, SESSION_COOKIE, Visitor},
+    password::PasswordError,
+    refusal::Refusal,
+    route::{Reach, Route, SIGNED_IN, Who},
+    secret,
+    wire::{Moment, Role, ScopeView},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use phitak_store::{
+    AuditLine, SignedIn, StoreError, User, people::secret_digest, sessions::SESSION_SECS_MAX,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Least characters of a password.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Most bytes of a password: more would only keep the hash busy.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// How much of a refused login stands in the audit, in characters.
+const LOGIN_CHARS_SHOWN: usize = 64;
+/// When to come back while too many passwords are being hashed.
+const RETRY_WHEN_BUSY_SECS: i64 = 5;
+
+/// Who is signed in, and what the page needs to write.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    pub user: MeUser,
+    pub role: Role,
+    pub scope: ScopeView,
+    /// The value of the header `x-csrf-token` in every write.
+    pub csrf: String,
+    pub expires_at: Moment,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MeUser {
+    pub id: i64,
+    pub login: String,
+    pub name: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    pub login: String,
+    pub password: String,
+}
+
+/// Whom a first sign-in link is for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FirstSignIn {
+    pub login: String,
+    pub name: String,
+    pub role: Role,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenPassword {
+    /// At least 12 characters
+    pub password: String,
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/session")
+            .summary("Who is signed in")
+            .allow(SIGNED_IN, Reach::OwnSession)
+            .answers::<Me>()
+            .to(me),
+        Route::post("/api/v1/session")
+            .summary("Sign in with a password")
+            .allow(Who::Anyone, Reach::OwnSession)
+            .audited("session.start")
+            .takes::<SignIn>()
+            .answers::<Me>()
+            .to(sign_in),
+        Route::delete("/api/v1/session")
+            .summary("Sign out")
+            .allow(SIGNED_IN, Reach::OwnSession)
+            .audited("session.end")
+            .answers_nothing()
+            .to(sign_out),
+        Route::get("/api/v1/first-sign-in/{token}")
+            .summary("Whom a one-time link is for; does not use it up")
+            .allow(Who::Anyone, Reach::OwnSession)
+            .answers::<FirstSignIn>()
+            .to(first_sign_in),
+        Route::post("/api/v1/first-sign-in/{token}")
+            .summary("Choose a password and sign in; uses the link up")
+            .allow(Who::Anyone, Reach::OwnSession)
+            .audited("session.first")
+            .takes::<ChosenPassword>()
+            .answers::<Me>()
+            .to(choose_password),
+    ]
+}
+
+async fn me(caller: Caller) -> Json<Me> {
+    Json(Me::of(caller.signed_in()))
+}
+
+async fn sign_in(
+    State(centre): State<Centre>,
+    visitor: Visitor,
+    Body(ask): Body<SignIn>,
+) -> Result<Response, Refusal> {
+    let now = centre.clock.now();
+    if let Some(wait_secs) = centre.turnstile.wait_secs(Some(&ask.login), visitor.address, now) {
+        return Err(Refusal::too_many(wait_secs));
+    }
+    let known = centre.store.password_hash(&ask.login).await?;
+    let fits = ask.password.len() <= PASSWORD_BYTES_MAX;
+    let hash = known.map(|(_, hash)| hash).filter(|_| fits);
+    let password = if fits { ask.password } else { String::new() };
+    let right = centre.passwords.is_right(password, hash).await?;
+    let user = if right { centre.store.user_by_login(&ask.login).await? } else { None };
+    let Some(user) = user else {
+        centre.turnstile.refused(Some(&ask.login), visitor.address, now);
+        let mut line = visitor.audit_as(now, "session.refused")?;
+        line.object = format!("login {}", ask.login.chars().take(LOGIN_CHARS_SHOWN).collect::<String>());
+        centre.store.note(line).await?;
+        return Err(Refusal::wrong_credentials());
+    };
+    centre.turnstile.passed(&ask.login);
+    begin(&centre, &user, visitor.audit(now)?).await
+}
+
+async fn sign_out(State(centre): State<Centre>, caller: Caller) -> Result<Response, Refusal> {
+    let audit = caller.audit(centre.clock.now())?;
+    centre.store.end_session(caller.session_digest(), audit).await?;
+    let cookie = cookie(&centre, "", 0)?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+async fn first_sign_in(
+    State(centre): State<Centre>,
+    visitor: Visitor,
+    Named(token): Named<String>,
+) -> Result<Json<FirstSignIn>, Refusal> {
+    let now = centre.clock.now();
+    if let Some(wait_secs) = centre.turnstile.wait_secs(None, visitor.address, now) {
+        return Err(Refusal::too_many(wait_secs));
+    }
+    let owner = centre.store.link_owner(&secret_digest(&token), now).await;
+    if matches!(owner, Err(StoreError::NotFound)) {
+        centre.turnstile.refused(None, visitor.address, now);
+    }
+    let user = owner?;
+    Ok(Json(FirstSignIn { login: user.login, name: user.name, role: user.role.into() }))
+}
+
+async fn choose_password(
+    State(centre): State<Centre>,
+    visitor: Visitor,
+    Named(token): Named<String>,
+    Body(chosen): Body<ChosenPassword>,
+) -> Result<Response, Refusal> {
+    let now = centre.clock.now();
+    if let Some(wait_secs) = centre.turnstile.wait_secs(None, visitor.address, now) {
+        return Err(Refusal::too_many(wait_secs));
+    }
+    let digest = secret_digest(&token);
+    let owner = centre.store.link_owner(&digest, now).await;
+    if matches!(owner, Err(StoreError::NotFound)) {
+        centre.turnstile.refused(None, visitor.address, now);
+    }
+    let owner = owner?;
+    check_password(&chosen.password, &owner.login)?;
+    let hash = centre.passwords.hash(chosen.password).await?;
+    let user = centre.store.use_link(&digest, hash, visitor.audit(now)?).await?;
+    centre.turnstile.passed(&user.login);
+    begin(&centre, &user, visitor.audit_as(now, "session.start")?).await
+}
+
+fn check_password(password: &str, login: &str) -> Result<(), Refusal> {
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        return Err(Refusal::invalid(format!("a password has at least {PASSWORD_CHARS_MIN} characters")));
+    }
+    if password.len() > PASSWORD_BYTES_MAX {
+        return Err(Refusal::invalid(format!("a password has at most {PASSWORD_BYTES_MAX} bytes")));
+    }
+    let first = password.chars().next();
+    if password.chars().all(|letter| Some(letter) == first) || password.contains(login) {
+        return Err(Refusal::invalid("a password is not one letter again and again, and does not hold the login"));
+    }
+    Ok(())
+}
+
+async fn begin(centre: &Centre, user: &User, audit: AuditLine) -> Result<Response, Refusal> {
+    let (secret, csrf) = (secret::draw(), secret::draw());
+    let signed_in = centre.store.begin_session(user, &secret_digest(&secret), &csrf, audit).await?;
+    let cookie = cookie(centre, &secret, SESSION_SECS_MAX)?;
+    Ok(([(header::SET_COOKIE, cookie)], Json(Me::of(&signed_in))).into_response())
+}
+
+fn cookie(centre: &Centre, secret: &str, seconds: i64) -> Result<HeaderValue, Refusal> {
+    let secure = if centre.settings.public_url.starts_with("https://") { "; Secure" } else { "" };
+    let text = format!("{SESSION_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    HeaderValue::from_str(&text).map_err(|_| Refusal::unavailable())
+}
+
+impl Me {
+    fn of(signed_in: &SignedIn) -> Self {
+        let user = &signed_in.user;
+        Self {
+            user: MeUser { id: user.id.0, login: user.login.clone(), name: user.name.clone() },
+            role: user.role.into(),
+            scope: ScopeView::from(&user.reach),
+            csrf: signed_in.csrf.clone(),
+            expires_at: signed_in.expires_at.into(),
+        }
+    }
+}
+
+impl From<PasswordError> for Refusal {
+    fn from(error: PasswordError) -> Self {
+        tracing::warn!(%error, "a password was not looked at");
+        Self::too_many(RETRY_WHEN_BUSY_SECS)
+    }
+}

@@ -1,0 +1,206 @@
+//! What every request passes before its handler: session, role, the page's own token on writes, size. It reads the
+//! route's declaration and nothing else, so no handler can forget it.
+
+use crate::{
+    centre::Centre,
+    refusal::Refusal,
+    route::{Reach, Who},
+    secret,
+};
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{HeaderMap, Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use phitak_model::Timestamp;
+use phitak_store::{AuditLine, Scope, SignedIn, StoreError, people::secret_digest};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+/// The cookie that holds a session's secret.
+pub const SESSION_COOKIE: &str = "phitak_session";
+/// The header that a page's writes carry.
+pub const CSRF_HEADER: &str = "x-csrf-token";
+/// Most bytes of a request's body.
+pub const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// A route's declaration, as the guard needs it.
+#[derive(Clone)]
+pub(crate) struct Post {
+    pub centre: Centre,
+    pub who: Who,
+    pub reach: Reach,
+    pub audit: Option<&'static str>,
+}
+
+/// Who calls, on a route for accounts. Made by the guard alone.
+#[derive(Clone, Debug)]
+pub struct Caller(Arc<CallerParts>);
+
+#[derive(Debug)]
+struct CallerParts {
+    signed_in: SignedIn,
+    session_digest: String,
+    action: Option<&'static str>,
+}
+
+/// Who calls, on a route for anyone. Made by the guard alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor {
+    pub address: IpAddr,
+    action: Option<&'static str>,
+}
+
+impl Caller {
+    /// What the caller may see: every query takes it.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.0.signed_in.scope
+    }
+
+    #[must_use]
+    pub fn signed_in(&self) -> &SignedIn {
+        &self.0.signed_in
+    }
+
+    #[must_use]
+    pub fn session_digest(&self) -> &str {
+        &self.0.session_digest
+    }
+
+    /// The audit line of this route's write, to be stored with it.
+    ///
+    /// # Errors
+    /// On a route that was declared without one.
+    pub fn audit(&self, now: Timestamp) -> Result<AuditLine, Refusal> {
+        let user = &self.0.signed_in.user;
+        Ok(AuditLine {
+            user: Some(user.id),
+            who: user.login.clone(),
+            ..AuditLine::of_operator(now, declared(self.0.action)?)
+        })
+    }
+}
+
+impl Visitor {
+    /// The audit line of this route's write; the account is named by the write itself.
+    ///
+    /// # Errors
+    /// On a route that was declared without one.
+    pub fn audit(&self, now: Timestamp) -> Result<AuditLine, Refusal> {
+        self.audit_as(now, declared(self.action)?)
+    }
+
+    /// An audit line for something else that happened here, such as a refused sign-in.
+    ///
+    /// # Errors
+    /// Never; the shape is that of [`Visitor::audit`].
+    pub fn audit_as(&self, now: Timestamp, action: &'static str) -> Result<AuditLine, Refusal> {
+        Ok(AuditLine {
+            who: "visitor".to_owned(),
+            detail: format!("from {}", self.address),
+            ..AuditLine::of_operator(now, action)
+        })
+    }
+}
+
+fn declared(action: Option<&'static str>) -> Result<&'static str, Refusal> {
+    action.ok_or_else(|| {
+        tracing::error!("a route writes without having declared its audit line");
+        Refusal::unavailable()
+    })
+}
+
+/// The guard of one route.
+pub(crate) async fn guard(State(post): State<Post>, mut request: Request, next: Next) -> Response {
+    match admit(&post, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
+    let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    match post.who {
+        Who::Anyone => {
+            if writes {
+                refuse_other_sites(request.headers())?;
+            }
+            let visitor = Visitor { address: address_of(request), action: post.audit };
+            request.extensions_mut().insert(visitor);
+        }
+        Who::Roles(roles) => {
+            let secret = session_cookie(request.headers()).ok_or_else(Refusal::signed_out)?;
+            let session_digest = secret_digest(&secret);
+            let signed_in = match post.centre.store.session(&session_digest, post.centre.clock.now()).await {
+                Ok(signed_in) => signed_in,
+                Err(StoreError::NotFound) => return Err(Refusal::signed_out()),
+                Err(error) => return Err(error.into()),
+            };
+            let beyond = post.reach == Reach::Sector && !signed_in.scope.is_whole_sector();
+            if !roles.contains(&signed_in.user.role) || beyond {
+                return Err(Refusal::forbidden());
+            }
+            if writes {
+                refuse_other_sites(request.headers())?;
+                let token = request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+                if !token.is_some_and(|token| secret::same(token, &signed_in.csrf)) {
+                    return Err(Refusal::csrf());
+                }
+            }
+            let caller = Caller(Arc::new(CallerParts { signed_in, session_digest, action: post.audit }));
+            request.extensions_mut().insert(caller);
+        }
+    }
+    if writes && announced_length(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX) {
+        return Err(Refusal::too_large());
+    }
+    Ok(())
+}
+
+/// Browsers say where a request comes from; a write from another site is refused whatever cookie it carries.
+fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Refusal> {
+    match headers.get("sec-fetch-site").map(|value| value.as_bytes()) {
+        None | Some(b"same-origin" | b"none") => Ok(()),
+        Some(_) => Err(Refusal::csrf()),
+    }
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn session_cookie(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, value)| value.to_owned())
+}
+
+fn address_of(request: &Request) -> IpAddr {
+    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Refusal::signed_out)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get::<Self>().copied().ok_or_else(Refusal::signed_out)
+    }
+}

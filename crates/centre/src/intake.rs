@@ -1,0 +1,159 @@
+//! What sensors send, into the tables: the centre's side of the uplink.
+
+use crate::{
+    announce::{Announcement, News},
+    centre::Centre,
+    inventory,
+};
+use phitak_model::{Alert, Observation, SensorId};
+use phitak_store::{Ingest, StoreError, TouchedStory, sensors::Redeemed};
+use phitak_uplink::{Ack, Batch, EnrolError, Enrolled, EnrolmentCode, Intake, IntakeError, Item, SigningRequest};
+
+/// The centre behind the uplink's server.
+#[derive(Clone)]
+pub struct CentreIntake {
+    centre: Centre,
+}
+
+impl CentreIntake {
+    #[must_use]
+    pub fn new(centre: Centre) -> Self {
+        Self { centre }
+    }
+
+    async fn take(&self, sensor: &SensorId, batch: Batch) -> Result<Ack, StoreError> {
+        let now = self.centre.clock.now();
+        let silent_before = self.centre.silent_before(now);
+        let (spool, last_seq) = (batch.spool, batch.last_seq());
+        let mut ingest = self.centre.store.begin_ingest(sensor, &spool.to_string(), now, silent_before).await?;
+        let (facility, region) = (ingest.facility().clone(), ingest.region());
+        let committed = ingest.committed();
+        let sorted = Sorted::of(batch, committed);
+        if sorted.missing > 0 {
+            tracing::warn!(%sensor, missing = sorted.missing, "numbers are missing between batches");
+            ingest.note_gap(sorted.missing).await?;
+        }
+        let news = store(&mut ingest, &sorted, &self.centre).await?;
+        let up_to = committed.max(last_seq);
+        ingest.commit(up_to).await?;
+        for news in news {
+            self.centre.announcer.tell(Announcement { facility: facility.clone(), region, news });
+        }
+        Ok(Ack { spool, up_to })
+    }
+}
+
+async fn store(ingest: &mut Ingest, sorted: &Sorted, centre: &Centre) -> Result<Vec<News>, StoreError> {
+    let mut news: Vec<News> = Vec::new();
+    for TouchedStory { id, severity, last_at } in ingest.add_alerts(&sorted.alerts).await? {
+        news.push(News::Story { id, severity, last_at });
+    }
+    let outcome = inventory::take(ingest, &sorted.observations, centre.settings.pace).await?;
+    news.extend(outcome.moved.into_iter().map(|(id, state)| News::Finding { id, state }));
+    if outcome.turned_away > 0 {
+        tracing::warn!(facility = %ingest.facility(), turned_away = outcome.turned_away, "no room for more hosts");
+    }
+    for health in &sorted.health {
+        ingest.note_health(health).await?;
+    }
+    Ok(news)
+}
+
+/// The fresh records of a batch, by kind, in their order.
+#[derive(Default)]
+struct Sorted {
+    alerts: Vec<(u64, Alert)>,
+    observations: Vec<Observation>,
+    health: Vec<phitak_model::Health>,
+    /// Numbers that are neither here nor were here before.
+    missing: u64,
+}
+
+impl Sorted {
+    fn of(batch: Batch, committed: u64) -> Self {
+        let mut sorted = Self::default();
+        let mut last = committed;
+        for record in batch.into_fresh(committed) {
+            let gap = record.seq.saturating_sub(last).saturating_sub(1);
+            sorted.missing = sorted.missing.saturating_add(gap);
+            last = record.seq;
+            match record.item {
+                Item::Alert(alert) => sorted.alerts.push((record.seq, *alert)),
+                Item::Observation(observation) => sorted.observations.push(observation),
+                Item::Health(health) => sorted.health.push(health),
+            }
+        }
+        sorted
+    }
+}
+
+impl Intake for CentreIntake {
+    async fn welcome(&self, sensor: &SensorId, serial: &str) -> Result<(), IntakeError> {
+        match self.centre.store.is_welcome(sensor, serial).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(IntakeError::Unknown(sensor.clone())),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    async fn accept(&self, sensor: &SensorId, batch: Batch) -> Result<Ack, IntakeError> {
+        self.take(sensor, batch).await.map_err(|error| match error {
+            StoreError::NotFound => IntakeError::Unknown(sensor.clone()),
+            other => unavailable(&other),
+        })
+    }
+
+    async fn enrol(&self, code: &EnrolmentCode, request: &SigningRequest) -> Result<Enrolled, EnrolError> {
+        let refused = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "an enrolment failed");
+            EnrolError::Unavailable("the cause stands in the centre's log".to_owned())
+        };
+        let now = self.centre.clock.now();
+        let redeemed = self.centre.store.redeem(&code.digest(), &request.key_digest(), now).await;
+        let sensor = match redeemed.map_err(|error| refused(&error))? {
+            Redeemed::Sensor(sensor) => sensor,
+            Redeemed::Wrong => return Err(EnrolError::Wrong),
+            Redeemed::Used => return Err(EnrolError::Used),
+            Redeemed::Expired => return Err(EnrolError::Expired),
+        };
+        self.issue(&sensor, request).await.map_err(|error| refused(&error))
+    }
+
+    async fn renew(&self, sensor: &SensorId, request: &SigningRequest) -> Result<Enrolled, IntakeError> {
+        self.issue(sensor, request).await.map_err(|error| {
+            tracing::error!(%sensor, error, "a certificate could not be renewed");
+            IntakeError::Unavailable("the cause stands in the centre's log".to_owned())
+        })
+    }
+}
+
+impl CentreIntake {
+    /// A certificate, remembered before it is given out.
+    async fn issue(&self, sensor: &SensorId, request: &SigningRequest) -> Result<Enrolled, String> {
+        let now = self.centre.clock.now();
+        let enrolled = self.centre.authority.issue(sensor, request, now).map_err(|error| error.to_string())?;
+        self.centre
+            .store
+            .remember_certificate(sensor, &enrolled.serial, now, enrolled.not_after)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(enrolled)
+    }
+}
+
+fn unavailable(error: &StoreError) -> IntakeError {
+    tracing::error!(error = %chain(error), "a batch could not be stored");
+    IntakeError::Unavailable("the cause stands in the centre's log".to_owned())
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

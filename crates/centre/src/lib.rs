@@ -1,0 +1,32 @@
+//! The sector's centre: takes what sensors send, judges it, and shows it to analysts and hospitals.
+//!
+//! `registry` lists every route of the API; each is declared whole in its slice under `features`. `guard` checks every
+//! request against its route's declaration. `intake` is the sensors' side.
+
+pub mod announce;
+pub mod ask;
+pub mod care_texts;
+pub mod centre;
+pub mod clock;
+pub mod command;
+pub mod enrol;
+pub mod features;
+pub mod guard;
+pub mod import;
+pub mod intake;
+pub mod inventory;
+pub mod names;
+pub mod openapi;
+pub mod pages;
+pub mod password;
+pub mod refusal;
+pub mod registry;
+pub mod route;
+pub mod router;
+pub mod rule_texts;
+pub mod secret;
+pub mod serve;
+pub mod silence;
+pub mod turnstile;
+pub mod wire;
+pub mod wire_alert;

@@ -1,0 +1,197 @@
+//! Refusals: what happened, detail, hint; one JSON shape for every error of the API.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use phitak_store::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The body of every answer that is not a success.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    pub error: ErrorWords,
+}
+
+/// What happened, in words for the person at the page.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErrorWords {
+    /// Stable, for programs: `signed_out`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
+    /// `too_many`, `media_type`, `method`, `unavailable`
+    pub code: String,
+    pub what: String,
+    pub detail: String,
+    pub hint: String,
+}
+
+/// An answer that is not a success.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    what: &'static str,
+    detail: String,
+    hint: &'static str,
+    retry_after_secs: Option<i64>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, what: &'static str, hint: &'static str) -> Self {
+        Self { status, code, what, detail: String::new(), hint, retry_after_secs: None }
+    }
+
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    #[must_use]
+    pub fn signed_out() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "signed_out", "You are not signed in.", "Sign in and try again.")
+    }
+
+    #[must_use]
+    pub fn wrong_credentials() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "wrong_credentials",
+            "The login or the password is wrong.",
+            "Check both; an administrator can make a new sign-in link.",
+        )
+    }
+
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Your role does not include this.",
+            "Ask an administrator if you need it.",
+        )
+    }
+
+    #[must_use]
+    pub fn csrf() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "csrf",
+            "The request did not come from this site's own page.",
+            "Reload the page and try again.",
+        )
+    }
+
+    /// The same for what does not exist and for what belongs to somebody else.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.", "Check the address.")
+    }
+
+    #[must_use]
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "Something in the request is not valid.",
+            "Correct it and send again.",
+        )
+        .with_detail(detail)
+    }
+
+    #[must_use]
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "The request cannot be read.",
+            "Correct it and send again.",
+        )
+        .with_detail(detail)
+    }
+
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "This exists already.", "Choose another name.").with_detail(detail)
+    }
+
+    #[must_use]
+    pub fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.", "Send less.")
+    }
+
+    #[must_use]
+    pub fn too_many(retry_after_secs: i64) -> Self {
+        let mut refusal = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many",
+            "Too many attempts.",
+            "Wait a little, then try again.",
+        );
+        refusal.retry_after_secs = Some(retry_after_secs.max(1));
+        refusal
+    }
+
+    #[must_use]
+    pub fn media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type",
+            "The body must be JSON.",
+            "Send content-type: application/json.",
+        )
+    }
+
+    #[must_use]
+    pub fn method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This address does not do that.", "Check the method.")
+    }
+
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The centre cannot answer this just now.",
+            "Try again in a minute; the cause stands in the centre's log.",
+        )
+    }
+
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::not_found(),
+            StoreError::Conflict { what } => Self::conflict(what),
+            StoreError::Invalid { what } => Self::invalid(what),
+            StoreError::Database { .. } | StoreError::Damaged { .. } => {
+                tracing::error!(%error, "a query failed");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: ErrorWords {
+                code: self.code.to_owned(),
+                what: self.what.to_owned(),
+                detail: self.detail,
+                hint: self.hint.to_owned(),
+            },
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,25 @@
+//! All routes of the API: one entry a slice.
+
+use crate::{features, route::Route};
+
+/// Every declared route, in the order of the slices.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    [
+        features::session::routes(),
+        features::people::routes(),
+        features::overview::routes(),
+        features::facilities::routes(),
+        features::care::routes(),
+        features::findings::routes(),
+        features::stories::routes(),
+        features::alerts::routes(),
+        features::live::routes(),
+        features::enrolment::routes(),
+        features::audit::routes(),
+        features::description::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

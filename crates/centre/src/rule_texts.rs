@@ -1,0 +1,121 @@
+//! The plain words of the rules that ship with Phitak, from `content/rules/*.toml`, built into the program. A signature
+//! without words there gets honest general ones.
+
+use crate::wire::Text;
+use rust_embed::RustEmbed;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Words for one signature.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RuleText {
+    pub sid: u32,
+    pub title: Text,
+    pub what: Text,
+    pub why: Text,
+    pub step: Text,
+}
+
+#[derive(Deserialize)]
+struct RuleFile {
+    #[serde(default)]
+    rule: Vec<RuleText>,
+}
+
+#[derive(RustEmbed)]
+#[folder = "../../content/rules"]
+struct RuleFiles;
+
+/// Words by signature id.
+#[derive(Clone, Debug, Default)]
+pub struct RuleTexts {
+    by_sid: BTreeMap<u32, RuleText>,
+}
+
+impl RuleTexts {
+    /// Those built into the program.
+    ///
+    /// # Errors
+    /// Names the file and the line that cannot be read.
+    pub fn shipped() -> Result<Self, String> {
+        let mut texts = Self::default();
+        for name in RuleFiles::iter().filter(|name| name.ends_with(".toml")) {
+            let file = RuleFiles::get(&name).ok_or_else(|| format!("{name} is not there"))?;
+            let content = std::str::from_utf8(&file.data).map_err(|error| format!("{name}: {error}"))?;
+            texts.add(content).map_err(|error| format!("{name}: {error}"))?;
+        }
+        Ok(texts)
+    }
+
+    /// Adds the words of one file.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn add(&mut self, content: &str) -> Result<(), String> {
+        let file: RuleFile = toml::from_str(content).map_err(|error| error.to_string())?;
+        for rule in file.rule {
+            self.by_sid.insert(rule.sid, rule);
+        }
+        Ok(())
+    }
+
+    /// How many signatures have words.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.by_sid.len()
+    }
+
+    /// The words for a signature.
+    #[must_use]
+    pub fn of(&self, signature_id: u32, signature: &str) -> RuleText {
+        self.by_sid.get(&signature_id).cloned().unwrap_or_else(|| general(signature_id, signature))
+    }
+}
+
+fn general(sid: u32, signature: &str) -> RuleText {
+    RuleText {
+        sid,
+        title: Text::same(signature),
+        what: Text::new(
+            "พบการสื่อสารที่ตรงกับกฎตรวจจับข้างต้น กฎนี้ยังไม่มีคำอธิบายภาษาง่าย",
+            "Traffic matched the rule named above. This rule has no plain-language text yet.",
+        ),
+        why: Text::new(
+            "ยังบอกไม่ได้ว่าเป็นเหตุจริงหรือไม่ ต้องให้ผู้วิเคราะห์ดูหลักฐานก่อน",
+            "Whether it is a real incident is not known until an analyst has looked at the evidence.",
+        ),
+        step: Text::new(
+            "รอการติดต่อจากศูนย์ อย่าปิดเครื่องและอย่าลบสิ่งใดในเครื่องที่เกี่ยวข้อง ถ้าเครื่องทำงานผิดปกติให้โทรหาเรา",
+            "Wait for the centre to call. Do not switch off the machines concerned or delete anything on them. If a machine \
+             behaves strangely, call us.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_text_reads_and_is_whole() {
+        let texts = RuleTexts::shipped().expect("reads");
+        for text in texts.by_sid.values() {
+            for words in [&text.title, &text.what, &text.why, &text.step] {
+                assert!(!words.th.trim().is_empty() && !words.en.trim().is_empty(), "{}", text.sid);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_signature_says_that_it_has_no_words() {
+        let mut texts = RuleTexts::default();
+        texts
+            .add("[[rule]]\nsid = 5\ntitle.th = 'ก'\ntitle.en = 'a'\nwhat.th = 'ก'\nwhat.en = 'a'\nwhy.th = 'ก'\nwhy.en = 'a'\nstep.th = 'ก'\nstep.en = 'a'\n")
+            .expect("reads");
+        assert_eq!(texts.of(5, "x").title, Text::new("ก", "a"));
+        let unknown = texts.of(6, "ET <script>");
+        assert_eq!(unknown.title, Text::same("ET <script>"));
+        assert!(unknown.what.en.contains("no plain-language text"));
+        assert!(texts.add("[[rule]]\nsid = 'six'\n").is_err());
+    }
+}
