@@ -26,7 +26,8 @@ fn play(scene: &mut Scene<'_>, at: i64) {
     knock(&mut tcp, "itadmin", &session, &mut dice);
     for _ in 0..dice.between(20, 80) {
         tcp.wait(dice.between(20_000, 120_000)).client(&tls::sealed(session.version, 38, &mut dice));
-        let length = dice.between(60, 4_000) as usize;
+        // One record a segment, as a busy screen sends them.
+        let length = dice.between(60, 1_300) as usize;
         tcp.think().server(&tls::sealed(session.version, length, &mut dice));
     }
     scene.keep(tcp.close(Side::Client));
