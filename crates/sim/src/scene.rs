@@ -105,13 +105,15 @@ impl<'a> Scene<'a> {
     /// Any staff PC.
     pub fn any_pc(&mut self) -> &'a Host {
         let all = self.present(Role::Pc);
-        self.dice.pick(&all)
+        let host: &&'a Host = self.dice.pick(&all);
+        host
     }
 
     /// A staff PC of this department.
     pub fn pc_of(&mut self, department: &str) -> &'a Host {
         let all: Vec<_> = self.present(Role::Pc).into_iter().filter(|h| h.name.starts_with(department)).collect();
-        self.dice.pick(&all)
+        let host: &&'a Host = self.dice.pick(&all);
+        host
     }
 
     /// A client's next port.
