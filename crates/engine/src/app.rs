@@ -148,11 +148,6 @@ impl AppLayer {
         self.side(direction).fed
     }
 
-    /// Nothing more is parsed in this direction.
-    pub(crate) fn is_closed(&self, direction: Direction) -> bool {
-        self.side(direction).closed
-    }
-
     pub(crate) fn is_ended(&self, direction: Direction) -> bool {
         self.side(direction).ended
     }
@@ -245,7 +240,7 @@ impl AppLayer {
                 let whole = if joined.is_empty() { bytes.to_vec() } else { joined };
                 self.open(number, direction, &whole, around)
             }
-            Answer::Turned(_) | Answer::More | Answer::Unknown => {
+            Answer::More | Answer::Unknown => {
                 if answer == Answer::Unknown && direction == ToServer && around.may_turn {
                     let [client_port, _] = around.ports;
                     if around.candidates.ask_turned(whole, around.transport, client_port).is_some() {

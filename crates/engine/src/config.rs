@@ -16,7 +16,7 @@ pub struct Config {
     /// Protocols that are switched off, by name.
     pub protocols_off: BTreeSet<String>,
     pub eve: EveSettings,
-    /// `vars.address-groups` and `vars.port-groups`, without the `$`.
+    /// `vars.address-groups` and `vars.port-groups` that are not to have their stock values, without the `$`.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -75,7 +75,6 @@ impl Default for EveSettings {
 
 impl Default for Config {
     fn default() -> Self {
-        let variables = STOCK_VARIABLES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self {
             decoder: DecoderSettings::default(),
             tcp: TcpSettings::default(),
@@ -83,38 +82,7 @@ impl Default for Config {
             protocols: phitak_protocols::Settings::default(),
             protocols_off: BTreeSet::new(),
             eve: EveSettings::default(),
-            variables,
+            variables: BTreeMap::new(),
         }
     }
 }
-
-/// The variables of Suricata's stock configuration.
-static STOCK_VARIABLES: &[(&str, &str)] = &[
-    ("HOME_NET", "[192.168.0.0/16,10.0.0.0/8,172.16.0.0/12]"),
-    ("EXTERNAL_NET", "!$HOME_NET"),
-    ("HTTP_SERVERS", "$HOME_NET"),
-    ("SMTP_SERVERS", "$HOME_NET"),
-    ("SQL_SERVERS", "$HOME_NET"),
-    ("DNS_SERVERS", "$HOME_NET"),
-    ("TELNET_SERVERS", "$HOME_NET"),
-    ("AIM_SERVERS", "$EXTERNAL_NET"),
-    ("DC_SERVERS", "$HOME_NET"),
-    ("DNP3_SERVER", "$HOME_NET"),
-    ("DNP3_CLIENT", "$HOME_NET"),
-    ("MODBUS_CLIENT", "$HOME_NET"),
-    ("MODBUS_SERVER", "$HOME_NET"),
-    ("ENIP_CLIENT", "$HOME_NET"),
-    ("ENIP_SERVER", "$HOME_NET"),
-    ("HTTP_PORTS", "80"),
-    ("SHELLCODE_PORTS", "!80"),
-    ("ORACLE_PORTS", "1521"),
-    ("SSH_PORTS", "22"),
-    ("DNP3_PORTS", "20000"),
-    ("MODBUS_PORTS", "502"),
-    ("FILE_DATA_PORTS", "[$HTTP_PORTS,110,143]"),
-    ("FTP_PORTS", "21"),
-    ("GENEVE_PORTS", "6081"),
-    ("VXLAN_PORTS", "4789"),
-    ("TEREDO_PORTS", "3544"),
-    ("SIP_PORTS", "[5060,5061]"),
-];

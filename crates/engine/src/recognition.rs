@@ -18,8 +18,6 @@ pub(crate) struct Candidates {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Found(u16),
-    /// Found, when the two sides are taken the other way round.
-    Turned(u16),
     More,
     Unknown,
 }

@@ -9,6 +9,7 @@ pub mod checksum;
 pub mod decode;
 pub mod defrag;
 pub mod events;
+pub mod filter;
 pub mod flow;
 pub mod link;
 pub mod packet;

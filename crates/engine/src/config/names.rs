@@ -4,7 +4,7 @@ use super::{Config, Timeouts};
 use phitak_packet::{
     decode::Ports,
     defrag,
-    tcp::{UrgentPolicy, assembly::Overlap},
+    tcp::UrgentPolicy,
 };
 
 /// What became of a setting.
@@ -251,19 +251,6 @@ fn defrag_policy(value: &str) -> Option<defrag::Overlap> {
         "linux" => Some(defrag::Overlap::Linux),
         "windows" => Some(defrag::Overlap::Windows),
         "solaris" => Some(defrag::Overlap::Solaris),
-        _ => None,
-    }
-}
-
-/// The overlap policy of TCP streams, by the names of Suricata's `host-os-policy`.
-#[must_use]
-pub fn stream_policy(value: &str) -> Option<Overlap> {
-    match value.to_ascii_lowercase().as_str() {
-        "first" | "vista" | "windows2k3" | "hpux11" => Some(Overlap::First),
-        "last" => Some(Overlap::Last),
-        "bsd" | "bsd-right" | "windows" | "old-solaris" | "hpux10" | "irix" | "macos" => Some(Overlap::Bsd),
-        "linux" | "old-linux" => Some(Overlap::Linux),
-        "solaris" => Some(Overlap::Solaris),
         _ => None,
     }
 }

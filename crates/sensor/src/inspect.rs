@@ -1,0 +1,41 @@
+//! `phitak-sensor inspect`: captures in, EVE JSON out.
+
+mod output;
+mod progress;
+mod run;
+mod settings;
+
+use clap::Args;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Reads captures and writes what is in them as EVE JSON.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Rules files in Suricata's language; may be given several times
+    #[arg(short = 'S', long = "rules", value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    /// Where EVE records go: a file, or - for the standard output
+    #[arg(long, value_name = "FILE|-")]
+    eve: Option<PathBuf>,
+    /// The networks that are ours: sets HOME_NET
+    #[arg(long, value_name = "CIDR,..")]
+    home_net: Option<String>,
+    /// Checksum validation: all, or none
+    #[arg(short = 'k', value_name = "none|all", default_value = "all", value_parser = ["all", "none"])]
+    checksums: String,
+    /// A setting by Suricata's name, such as stream.midstream=true; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
+    /// Taken for Suricata's sake, and without effect
+    #[arg(long, value_name = "MODE")]
+    runmode: Option<String>,
+    /// Captures (pcap or pcapng); words that are no files make a filter, such as: port 22 and not host 10.0.0.1
+    #[arg(required = true, value_name = "CAPTURE|FILTER")]
+    words: Vec<String>,
+}
+
+impl Inspect {
+    pub fn run(self) -> ExitCode {
+        run::run(&self)
+    }
+}

@@ -1,0 +1,100 @@
+//! Where results go: EVE lines to a file or the standard output; without one, a line for each alert.
+
+use phitak_engine::Sink;
+use phitak_model::{Alert, Observation};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// Where records go.
+pub(super) enum Output {
+    Eve(BufWriter<Box<dyn Write>>),
+    /// A readable line for each alert.
+    Alerts(BufWriter<io::Stdout>),
+}
+
+pub(super) struct Results {
+    output: Output,
+    pub alerts: u64,
+    pub records: u64,
+    /// The first thing that went wrong while writing; nothing is written after it.
+    pub failure: Option<io::Error>,
+}
+
+impl Results {
+    /// # Errors
+    /// When the file cannot be made.
+    pub(super) fn open(eve: Option<&Path>) -> io::Result<Self> {
+        let output = match eve {
+            None => Output::Alerts(BufWriter::new(io::stdout())),
+            Some(path) if path == Path::new("-") => {
+                Output::Eve(BufWriter::with_capacity(BUFFER_BYTES, Box::new(io::stdout())))
+            }
+            Some(path) => Output::Eve(BufWriter::with_capacity(BUFFER_BYTES, Box::new(File::create(path)?))),
+        };
+        Ok(Self { output, alerts: 0, records: 0, failure: None })
+    }
+
+    /// # Errors
+    /// The first failure of writing.
+    pub(super) fn close(mut self) -> io::Result<()> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        match &mut self.output {
+            Output::Eve(out) => out.flush(),
+            Output::Alerts(out) => out.flush(),
+        }
+    }
+
+    fn note(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.failure.get_or_insert(error);
+        }
+    }
+}
+
+impl Sink for Results {
+    fn record(&mut self, _kind: &'static str, line: &[u8]) {
+        self.records += 1;
+        if self.failure.is_some() {
+            return;
+        }
+        if let Output::Eve(out) = &mut self.output {
+            let result = out.write_all(line).and_then(|()| out.write_all(b"\n"));
+            self.note(result);
+        }
+    }
+
+    fn alert(&mut self, alert: Alert) {
+        self.alerts += 1;
+        if self.failure.is_some() {
+            return;
+        }
+        if let Output::Alerts(out) = &mut self.output {
+            let port = |port: Option<u16>| port.map_or(String::new(), |port| format!(":{port}"));
+            let result = writeln!(
+                out,
+                "{}  [{}:{}:{}] {} [{}] {} {}{} -> {}{}",
+                alert.at.eve(),
+                alert.gid,
+                alert.signature_id,
+                alert.rev,
+                alert.signature,
+                alert.severity.as_str(),
+                alert.proto,
+                alert.src_ip,
+                port(alert.src_port),
+                alert.dest_ip,
+                port(alert.dest_port),
+            );
+            self.note(result);
+        }
+    }
+
+    fn observation(&mut self, _observation: Observation) {}
+}

@@ -1,0 +1,178 @@
+//! The command itself: rules, captures, records, and a summary for the reader.
+
+use super::{
+    Inspect,
+    output::Results,
+    progress::Progress,
+    settings::{Plan, plan},
+};
+use phitak_engine::{Capture, Engine, Frame, Loaded, RuleFile, load};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+/// A file that rules name (a data set) and that is larger is not read.
+const ATTACHMENT_BYTES_MAX: u64 = 256 << 20;
+
+const USAGE: u8 = 2;
+const FAILED: u8 = 1;
+
+/// What reading the captures came to.
+#[derive(Default)]
+struct Read {
+    frames: u64,
+    bytes: u64,
+    /// Captures that could not be read to their end, with the reason.
+    broken: Vec<String>,
+}
+
+pub(super) fn run(args: &Inspect) -> ExitCode {
+    let started = Instant::now();
+    let mut plan = match plan(args) {
+        Ok(plan) => plan,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    for warning in &plan.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let loaded = match load_rules(&args.rules, &plan) {
+        Ok(loaded) => loaded,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    for diagnostic in &loaded.failed {
+        eprintln!("{diagnostic}");
+    }
+    let mut results = match Results::open(args.eve.as_deref()) {
+        Ok(results) => results,
+        Err(error) => {
+            let name = args.eve.as_deref().unwrap_or(Path::new("-")).display();
+            eprintln!("error: {name} cannot be written: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let mut engine = Engine::new(plan.config.clone(), loaded.rules.clone());
+    let read = read_captures(&mut plan, &mut engine, &mut results);
+    engine.finish(&mut results);
+    for message in &read.broken {
+        eprintln!("error: {message}");
+    }
+    summary(&read, &engine, &results, &loaded, plan.captures.len(), started);
+    if let Err(error) = results.close() {
+        eprintln!("error: writing the records failed: {error}");
+        return ExitCode::from(FAILED);
+    }
+    if read.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+fn load_rules(files: &[PathBuf], plan: &Plan) -> Result<Loaded, String> {
+    let mut read = Vec::new();
+    for path in files {
+        // Rules are ASCII for the most part; a message in another encoding must not cost the whole file.
+        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        read.push(RuleFile { name: path.display().to_string(), text });
+    }
+    let thresholds = match &plan.thresholds {
+        Some(path) => Some(fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?),
+        None => None,
+    };
+    let attachments = attachments(files, &read);
+    Ok(load(&read, &plan.config, attachments, thresholds))
+}
+
+/// The files that rules name in `load` and `state` of data sets, looked for beside the rules files.
+fn attachments(paths: &[PathBuf], files: &[RuleFile]) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for (path, file) in paths.iter().zip(files) {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for line in file.text.lines().filter(|line| line.contains("datas") || line.contains("datarep")) {
+            for word in line.split([',', ';', ':']).map(str::trim) {
+                let Some(name) = word.strip_prefix("load ").or_else(|| word.strip_prefix("state ")) else { continue };
+                let name = name.trim().trim_matches('"');
+                if found.contains_key(name) {
+                    continue;
+                }
+                let place = folder.join(name);
+                if fs::metadata(&place).is_ok_and(|meta| meta.is_file() && meta.len() <= ATTACHMENT_BYTES_MAX) {
+                    if let Ok(bytes) = fs::read(&place) {
+                        found.insert(name.to_owned(), bytes);
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+fn read_captures(plan: &mut Plan, engine: &mut Engine, results: &mut Results) -> Read {
+    let total = plan.captures.iter().filter_map(|path| fs::metadata(path).ok()).map(|meta| meta.len()).sum();
+    let mut progress = Progress::new(total);
+    let mut read = Read::default();
+    let mut done = 0;
+    for path in plan.captures.clone() {
+        progress.phase(&path.display().to_string());
+        let before = read.frames;
+        if let Err(reason) = read_capture(&path, plan, engine, results, &mut read, &mut |at| progress.at(done + at)) {
+            read.broken.push(format!("{}: {reason} ({} packets were read)", path.display(), read.frames - before));
+        }
+        done += fs::metadata(&path).map_or(0, |meta| meta.len());
+        if results.failure.is_some() {
+            break;
+        }
+    }
+    progress.finish();
+    read
+}
+
+fn read_capture(
+    path: &Path,
+    plan: &mut Plan,
+    engine: &mut Engine,
+    results: &mut Results,
+    read: &mut Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut capture = Capture::new(file).map_err(|error| error.to_string())?;
+    let mut before = 0;
+    let numbers_from = read.frames;
+    loop {
+        progress(before);
+        let Some(frame) = capture.next_frame().map_err(|error| error.to_string())? else { return Ok(()) };
+        // Numbers go on over all captures of one run.
+        let frame = Frame { number: numbers_from + frame.number, ..frame };
+        read.frames += 1;
+        read.bytes += frame.bytes.len() as u64;
+        before += frame.bytes.len() as u64 + 16;
+        if plan.filter.is_empty() || plan.filter.matches(&frame) {
+            engine.frame(&frame, results);
+        }
+        if results.failure.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+fn summary(read: &Read, engine: &Engine, results: &Results, loaded: &Loaded, captures: usize, started: Instant) {
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!(
+        "{captures} capture(s): {} packets, {} bytes, {} flows, {} alerts, {} records in {seconds:.2} s; rules: {} loaded, {} failed",
+        read.frames,
+        read.bytes,
+        engine.flows(),
+        results.alerts,
+        results.records,
+        loaded.rules.len(),
+        loaded.failed.len(),
+    );
+}
