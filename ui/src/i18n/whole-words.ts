@@ -34,7 +34,7 @@ export function runs(text: string): Run[] {
   while (at < text.length) {
     const length = starts.has(at) ? wholeAt(text, at, starts) : 0;
     if (length === 0) {
-      at += 1;
+      at += Math.max(1, codeAt(text, at));
       continue;
     }
     if (loose < at) out.push({ text: text.slice(loose, at), whole: false });
@@ -59,9 +59,8 @@ const ANY_PLACE: AnyPlace = { has: () => true };
 
 /** Characters from `at` that stay together, or 0. A kept word must begin and end where words do. */
 function wholeAt(text: string, at: number, starts: AnyPlace): number {
-  CODE.lastIndex = at;
-  const code = CODE.exec(text);
-  if (code && code[0].length <= WHOLE_CHARS_MAX) return code[0].length;
+  const code = codeAt(text, at);
+  if (code > 0) return code <= WHOLE_CHARS_MAX ? code : 0;
   NUMBER.lastIndex = at;
   const number = NUMBER.exec(text);
   if (number) {
@@ -72,6 +71,11 @@ function wholeAt(text: string, at: number, starts: AnyPlace): number {
     if (KEPT.has(text.slice(at, at + length)) && starts.has(at + length)) return length;
   }
   return 0;
+}
+
+function codeAt(text: string, at: number): number {
+  CODE.lastIndex = at;
+  return CODE.exec(text)?.[0].length ?? 0;
 }
 
 /** Characters of the Thai word that begins at `at`, or 0. */

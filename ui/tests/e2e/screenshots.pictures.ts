@@ -1,0 +1,36 @@
+// The main pages as pictures, in both languages and both colours: to be looked at by a person.
+import { expect, test } from "@playwright/test";
+import { at, get, keptFacility, pageOf } from "./sector";
+
+const SIZE = { width: 1560, height: 980 };
+
+for (const lang of ["th", "en"] as const) {
+  for (const theme of ["light", "dark"] as const) {
+    test(`pictures in ${lang}, ${theme}`, async ({ browser }) => {
+      const shown = { colorScheme: theme, viewport: SIZE, reducedMotion: "reduce" as const };
+      const page = await pageOf(browser, "administrator", shown);
+      const hospital = await pageOf(browser, "hospital", { ...shown, viewport: { width: 1180, height: 1180 } });
+      const stories = await get<{ items: { id: number; severity: string }[] }>(page.context(), "/stories?since=all");
+      const story = stories.items.find((s) => s.severity === "critical") ?? stories.items[0];
+      const pictures = [
+        [page, "queue", "/queue?since=all"],
+        [page, "story", `/stories/${story?.id ?? 0}`],
+        [page, "overview", "/overview"],
+        [page, "facilities", "/facilities"],
+        [page, "facility", `/facilities/${keptFacility()}`],
+        [page, "weaknesses", "/weaknesses"],
+        [hospital, "hospital", "/care"],
+      ] as const;
+      for (const who of [page, hospital]) await who.addInitScript((l) => localStorage.setItem("phitak-lang", l), lang);
+      for (const [who, name, path] of pictures) {
+        await who.goto(at(path));
+        await expect(who.locator("h1").first()).toBeVisible();
+        await expect(who.locator(".loading")).toHaveCount(0);
+        await who.evaluate(() => document.fonts.ready.then(() => undefined));
+        await expect(who.locator("aside .loading, .side .loading")).toHaveCount(0);
+        if (name === "queue") await expect(who.locator(".preview section").first()).toBeVisible();
+        await who.screenshot({ path: `screenshots/${name}-${lang}-${theme}.png`, fullPage: name === "hospital", animations: "disabled" });
+      }
+    });
+  }
+}

@@ -1,0 +1,137 @@
+// The running sector that the tests drive, its people, and how a test asks its centre directly.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { expect, type Browser, type BrowserContext, type Page } from "@playwright/test";
+
+/** What `./run` writes into its data folder. Links work once and are new at each start. */
+export type Run = {
+  url: string;
+  /** The administrator's link. */
+  admin_link: string;
+  /** One link a hospital, by its code. */
+  hospital_links: Record<string, string>;
+  /** Folder of the simulator: what really happened, hospital by hospital. */
+  truth?: string;
+};
+
+export const PASSWORD = "correct horse battery staple";
+const FOLDER = "test-results/.people";
+const FIXTURE: Run = { url: "http://127.0.0.1:8791", admin_link: "http://127.0.0.1:8791/first-sign-in/admin", hospital_links: {} };
+const run_file = process.env["PHITAK_RUN"];
+
+export const run: Run = run_file ? (JSON.parse(readFileSync(run_file, "utf8")) as Run) : FIXTURE;
+
+type WeakHost = { address: string; mended_at: string | null };
+
+/** Addresses that the played traffic mends at a hospital; null when that is not known. */
+export function mendedAt(code: string): string[] | null {
+  if (!run_file || !run.truth) return null;
+  // The folder is told as `./run` knows it: from where it was started, which is above the data folder.
+  for (const above of [dirname(run_file), dirname(dirname(run_file)), "."]) {
+    const file = resolve(above, run.truth, "hospitals", code, "truth.json");
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as { weak_hosts: WeakHost[] }).weak_hosts.filter((h) => h.mended_at !== null).map((h) => h.address);
+  }
+  return null;
+}
+
+/** The address of a page of the sector. */
+export function at(path: string): string {
+  return new URL(path, run.url).href;
+}
+
+/** Where a signed-in person's cookies are kept between tests. */
+export function cookiesOf(who: "administrator" | "analyst" | "hospital"): string {
+  mkdirSync(FOLDER, { recursive: true });
+  return join(FOLDER, `${who}.json`);
+}
+
+export function keepFacility(code: string): void {
+  writeFileSync(join(FOLDER, "facility.txt"), code);
+}
+export function keptFacility(): string {
+  return readFileSync(join(FOLDER, "facility.txt"), "utf8");
+}
+
+/** A page of somebody who is signed in already. */
+export async function pageOf(browser: Browser, who: "administrator" | "analyst" | "hospital", more: Parameters<Browser["newContext"]>[0] = {}): Promise<Page> {
+  const context = await browser.newContext({ storageState: cookiesOf(who), ...more });
+  return context.newPage();
+}
+
+type Asked = { status: number; body: unknown };
+
+/** Asks the centre as the page's person. */
+export async function ask(context: BrowserContext, method: string, path: string, data?: unknown): Promise<Asked> {
+  const headers: Record<string, string> = {};
+  if (method !== "GET") {
+    const me = (await (await context.request.get(at("/api/v1/session"))).json()) as { csrf: string };
+    headers["x-csrf-token"] = me.csrf;
+    headers["origin"] = new URL(run.url).origin;
+  }
+  const response = await context.request.fetch(at(`/api/v1${path}`), { method, headers, ...(data === undefined ? {} : { data }) });
+  const text = await response.text();
+  return { status: response.status(), body: text ? JSON.parse(text) : null };
+}
+
+export async function get<T>(context: BrowserContext, path: string): Promise<T> {
+  const { status, body } = await ask(context, "GET", path);
+  expect(status, path).toBe(200);
+  return body as T;
+}
+
+/** A new person's one-time link; null when the person exists from an earlier run. */
+export async function newPerson(administrator: BrowserContext, login: string, role: string, scope: object): Promise<string | null> {
+  const { status, body } = await ask(administrator, "POST", "/users", { login, name: `ผู้ทดสอบ ${login}`, role, scope });
+  if (status === 409) return null;
+  expect([200, 201], JSON.stringify(body)).toContain(status);
+  const { pathname } = new URL((body as { first_sign_in_url: string }).first_sign_in_url, run.url);
+  return at(pathname);
+}
+
+/** Through the door: by the one-time link the first time, by name and password after. */
+export async function signIn(page: Page, login: string, link: string | null): Promise<void> {
+  if (link) {
+    await page.goto(link);
+    const field = page.locator("#new-password");
+    await expect(field.or(page.getByRole("link", { name: "เข้าสู่ระบบ" }))).toBeVisible();
+    if (await field.isVisible()) {
+      await field.fill(PASSWORD);
+      await page.locator("#again").fill(PASSWORD);
+      await page.getByRole("button", { name: "ตั้งรหัสผ่านและเข้าใช้งาน" }).click();
+      await expect(page).not.toHaveURL(/first-sign-in/);
+      return;
+    }
+  }
+  await page.goto(at("/sign-in"));
+  await page.locator("#login").fill(login);
+  await page.locator("#password").fill(PASSWORD);
+  await page.getByRole("button", { name: "เข้าสู่ระบบ", exact: true }).click();
+  await expect(page).not.toHaveURL(/sign-in/);
+}
+
+export type Item = { id: number; type: string; state: string; kind: string; title: { th: string }; host: { address: string } | null };
+export type Care = { facility: { code: string }; state: string; items: Item[] };
+type Facilities = { items: { code: string; state: string }[]; next_cursor: string | null };
+
+/** The first hospital whose own page satisfies `wanted`, waited for while the sector plays. */
+export async function hospitalWhere(context: BrowserContext, wanted: (care: Care) => boolean, patience_ms = 120_000): Promise<Care> {
+  const until = Date.now() + patience_ms;
+  for (;;) {
+    const facilities = await get<Facilities>(context, "/facilities?limit=200");
+    for (const f of facilities.items) {
+      const care = await get<Care>(context, `/facilities/${encodeURIComponent(f.code)}/care`);
+      if (wanted(care)) return care;
+    }
+    if (Date.now() > until) throw new Error("no hospital came into the wanted state: is the sector playing?");
+    await new Promise((done) => setTimeout(done, 2_000));
+  }
+}
+
+/** Moves the focus with Tab only, as a keyboard does. */
+export async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let i = 0; i < 60; i += 1) {
+    if (await page.evaluate((s) => document.activeElement?.matches(s) ?? false, selector)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`the keyboard does not reach ${selector}`);
+}
