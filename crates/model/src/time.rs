@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Microseconds since 1970-01-01T00:00:00Z. Packet time, never the wall clock, inside the sensor.
+/// Microseconds since 1970-01-01T00:00:00Z, within the years 0000 to 9999; what lies beyond becomes the nearest of them.
+/// Packet time, never the wall clock, inside the sensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
@@ -27,16 +28,26 @@ pub struct Civil {
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
+/// The years 0000 to 9999, which four digits can write: a damaged capture may claim any moment, and every moment that is
+/// written must be readable again.
+const MICROS_MIN: i64 = -62_167_219_200 * MICROS_PER_SECOND;
+const MICROS_MAX: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 
 impl Timestamp {
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
+        if micros < MICROS_MIN {
+            Self(MICROS_MIN)
+        } else if micros > MICROS_MAX {
+            Self(MICROS_MAX)
+        } else {
+            Self(micros)
+        }
     }
 
     #[must_use]
     pub const fn from_secs(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(MICROS_PER_SECOND))
+        Self::from_micros(seconds.saturating_mul(MICROS_PER_SECOND))
     }
 
     #[must_use]
@@ -51,7 +62,7 @@ impl Timestamp {
 
     #[must_use]
     pub const fn plus_micros(self, micros: i64) -> Self {
-        Self(self.0.saturating_add(micros))
+        Self::from_micros(self.0.saturating_add(micros))
     }
 
     #[must_use]
@@ -146,7 +157,7 @@ fn parse_iso(text: &str) -> Option<Timestamp> {
     }
     let days = days_of_civil(year, month, day);
     let seconds = days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - offset;
-    Some(Timestamp(seconds * MICROS_PER_SECOND + micros))
+    Some(Timestamp::from_micros(seconds * MICROS_PER_SECOND + micros))
 }
 
 fn number(text: &str, at: usize, length: usize) -> Option<i64> {
@@ -230,6 +241,17 @@ mod tests {
         for text in ["2024-02-29T23:59:59.000000Z", "1969-12-31T23:59:59.500000Z", "2000-03-01T00:00:00.000000Z"] {
             assert_eq!(Timestamp::parse(text).map(Timestamp::iso), Ok(text.to_owned()));
         }
+    }
+
+    #[test]
+    fn any_number_gives_a_moment_that_can_be_written_and_read() {
+        for micros in [i64::MIN, MICROS_MIN, -1, 0, MICROS_MAX, i64::MAX] {
+            let at = Timestamp::from_micros(micros).plus_micros(micros);
+            assert_eq!(Timestamp::parse(&at.iso()), Ok(at));
+        }
+        assert_eq!(Timestamp::from_secs(i64::MAX).iso(), "9999-12-31T23:59:59.999999Z");
+        let beyond = Timestamp::parse("9999-12-31T23:59:59-14:00").expect("a moment");
+        assert_eq!(Timestamp::parse(&beyond.iso()), Ok(beyond));
     }
 
     #[test]
