@@ -4,7 +4,10 @@
 use crate::dice::Dice;
 use anyhow::Context;
 use phitak_model::Timestamp;
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyPair, PKCS_ED25519, SerialNumber};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyPair, PKCS_ED25519,
+    SerialNumber,
+};
 use std::{cell::RefCell, collections::BTreeMap};
 
 const DAY_SECS: i64 = 86_400;
@@ -79,7 +82,8 @@ impl Authority {
 fn key(dice: &mut Dice) -> anyhow::Result<KeyPair> {
     let mut pkcs8 = PKCS8_PREFIX.to_vec();
     pkcs8.extend_from_slice(&dice.bytes(32));
-    KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.as_slice().into(), &PKCS_ED25519).context("an Ed25519 key from the seed")
+    KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.as_slice().into(), &PKCS_ED25519)
+        .context("an Ed25519 key from the seed")
 }
 
 fn name(common: &str, organisation: &str) -> DistinguishedName {

@@ -73,7 +73,13 @@ pub fn generate(order: &Order) -> anyhow::Result<Made> {
     Ok(made)
 }
 
-fn hospital(order: &Order, root: &Dice, authority: &Authority, facility: &Facility, number: usize) -> anyhow::Result<usize> {
+fn hospital(
+    order: &Order,
+    root: &Dice,
+    authority: &Authority,
+    facility: &Facility,
+    number: usize,
+) -> anyhow::Result<usize> {
     let code = facility.code.as_str();
     let dice = root.split(code);
     let hospital = Hospital::invent(facility.clone(), number, &dice);

@@ -1,10 +1,6 @@
 //! One hospital's LAN: named hosts with addresses, link addresses and open ports. Flat, as in most small hospitals.
 
-use crate::{
-    dice::Dice,
-    sector::Facility,
-    wire::End,
-};
+use crate::{dice::Dice, sector::Facility, wire::End};
 use phitak_model::Mac;
 use std::net::Ipv4Addr;
 
@@ -108,14 +104,28 @@ impl Hospital {
         for (department, count) in DEPARTMENTS {
             for index in 1..=count {
                 last += 1;
-                hosts.push(host(&mut dice, base, format!("{department}-pc{index:02}"), Role::Pc, last, &[135, 139, 445]));
+                hosts.push(host(
+                    &mut dice,
+                    base,
+                    format!("{department}-pc{index:02}"),
+                    Role::Pc,
+                    last,
+                    &[135, 139, 445],
+                ));
             }
         }
         hosts.push(host(&mut dice, base, "it-pc01".to_owned(), Role::AdminPc, 160, &[135, 139, 445, 3389]));
         let domain: String = facility.name.en.split(" Example").next().unwrap_or_default().to_lowercase();
         let domain = format!("{}.example", domain.replace(' ', ""));
         let [a, b, c, _] = base.octets();
-        Self { facility, number, hosts, domain, netmask: Ipv4Addr::new(255, 255, 255, 0), broadcast: Ipv4Addr::new(a, b, c, 255) }
+        Self {
+            facility,
+            number,
+            hosts,
+            domain,
+            netmask: Ipv4Addr::new(255, 255, 255, 0),
+            broadcast: Ipv4Addr::new(a, b, c, 255),
+        }
     }
 
     #[must_use]
@@ -152,7 +162,14 @@ impl Host {
     pub fn end(&self) -> End {
         let windows = matches!(
             self.role,
-            Role::Domain | Role::Files | Role::Stock | Role::Backup | Role::Pc | Role::AdminPc | Role::Modality | Role::Analyser
+            Role::Domain
+                | Role::Files
+                | Role::Stock
+                | Role::Backup
+                | Role::Pc
+                | Role::AdminPc
+                | Role::Modality
+                | Role::Analyser
         );
         End { mac: self.mac, ip: self.ip, ttl: if windows { 128 } else { 64 } }
     }

@@ -7,7 +7,11 @@ use phitak_sim::{Order, Scale, generate};
 use std::path::PathBuf;
 
 #[derive(Parser)]
-#[command(name = "phitak-sim", version, about = "An invented health sector from one seed, as captures with a known truth")]
+#[command(
+    name = "phitak-sim",
+    version,
+    about = "An invented health sector from one seed, as captures with a known truth"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

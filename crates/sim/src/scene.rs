@@ -45,7 +45,13 @@ pub struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     #[must_use]
-    pub fn new(hospital: &'a Hospital, phase: Phase, weak: &'a [WeakHost], authority: &'a Authority, dice: Dice) -> Self {
+    pub fn new(
+        hospital: &'a Hospital,
+        phase: Phase,
+        weak: &'a [WeakHost],
+        authority: &'a Authority,
+        dice: Dice,
+    ) -> Self {
         Self {
             hospital,
             phase,

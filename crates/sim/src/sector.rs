@@ -122,7 +122,8 @@ fn facility(number: usize, names: &[usize]) -> Facility {
         Text::new(format!("โรงพยาบาลตัวอย่าง{th} {round}"), format!("{en} Example Hospital {round}"))
     };
     // Both shapes in use; 66… and ZZ… belong to nobody.
-    let code = if number.is_multiple_of(2) { format!("66{:03}", number + 1) } else { format!("ZZ0066{:03}", number + 1) };
+    let code =
+        if number.is_multiple_of(2) { format!("66{:03}", number + 1) } else { format!("ZZ0066{:03}", number + 1) };
     Facility {
         code: FacilityCode::new(&code).expect("five digits, or nine capital letters and digits"),
         name,

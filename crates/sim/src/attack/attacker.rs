@@ -14,5 +14,17 @@ pub const FENCE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 140);
 pub const TUNNEL_DOMAIN: &str = "n5.sync-cdn-edge.example";
 
 /// What people choose as passwords' users, in the order in which guessers try.
-pub const USERS: [&str; 12] =
-    ["administrator", "admin", "user", "test", "backup", "hosxp", "root", "support", "scan", "guest", "doctor", "itadmin"];
+pub const USERS: [&str; 12] = [
+    "administrator",
+    "admin",
+    "user",
+    "test",
+    "backup",
+    "his",
+    "root",
+    "support",
+    "scan",
+    "guest",
+    "doctor",
+    "itadmin",
+];

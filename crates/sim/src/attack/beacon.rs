@@ -26,15 +26,20 @@ fn play(scene: &mut Scene<'_>, at: i64) -> Option<Happened> {
     let mut now = at;
     for round in 0..ROUNDS {
         let mut tcp = scene.connect(now, source.end(), commander, 80);
-        let head = format!("Host: {COMMANDER}\r\nUser-Agent: {AGENT}\r\nConnection: Keep-Alive\r\nCache-Control: no-cache\r\n");
+        let head = format!(
+            "Host: {COMMANDER}\r\nUser-Agent: {AGENT}\r\nConnection: Keep-Alive\r\nCache-Control: no-cache\r\n"
+        );
         if round % 4 == 3 {
             let length = dice.between(60, 900) as usize;
             let result = dice.bytes(length);
-            let post = format!("POST /submit.php?id={id} HTTP/1.1\r\nAccept: */*\r\nContent-Type: application/octet-stream\r\n{head}Content-Length: {length}\r\n\r\n");
+            let post = format!(
+                "POST /submit.php?id={id} HTTP/1.1\r\nAccept: */*\r\nContent-Type: application/octet-stream\r\n{head}Content-Length: {length}\r\n\r\n"
+            );
             tcp.client(&[post.as_bytes(), &result].concat()).think();
             tcp.server(&http::answer("200 OK", "text/html", b"", false));
         } else {
-            tcp.client(format!("GET /ptj HTTP/1.1\r\nAccept: */*\r\nCookie: {sealed}\r\n{head}\r\n").as_bytes()).think();
+            tcp.client(format!("GET /ptj HTTP/1.1\r\nAccept: */*\r\nCookie: {sealed}\r\n{head}\r\n").as_bytes())
+                .think();
             let length = if dice.one_in(3) { 48 } else { 0 };
             tcp.server(&http::answer("200 OK", "application/octet-stream", &dice.bytes(length), false));
         }

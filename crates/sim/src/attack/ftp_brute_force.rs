@@ -25,7 +25,9 @@ fn play(scene: &mut Scene<'_>, at: i64) -> Option<Happened> {
         for password in PASSWORDS.iter().take(3) {
             let user = USERS[number % USERS.len()];
             tcp.client(format!("USER {user}\r\n").as_bytes()).think().server(b"331 Please specify the password.\r\n");
-            tcp.client(format!("PASS {password}\r\n").as_bytes()).wait(120 * MILLISECOND).server(b"530 Login incorrect.\r\n");
+            tcp.client(format!("PASS {password}\r\n").as_bytes())
+                .wait(120 * MILLISECOND)
+                .server(b"530 Login incorrect.\r\n");
         }
         now = tcp.now + 80 * MILLISECOND;
         scene.keep(tcp.close(Side::Client));

@@ -6,7 +6,10 @@ use crate::{
     dice::Dice,
     hospital::{Host, Role},
     scene::{MILLISECOND, SECOND, Scene},
-    service::smb::{Account, smb2::{Client, Open}},
+    service::smb::{
+        Account,
+        smb2::{Client, Open},
+    },
     weakness::Kind,
     wire::{Side, Tape},
 };
@@ -24,14 +27,18 @@ const FOLDERS: [&str; 6] = ["ward5", "ward6", "opd", "phar", "fin", "reg"];
 const FILES_PER_FOLDER: usize = 8;
 const ENDING: &str = "locked";
 const NOTE: &str = "!!!HOW_TO_RECOVER_FILES!!!.txt";
-const NOTE_TEXT: &str = "Your files are encrypted. To recover them write to the address in this note. Do not rename files.\r\n";
-const PROGRAM_HEAD: &[u8] = b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00\xb8\x00\x00\x00\x00\x00\x00\x00@\x00";
-const PROGRAM_STUB: &[u8] = b"\x0e\x1f\xba\x0e\x00\xb4\x09\xcd!\xb8\x01L\xcd!This program cannot be run in DOS mode.\r\r\n$";
+const NOTE_TEXT: &str =
+    "Your files are encrypted. To recover them write to the address in this note. Do not rename files.\r\n";
+const PROGRAM_HEAD: &[u8] =
+    b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00\xb8\x00\x00\x00\x00\x00\x00\x00@\x00";
+const PROGRAM_STUB: &[u8] =
+    b"\x0e\x1f\xba\x0e\x00\xb4\x09\xcd!\xb8\x01L\xcd!This program cannot be run in DOS mode.\r\r\n$";
 
 fn play(scene: &mut Scene<'_>, at: i64) -> Option<Happened> {
     let source = scene.pc_of("ward6");
     let hospital = scene.hospital;
-    let mut neighbours: Vec<&Host> = hospital.hosts.iter().filter(|h| h.ip != source.ip && scene.answers(h, 445)).collect();
+    let mut neighbours: Vec<&Host> =
+        hospital.hosts.iter().filter(|h| h.ip != source.ip && scene.answers(h, 445)).collect();
     scene.dice.shuffle(&mut neighbours);
     neighbours.truncate(NEIGHBOURS);
     let now = knock(scene, at, source, &neighbours);

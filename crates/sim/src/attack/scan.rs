@@ -8,12 +8,11 @@ use crate::{
     wire::frame::{self, ACK, Ports, RST, SYN, Segment},
 };
 
-pub const ATTACK: Attack =
-    Attack { kind: "port_scan", sids: &[8_000_001, 8_000_002], begins_percent: 4, play };
+pub const ATTACK: Attack = Attack { kind: "port_scan", sids: &[8_000_001, 8_000_002], begins_percent: 4, play };
 
 const PORTS: [u16; 40] = [
-    21, 22, 23, 25, 53, 80, 81, 88, 110, 111, 113, 135, 139, 143, 199, 256, 389, 443, 445, 515, 554, 587, 631, 993, 995, 1025,
-    1433, 1720, 1723, 2049, 3306, 3389, 5432, 5900, 6000, 8000, 8080, 8443, 8888, 9100,
+    21, 22, 23, 25, 53, 80, 81, 88, 110, 111, 113, 135, 139, 143, 199, 256, 389, 443, 445, 515, 554, 587, 631, 993,
+    995, 1025, 1433, 1720, 1723, 2049, 3306, 3389, 5432, 5900, 6000, 8000, 8080, 8443, 8888, 9100,
 ];
 const SERVERS: [Role; 7] =
     [Role::Router, Role::Domain, Role::Files, Role::HisDatabase, Role::Intranet, Role::Pacs, Role::Laboratory];
@@ -45,7 +44,14 @@ fn probe(scene: &mut Scene<'_>, at: i64, source: (&Host, u16), target: (&Host, u
     let ack = seq.wrapping_add(1);
     let back = at + scene.dice.between(150, 800);
     if scene.answers(target.0, target.1) {
-        let answer = Segment { seq: scene.dice.draw() as u32, ack, flags: SYN | ACK, window: 64_240, options: &MSS_ONLY, payload: &[] };
+        let answer = Segment {
+            seq: scene.dice.draw() as u32,
+            ack,
+            flags: SYN | ACK,
+            window: 64_240,
+            options: &MSS_ONLY,
+            payload: &[],
+        };
         scene.frame(back, |out| frame::tcp(out, &there, &here, back_ports, &answer));
         (segment.seq, segment.flags, segment.window, segment.options) = (ack, RST, 0, &[]);
         scene.frame(back + 40, |out| frame::tcp(out, &here, &there, out_ports, &segment));

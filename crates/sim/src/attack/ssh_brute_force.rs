@@ -8,8 +8,7 @@ use crate::{
     wire::Side,
 };
 
-pub const ATTACK: Attack =
-    Attack { kind: "ssh_brute_force", sids: &[8_000_101, 8_000_102], begins_percent: 12, play };
+pub const ATTACK: Attack = Attack { kind: "ssh_brute_force", sids: &[8_000_101, 8_000_102], begins_percent: 12, play };
 
 const CONNECTIONS: usize = 18;
 const BANNER: &str = "SSH-2.0-libssh2_1.10.0";

@@ -114,7 +114,8 @@ fn image(patient: &Patient, instance: &str, dice: &mut Dice) -> Vec<u8> {
         }
         put(&mut out, group, element, &value);
     }
-    let numbers = [(0x0002, 1), (0x0010, rows), (0x0011, columns), (0x0100, 16), (0x0101, 12), (0x0102, 11), (0x0103, 0)];
+    let numbers =
+        [(0x0002, 1), (0x0010, rows), (0x0011, columns), (0x0100, 16), (0x0101, 12), (0x0102, 11), (0x0103, 0)];
     for (element, value) in numbers {
         put(&mut out, 0x0028, element, &value.to_le_bytes());
     }

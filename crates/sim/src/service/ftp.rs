@@ -16,8 +16,12 @@ pub const SERVICE: Service = Service { name: "ftp", per_minute: 2, play };
 const GREETING: &[u8] = b"220 (vsFTPd 3.0.5)\r\n";
 
 fn play(scene: &mut Scene<'_>, at: i64) {
-    let hosts: Vec<&Host> =
-        scene.present(Role::Laboratory).into_iter().chain(scene.present(Role::Storage)).filter(|h| scene.answers(h, 21)).collect();
+    let hosts: Vec<&Host> = scene
+        .present(Role::Laboratory)
+        .into_iter()
+        .chain(scene.present(Role::Storage))
+        .filter(|h| scene.answers(h, 21))
+        .collect();
     if hosts.is_empty() {
         return;
     }

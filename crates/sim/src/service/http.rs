@@ -8,7 +8,10 @@ use crate::{
     scene::Scene,
     wire::{End, Put, Side, Tcp},
 };
-use flate2::{Compression, Crc, write::{GzEncoder, ZlibEncoder}};
+use flate2::{
+    Compression, Crc,
+    write::{GzEncoder, ZlibEncoder},
+};
 use std::io::Write;
 
 pub const SERVICE: Service = Service { name: "http", per_minute: 14, play };

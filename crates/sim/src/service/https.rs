@@ -13,7 +13,8 @@ use phitak_model::TlsVersion;
 
 pub const SERVICE: Service = Service { name: "https", per_minute: 30, play };
 
-const OWN_SERVERS: [Role; 6] = [Role::Intranet, Role::Pacs, Role::Hl7, Role::Laboratory, Role::Storage, Role::PublicWeb];
+const OWN_SERVERS: [Role; 6] =
+    [Role::Intranet, Role::Pacs, Role::Hl7, Role::Laboratory, Role::Storage, Role::PublicWeb];
 
 fn play(scene: &mut Scene<'_>, at: i64) {
     let client = scene.any_pc();

@@ -80,7 +80,17 @@ fn login(client: &Host, server: &Host) -> Vec<u8> {
     let client_name = client.netbios();
     let texts = [&client_name, "stock", "Inven7ed", "StockClient", &server_name, "", "ODBC", "", "stock"];
     let mut head = Vec::new();
-    head.le32(0x7400_0004).le32(4096).le32(7).le32(4321).le32(0).u8(0xe0).u8(3).u8(0).u8(0).le32(0xffff_fe5c).le32(0x041e);
+    head.le32(0x7400_0004)
+        .le32(4096)
+        .le32(7)
+        .le32(4321)
+        .le32(0)
+        .u8(0xe0)
+        .u8(3)
+        .u8(0)
+        .u8(0)
+        .le32(0xffff_fe5c)
+        .le32(0x041e);
     let mut data = Vec::new();
     for (number, text) in texts.iter().enumerate() {
         head.le16(94 + data.len() as u16).le16(text.encode_utf16().count() as u16);

@@ -1,12 +1,7 @@
 //! Clocks: NTP version 4 (RFC 5905), PCs from the domain controller, that one from outside.
 
 use super::Service;
-use crate::{
-    hospital::Role,
-    internet,
-    scene::Scene,
-    wire::Put,
-};
+use crate::{hospital::Role, internet, scene::Scene, wire::Put};
 
 pub const SERVICE: Service = Service { name: "ntp", per_minute: 6, play };
 

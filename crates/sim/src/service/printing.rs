@@ -35,7 +35,9 @@ fn play(scene: &mut Scene<'_>, at: i64) {
 }
 
 fn raw(tcp: &mut Tcp, user: &str, dice: &mut Dice) {
-    let mut job = format!("\x1b%-12345X@PJL JOB NAME=\"queue-slip\"\r\n@PJL SET USERNAME=\"{user}\"\r\n@PJL ENTER LANGUAGE=PCL\r\n");
+    let mut job = format!(
+        "\x1b%-12345X@PJL JOB NAME=\"queue-slip\"\r\n@PJL SET USERNAME=\"{user}\"\r\n@PJL ENTER LANGUAGE=PCL\r\n"
+    );
     job.push_str("\x1bE\x1b&l26A\x1b&l0O\x1b(s10H");
     for line in 0..dice.between(20, 200) {
         job.push_str(&format!("OPD QUEUE {:04} ROOM {}\r\n", dice.below(2000), line % 12));
@@ -81,7 +83,10 @@ fn ipp(tcp: &mut Tcp, printer: &str, user: &str, dice: &mut Dice) {
     answer.u8(2);
     attribute(&mut answer, KEYWORD, "job-state-reasons", "none");
     answer.u8(END);
-    let head = format!("HTTP/1.1 200 OK\r\nServer: Printer\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n", answer.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nServer: Printer\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n",
+        answer.len()
+    );
     tcp.server(&[head.into_bytes(), answer].concat());
 }
 

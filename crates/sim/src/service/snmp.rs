@@ -1,11 +1,7 @@
 //! Counters of switches and printers: SNMPv2c (RFC 3416), asked by the administrator's PC.
 
 use super::Service;
-use crate::{
-    hospital::Role,
-    scene::Scene,
-    wire::Put,
-};
+use crate::{hospital::Role, scene::Scene, wire::Put};
 
 pub const SERVICE: Service = Service { name: "snmp", per_minute: 6, play };
 

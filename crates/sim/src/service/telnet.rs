@@ -17,7 +17,11 @@ pub fn visit(scene: &mut Scene<'_>, at: i64, client: &Host, host: &Host) {
     let mut tcp = scene.connect(at, client.end(), host.end(), 23);
     tcp.think().server(SERVER_OPTIONS).client(CLIENT_OPTIONS).server(ASK_TERMINAL).client(TELL_TERMINAL);
     let (ask_name, prompt, commands): (String, String, [&str; 2]) = if host.role == Role::Switch {
-        ("\r\nUser Access Verification\r\n\r\nUsername: ".into(), format!("{}#", host.name), ["show vlan brief", "show interfaces status"])
+        (
+            "\r\nUser Access Verification\r\n\r\nUsername: ".into(),
+            format!("{}#", host.name),
+            ["show vlan brief", "show interfaces status"],
+        )
     } else {
         (format!("\r\n{} login: ", host.name), format!("[admin@{} ~]$ ", host.name), ["df -h", "uptime"])
     };
@@ -54,7 +58,9 @@ fn listing(command: &str) -> String {
     let mut out = String::new();
     for line in 1..12 {
         out.push_str(&match command {
-            "show vlan brief" => format!("{:<5}VLAN{:04}                         active    Gi0/{line}\r\n", line * 10, line * 10),
+            "show vlan brief" => {
+                format!("{:<5}VLAN{:04}                         active    Gi0/{line}\r\n", line * 10, line * 10)
+            }
             "df -h" => format!("/dev/sda{line}       1.8T  {}00G  900G  55% /rec/{line}\r\n", line % 9),
             _ => format!("Gi0/{line:<9} port {line:<14} connected    10         a-full a-1000\r\n"),
         });

@@ -229,7 +229,13 @@ impl Tcp {
         let ack = if flags & ACK != 0 { received } else { 0 };
         let options = if syn { syn_options(clock, from.echo) } else { data_options(clock, from.echo) };
         let options = if flags & RST != 0 && from.next == 0 { Vec::new() } else { options };
-        let window = if flags & RST != 0 { 0 } else if syn { 64_240 } else { 502 };
+        let window = if flags & RST != 0 {
+            0
+        } else if syn {
+            64_240
+        } else {
+            502
+        };
         let segment = Segment { seq: from.next, ack, flags, window, options: &options, payload };
         let ports = Ports { from: from.port, to: to.port };
         self.tape.frame(self.now, |out| frame::tcp(out, &from.end, &to.end, ports, &segment));

@@ -18,7 +18,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     assert_eq!(files.len(), 1 + HOSPITALS * 4);
     assert!(files == contents(again.folder.path()), "seed 3 gave other bytes the second time");
     let changed = contents(other.folder.path());
-    assert!(files.iter().filter(|(name, _)| name.ends_with(".pcap")).all(|(name, bytes)| changed.get(name) != Some(bytes)));
+    assert!(
+        files.iter().filter(|(name, _)| name.ends_with(".pcap")).all(|(name, bytes)| changed.get(name) != Some(bytes))
+    );
 }
 
 #[test]
@@ -44,7 +46,15 @@ fn tshark_finds_no_malformed_packet_no_error_and_no_wrong_checksum() {
         for name in CAPTURES {
             let path = place.capture(name);
             let mut tshark = Command::new("tshark");
-            tshark.args(["-n", "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"]);
+            tshark.args([
+                "-n",
+                "-o",
+                "ip.check_checksum:TRUE",
+                "-o",
+                "tcp.check_checksum:TRUE",
+                "-o",
+                "udp.check_checksum:TRUE",
+            ]);
             let found = output(tshark.args(["-Y", wrong, "-r"]).arg(&path));
             assert_eq!(found, "", "{} {name}", place.code);
         }
@@ -60,11 +70,12 @@ fn tcpdump_reads_every_packet_and_tshark_knows_every_protocol() {
         assert!(lines.lines().count() > 2_000, "{name}");
         assert!(!lines.contains("bad-len") && !lines.contains("truncated-ip"), "{name}");
     }
-    let hierarchy = output(Command::new("tshark").args(["-n", "-q", "-z", "io,phs", "-r"]).arg(place.capture("before.pcap")));
+    let hierarchy =
+        output(Command::new("tshark").args(["-n", "-q", "-z", "io,phs", "-r"]).arg(place.capture("before.pcap")));
     let seen: Vec<&str> = hierarchy.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let wanted = [
-        "arp", "icmp", "dns", "mdns", "nbns", "dhcp", "ntp", "snmp", "http", "tls", "mysql", "pgsql", "tds", "smb", "smb2", "ssh",
-        "telnet", "ftp", "ftp-data", "dicom", "hl7", "ipp", "lpd", "tpkt",
+        "arp", "icmp", "dns", "mdns", "nbns", "dhcp", "ntp", "snmp", "http", "tls", "mysql", "pgsql", "tds", "smb",
+        "smb2", "ssh", "telnet", "ftp", "ftp-data", "dicom", "hl7", "ipp", "lpd", "tpkt",
     ];
     let missing: Vec<&&str> = wanted.iter().filter(|protocol| !seen.contains(protocol)).collect();
     assert!(missing.is_empty(), "tshark does not see {missing:?} in\n{hierarchy}");
@@ -104,13 +115,21 @@ fn national_ids_fail_their_check_digit_unless_the_truth_lists_them() {
     let world = World::generated(3);
     for place in world.places() {
         let listed = place.truth["valid_national_ids"].as_array().expect("a list");
-        assert!(listed.iter().all(|id| id.as_str().is_some_and(|id| id.starts_with('9') && thai::is_national_id(id.as_bytes()))));
+        assert!(
+            listed
+                .iter()
+                .all(|id| id.as_str().is_some_and(|id| id.starts_with('9') && thai::is_national_id(id.as_bytes())))
+        );
         for name in CAPTURES {
             let bytes = fs::read(place.capture(name)).expect("a capture");
             for digits in bytes.windows(15).filter(|w| isolated(w)).filter_map(|w| w.get(1..14)) {
                 let text = std::str::from_utf8(digits).expect("digits");
                 let known = listed.iter().any(|id| id == text);
-                assert!(known || !text.starts_with('9') || !thai::is_national_id(digits), "{} {name} {text}", place.code);
+                assert!(
+                    known || !text.starts_with('9') || !thai::is_national_id(digits),
+                    "{} {name} {text}",
+                    place.code
+                );
             }
         }
     }

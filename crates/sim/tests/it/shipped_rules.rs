@@ -9,7 +9,8 @@ use std::{
 };
 
 /// Words that a nurse's colleague should not have to know.
-const JARGON: [&str; 12] = ["SMB", "TCP", "UDP", "DNS", "HTTP", "payload", "malware", "C2", "CVE", "exploit", "beacon", "SID"];
+const JARGON: [&str; 12] =
+    ["SMB", "TCP", "UDP", "DNS", "HTTP", "payload", "malware", "C2", "CVE", "exploit", "beacon", "SID"];
 
 pub fn rules_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../content/rules");

@@ -57,7 +57,15 @@ impl Client {
             dialects.u8(2).raw(dialect.as_bytes()).u8(0);
         }
         let mut words = Vec::new();
-        words.le16(DIALECTS.len() as u16 - 1).u8(3).le16(50).le16(1).le32(16_644).le32(65_536).le32(0).le32(0x8000_f3fd);
+        words
+            .le16(DIALECTS.len() as u16 - 1)
+            .u8(3)
+            .le16(50)
+            .le16(1)
+            .le32(16_644)
+            .le32(65_536)
+            .le32(0)
+            .le32(0x8000_f3fd);
         words.le64(file_time(at)).le16((-420_i16) as u16).u8(0);
         let mut bytes = self.dice.bytes(16);
         bytes.raw(&ntlm::offer());
@@ -100,13 +108,38 @@ impl Client {
     fn create(&mut self, name: &str) -> u16 {
         let length = ntlm::wide(name).len() as u16;
         let mut words = NO_ANDX.to_vec();
-        words.u8(0).le16(length).le32(0x16).le32(0).le32(0x0002_019f).le64(0).le32(0x80).le32(3).le32(5).le32(0x44).le32(2).u8(3);
+        words
+            .u8(0)
+            .le16(length)
+            .le32(0x16)
+            .le32(0)
+            .le32(0x0002_019f)
+            .le64(0)
+            .le32(0x80)
+            .le32(3)
+            .le32(5)
+            .le32(0x44)
+            .le32(2)
+            .u8(3);
         let mut bytes = Vec::new();
         strings(&mut bytes, words.len(), &[name]);
         let file = 0x4000 + self.dice.below(0x1000) as u16;
         let now = file_time(self.tcp.now);
         let mut answer = NO_ANDX.to_vec();
-        answer.u8(0).le16(file).le32(2).le64(now).le64(now).le64(now).le64(now).le32(0x80).le64(0).le64(0).le16(0).le16(7).u8(0);
+        answer
+            .u8(0)
+            .le16(file)
+            .le32(2)
+            .le64(now)
+            .le64(now)
+            .le64(now)
+            .le64(now)
+            .le32(0x80)
+            .le64(0)
+            .le64(0)
+            .le16(0)
+            .le16(7)
+            .u8(0);
         self.exchange(CREATE, (&words, &bytes), 0, (&answer, &[]));
         file
     }

@@ -145,7 +145,17 @@ impl Client {
             Open::New => (0x0013_019f, 5),
         };
         let mut ask = Vec::new();
-        ask.le16(57).u8(0).u8(0xff).le32(2).le64(0).le64(0).le32(access).le32(0x80).le32(7).le32(disposition).le32(0x64);
+        ask.le16(57)
+            .u8(0)
+            .u8(0xff)
+            .le32(2)
+            .le64(0)
+            .le64(0)
+            .le32(access)
+            .le32(0x80)
+            .le32(7)
+            .le32(disposition)
+            .le32(0x64);
         ask.le16(120).le16(name.len() as u16).le32(0).le32(0).raw(&name);
         let handle = Handle(self.dice.array());
         let mut answer = Vec::new();
@@ -231,7 +241,15 @@ impl Client {
         let first_setup = command == SESSION_SETUP && self.next_message == 1 && flags == 0;
         let session = if first_setup { 0 } else { self.session };
         let mut out = vec![0];
-        out.be24(64 + body.len()).raw(b"\xfeSMB").le16(64).le16(1).le32(status).le16(command).le16(33).le32(flags).le32(0);
+        out.be24(64 + body.len())
+            .raw(b"\xfeSMB")
+            .le16(64)
+            .le16(1)
+            .le32(status)
+            .le16(command)
+            .le16(33)
+            .le32(flags)
+            .le32(0);
         out.le64(self.next_message).le32(0xfeff).le32(self.tree).le64(session).zeros(16).raw(body);
         out
     }
