@@ -6,4 +6,5 @@ pub static REGISTRY: &[&Protocol] = &[
     &crate::dns::DNS,
     &crate::http1::HTTP,
     &crate::dns::MDNS,
+    &crate::tls::TLS,
 ];

@@ -273,7 +273,13 @@ impl Transaction for DnsMessage {
         instance: u32,
         _: &'a mut Vec<u8>,
     ) -> Option<BufferView<'a>> {
-        if direction != self.direction {
+        let decl = match self.flavour {
+            Flavour::Unicast => DNS_DECL.buffers,
+            Flavour::Multicast => MDNS_DECL.buffers,
+        };
+        let decl = decl.get(usize::from(number))?;
+        let offered = if direction == Direction::ToServer { decl.to_server } else { decl.to_client };
+        if direction != self.direction || !offered {
             return None;
         }
         let instance = usize::try_from(instance).ok()?;

@@ -176,7 +176,10 @@ impl HttpSession {
     /// Decides how the body is framed (RFC 9112 §6.3).
     fn request_body(&mut self) {
         let (settings, digests) = (self.settings, self.digests());
-        let Some(transaction) = self.queue.get_mut(self.request.current) else { return };
+        let Some(transaction) = self.queue.get_mut(self.request.current) else {
+            self.request.enter(State::After);
+            return;
+        };
         let is_upload = matches!(transaction.method(), b"POST" | b"PUT");
         if is_upload {
             let kind = transaction.request.get("Content-Type").unwrap_or_default().to_vec();

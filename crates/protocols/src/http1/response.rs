@@ -176,7 +176,10 @@ impl HttpSession {
     fn response_body(&mut self) {
         let id = self.response.current;
         let settings = self.settings;
-        let Some(transaction) = self.queue.get_mut(id) else { return };
+        let Some(transaction) = self.queue.get_mut(id) else {
+            self.response.enter(State::After);
+            return;
+        };
         let coding = transaction.response.get("Transfer-Encoding").map(|value| {
             (mentions(value, b"chunked"), same_name(value, b"chunked"))
         });
