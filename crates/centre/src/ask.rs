@@ -9,6 +9,11 @@ use axum::{
 use phitak_model::HealthRegion;
 use phitak_store::PageAsk;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a body may take.
+const BODY_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// The one varying part of the path. What cannot be an id is an unknown id.
 #[derive(Clone, Debug)]
@@ -52,7 +57,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if !is_json {
             return Err(Refusal::media_type());
         }
-        let bytes = to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|error| {
+        let read = timeout(BODY_TIME_MAX, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
+        let bytes = read.map_err(|_| Refusal::bad_request("the body took too long"))?.map_err(|error| {
             let too_large = std::error::Error::source(&error)
                 .is_some_and(|source| source.to_string().contains("length limit exceeded"));
             if too_large { Refusal::too_large() } else { Refusal::bad_request("the body was cut off") }

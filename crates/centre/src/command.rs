@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use phitak_assets::Pace;
-use phitak_model::{FacilityCode, HealthRegion};
+use phitak_model::{FacilityCode, HealthRegion, SensorId};
 use phitak_store::{
     AuditLine, FacilityFilter, NewUser, PageAsk, Role, Scope, ScopeReach, Store, people::secret_digest,
 };
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 const PUBLIC_URL_DEFAULT: &str = "http://127.0.0.1:8080";
 /// The first administrator's login.
 const ADMINISTRATOR: &str = "admin";
+const ADMINISTRATOR_NAME: &str = "ผู้ดูแลระบบ";
 
 /// The centre of Phitak: takes what sensors send, and serves the pages of analysts and hospitals.
 #[derive(Debug, Parser)]
@@ -81,6 +82,13 @@ enum Command {
         data: Data,
         /// The facility's code
         facility: String,
+    },
+    /// Turns a sensor away from now on; a new code enrols another
+    RevokeSensor {
+        #[command(flatten)]
+        data: Data,
+        /// Such as 10665-1
+        sensor: String,
     },
     /// Prints how much the centre holds
     Status {
@@ -157,7 +165,8 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
     match line.command {
         Command::Serve(options) => run_centre(options, clock).await,
         Command::FirstLink { data, url, login } => {
-            let user = NewUser { name: login.clone(), login, role: Role::Administrator, reach: ScopeReach::Sector };
+            let name = ADMINISTRATOR_NAME.to_owned();
+            let user = NewUser { name, login, role: Role::Administrator, reach: ScopeReach::Sector };
             print_link(&open(&data.data).await?, &url.public_url, user, AuditLine::of_operator(now, "user.link")).await
         }
         Command::HospitalLink { data, url, facility } => {
@@ -186,6 +195,12 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             let given = enrol::give_code(&centre, &Scope::of_the_centre_itself(), &code, audit).await;
             println!("{}", given.with_context(|| format!("no code for facility {code}"))?.0);
             Ok(())
+        }
+        Command::RevokeSensor { data, sensor } => {
+            let id = SensorId::new(&sensor)?;
+            let audit = AuditLine::of_operator(now, "sensor.revoke");
+            let revoked = open(&data.data).await?.revoke_sensor(&Scope::of_the_centre_itself(), &id, audit).await;
+            revoked.with_context(|| format!("there is no sensor {id}"))
         }
         Command::Status { data, count } => print_status(&open(&data.data).await?, count).await,
         Command::Openapi => {

@@ -24,6 +24,9 @@ pub async fn serve(request: Request) -> Response {
         return Refusal::method().into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
+    if path == "api" || path.starts_with("api/") {
+        return Refusal::not_found().into_response();
+    }
     if let Some(file) = Files::get(path).filter(|_| !path.is_empty()) {
         return file_response(path, file);
     }

@@ -7,13 +7,13 @@ use crate::{
     facilities,
     ids::EnrolmentId,
     page::{Page, PageAsk},
-    rows::{certificate, enrolment, facility, loss, sensor as row},
+    rows::{certificate, enrolment, loss, sensor as row},
     scope::Scope,
 };
 use phitak_model::{FacilityCode, SensorId, Timestamp};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::Expr,
+    QueryOrder, QuerySelect,
 };
 use std::collections::BTreeMap;
 
@@ -294,18 +294,19 @@ impl Store {
             .collect())
     }
 
-    /// Notes that a sensor spoke, without a batch. `silent_before` tells whether it was silent until now.
+    /// Turns a sensor away from now on, on open connections too.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn hear(&self, sensor: &SensorId, now: Timestamp, silent_before: Timestamp) -> Result<(), StoreError> {
+    /// [`StoreError::NotFound`] when there is no such sensor in the scope.
+    pub async fn revoke_sensor(&self, scope: &Scope, sensor: &SensorId, audit: AuditLine) -> Result<(), StoreError> {
+        let facility = self.facility(scope, sensor.facility().as_str()).await?.code;
         let tx = self.write().await?;
-        hear(&tx, sensor, now, silent_before).await?;
-        facility::Entity::update_many()
-            .col_expr(facility::Column::HeardAt, Expr::value(now.micros()))
-            .filter(facility::Column::Code.eq(sensor.facility().as_str()))
-            .exec(&tx)
-            .await?;
+        let row = row::Entity::find_by_id(sensor.as_str()).one(&tx).await?.ok_or(StoreError::NotFound)?;
+        let mut revoked = row.into_active_model();
+        revoked.revoked_at = Set(Some(audit.at.micros()));
+        row::Entity::update(revoked).exec(&tx).await?;
+        facilities::recount(&tx, facility.as_str()).await?;
+        audit.about(format!("sensor {sensor}"), Some(&facility)).store(&tx).await?;
         tx.commit().await?;
         Ok(())
     }

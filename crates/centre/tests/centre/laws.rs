@@ -1,0 +1,446 @@
+//! Laws that hold on every declared route, walked over all routes and all people. A new route is walked by itself; one
+//! with a part that varies, or one that writes, must be given a sample here, or these tests fail.
+
+use crate::sector::{ALPHA, BRAVO, CHARLIE, HOSPITALS, Hospital, Person, Sector};
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
+use phitak_centre::{
+    guard::BODY_BYTES_MAX,
+    registry,
+    route::{Reach, Route, Who},
+};
+use phitak_store::Role;
+use serde_json::{Value, json};
+
+/// What stands in the path for this hospital's own thing.
+async fn sample_path(sector: &Sector, path: &str, hospital: Hospital) -> String {
+    let fill = |name: &str, value: &str| path.replace(&format!("{{{name}}}"), value);
+    match path {
+        "/api/v1/facilities/{code}" | "/api/v1/facilities/{code}/assets" | "/api/v1/facilities/{code}/care" => {
+            fill("code", hospital.code)
+        }
+        "/api/v1/findings/{id}/response" => fill("id", &sector.finding_id(hospital).await.to_string()),
+        "/api/v1/stories/{id}" | "/api/v1/stories/{id}/triage" => {
+            fill("id", &sector.story_id(&format!("own%20{}", hospital.mark)).await.to_string())
+        }
+        "/api/v1/alerts/{id}" => fill("id", &sector.alert_id(hospital).await.to_string()),
+        "/api/v1/first-sign-in/{token}" => fill("token", "at-alpha"),
+        plain => {
+            assert!(!plain.contains('{'), "give {plain} a sample");
+            plain.to_owned()
+        }
+    }
+}
+
+/// The same path with an id that nobody has.
+fn unknown_path(path: &str) -> String {
+    path.replace("{code}", "99999").replace("{id}", "999999999").replace("{token}", "nobody")
+}
+
+/// A body with which the write succeeds.
+fn sample_body(sector: &Sector, route: &Route) -> Option<Value> {
+    let up_to = sector.now().iso();
+    Some(match (&route.method, route.path) {
+        (&Method::DELETE, "/api/v1/session") => return None,
+        (_, "/api/v1/session") => json!({"login": "administrator", "password": "a long password"}),
+        (_, "/api/v1/first-sign-in/{token}") => json!({"password": "a long password"}),
+        (_, "/api/v1/users") => {
+            json!({"login": "somchai", "name": "Somchai", "role": "analyst", "scope": {"kind": "sector"}})
+        }
+        (_, "/api/v1/findings/{id}/response") => json!({"response": "done"}),
+        (_, "/api/v1/stories/{id}/triage") => json!({"action": "acknowledge", "up_to": up_to}),
+        (_, "/api/v1/enrolment-codes") => json!({"facility": ALPHA.code}),
+        (method, path) => panic!("give {method} {path} a body"),
+    })
+}
+
+fn allowed(route: &Route, person: Person) -> bool {
+    match (route.who, person.role()) {
+        (Who::Anyone, _) => true,
+        (Who::Roles(_), None) => false,
+        (Who::Roles(roles), Some(role)) => roles.contains(&role),
+    }
+}
+
+fn walked() -> impl Iterator<Item = Route> {
+    // The stream does not end; its own test walks it.
+    registry::routes().into_iter().filter(|route| route.path != "/api/v1/live")
+}
+
+#[test]
+fn every_route_declares_who_may_and_every_write_its_audit_line() {
+    let sector_team = [Role::Administrator, Role::Analyst];
+    let mut seen = Vec::new();
+    for route in registry::routes() {
+        let name = format!("{} {}", route.method, route.path);
+        assert!(!seen.contains(&name), "{name} is declared twice");
+        assert_eq!(route.writes(), route.audit.is_some(), "{name}: a write has an audit line, a read has none");
+        match route.who {
+            Who::Anyone => {
+                let harmless = [Reach::Nothing, Reach::OwnSession].contains(&route.reach);
+                assert!(harmless, "{name}: a stranger reaches tenants");
+            }
+            Who::Roles(roles) => {
+                assert!(!roles.is_empty(), "{name}: nobody may");
+                let team_only = roles.iter().all(|role| sector_team.contains(role));
+                assert!(route.reach != Reach::Sector || team_only, "{name}: the sector is for its own team");
+            }
+        }
+        seen.push(name);
+    }
+    assert!(seen.len() >= 20);
+}
+
+#[tokio::test]
+async fn a_stranger_gets_401_everywhere_and_the_same_for_every_id() {
+    let sector = Sector::lived_in().await;
+    for route in registry::routes().into_iter().filter(|route| route.who != Who::Anyone) {
+        let body = route.writes().then(|| json!({}));
+        for path in [sample_path(&sector, route.path, ALPHA).await, unknown_path(route.path)] {
+            let answer = sector.call(Person::Stranger, route.method.clone(), &path, body.clone()).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{} {path}", route.method);
+            assert_eq!(answer.code(), "signed_out");
+            assert!(HOSPITALS.iter().all(|hospital| !hospital.is_told_in(&answer.text)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_gets_exactly_what_its_routes_declare() {
+    for person in Person::SIGNED_IN {
+        let sector = Sector::lived_in().await;
+        let own = if person == Person::AtCharlie { CHARLIE } else { ALPHA };
+        // Signing out comes last.
+        let mut routes: Vec<Route> = walked().filter(|route| route.who != Who::Anyone).collect();
+        routes.sort_by_key(|route| route.method == Method::DELETE);
+        for route in routes {
+            let path = sample_path(&sector, route.path, own).await;
+            let body = if route.writes() { sample_body(&sector, &route) } else { None };
+            let answer = sector.call(person, route.method.clone(), &path, body).await;
+            let name = format!("{person:?}: {} {path}: {}", route.method, answer.text);
+            if allowed(&route, person) {
+                assert!(answer.status.is_success(), "{name}");
+            } else {
+                assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "forbidden"), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_tenants_id_and_an_unknown_id_give_the_same_answer() {
+    let sector = Sector::lived_in().await;
+    let mut walked_ids = 0;
+    for route in walked().filter(|route| route.reach == Reach::Tenant && route.path.contains('{')) {
+        for person in Person::SIGNED_IN.into_iter().filter(|person| allowed(&route, *person)) {
+            for hospital in HOSPITALS.into_iter().filter(|hospital| !person.sees(*hospital)) {
+                let body = || if route.writes() { sample_body(&sector, &route) } else { None };
+                let foreign = sample_path(&sector, route.path, hospital).await;
+                let answer = sector.call(person, route.method.clone(), &foreign, body()).await;
+                let unknown = sector.call(person, route.method.clone(), &unknown_path(route.path), body()).await;
+                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{person:?} {foreign}: {}", answer.text);
+                assert_eq!((answer.status, &answer.text), (unknown.status, &unknown.text), "{person:?} {foreign}");
+                walked_ids += 1;
+            }
+        }
+    }
+    assert!(walked_ids >= 25, "{walked_ids}");
+}
+
+#[tokio::test]
+async fn no_answer_tells_anything_of_another_tenant() {
+    let sector = Sector::lived_in().await;
+    // The shared story has a history with words about another hospital.
+    let shared = sector.story_id("shared").await;
+    let triage = json!({"action": "acknowledge", "reason": format!("as at {}", CHARLIE.mark), "up_to": sector.now().iso()});
+    let path = format!("/api/v1/stories/{shared}/triage");
+    assert_eq!(sector.post(Person::Analyst, &path, triage).await.status, StatusCode::OK);
+    let mut paths: Vec<String> = Vec::new();
+    for route in walked().filter(|route| route.method == Method::GET && route.reach != Reach::Sector) {
+        for hospital in HOSPITALS {
+            paths.push(sample_path(&sector, route.path, hospital).await);
+        }
+    }
+    for query in ["stories?since=all&status=new,acknowledged,closed", "findings?limit=200", "facilities?q=MARK", "stories?q=own&since=all"] {
+        paths.push(format!("/api/v1/{query}"));
+    }
+    for hospital in HOSPITALS {
+        paths.push(format!("/api/v1/stories?since=all&facility={}", hospital.code));
+        paths.push(format!("/api/v1/stories?since=all&region={}", hospital.region));
+        paths.push(format!("/api/v1/findings?facility={}", hospital.code));
+        paths.push(format!("/api/v1/facilities?region={}&province={}", hospital.region, hospital.province));
+    }
+    paths.push(format!("/api/v1/stories/{shared}"));
+    for person in [Person::Officer, Person::AtAlpha, Person::AtCharlie] {
+        let mut told = 0;
+        for path in &paths {
+            let answer = sector.get(person, path).await;
+            for hospital in HOSPITALS {
+                let telling = hospital.is_told_in(&answer.text);
+                assert!(person.sees(hospital) || !telling, "{person:?} {path} tells of {}: {}", hospital.mark, answer.text);
+                told += usize::from(telling);
+            }
+        }
+        assert!(told >= 8, "{person:?} sees its own");
+    }
+}
+
+#[tokio::test]
+async fn a_shared_story_counts_only_the_callers_hospitals() {
+    let sector = Sector::lived_in().await;
+    let shared = sector.story_id("shared").await;
+    let counted = |answer: &Value| (answer["facilities"].as_u64(), answer["alerts"].as_u64(), answer["regions"].as_u64());
+    for (person, expected) in [
+        (Person::Analyst, (Some(3), Some(3), Some(2))),
+        (Person::Officer, (Some(2), Some(2), Some(1))),
+        (Person::AtCharlie, (Some(1), Some(1), Some(1))),
+    ] {
+        let detail = sector.get(person, &format!("/api/v1/stories/{shared}")).await.json();
+        assert_eq!(counted(&detail), expected, "{person:?}");
+        let list = sector.get(person, "/api/v1/stories?q=shared").await.json();
+        assert_eq!(counted(&list["items"][0]), expected, "{person:?}");
+        let overview = sector.get(person, "/api/v1/overview").await.json();
+        let facilities = HOSPITALS.iter().filter(|hospital| person.sees(**hospital)).count() as u64;
+        assert_eq!(overview["facilities_total"], facilities, "{person:?}");
+        assert_eq!(overview["alerts_24h"], 2 * facilities, "{person:?}");
+        assert_eq!(overview["findings"]["open"], 2 * facilities, "{person:?}");
+    }
+    let alert = sector.alert_id(BRAVO).await;
+    let answer = sector.get(Person::Officer, &format!("/api/v1/alerts/{alert}")).await.json();
+    assert_eq!(answer["seen_elsewhere"]["facilities"], 0);
+}
+
+#[tokio::test]
+async fn every_successful_write_leaves_its_audit_line() {
+    for route in walked().filter(Route::writes) {
+        let sector = Sector::lived_in().await;
+        // The account needs a password before it can sign in with one.
+        if route.path == "/api/v1/session" && route.method == Method::POST {
+            let path = "/api/v1/first-sign-in/administrator";
+            let chosen = sector.post(Person::Stranger, path, json!({"password": "a long password"})).await;
+            assert_eq!(chosen.status, StatusCode::OK, "{}", chosen.text);
+        }
+        let person = if route.who == Who::Anyone { Person::Stranger } else { Person::Administrator };
+        let path = sample_path(&sector, route.path, ALPHA).await;
+        let action = route.audit.expect("declared");
+        let lines = |actions: &[String]| actions.iter().filter(|known| *known == action).count();
+        let reader = reader_of_the_audit(&sector).await;
+        let before = lines(&reader);
+        let answer = sector.call(person, route.method.clone(), &path, sample_body(&sector, &route)).await;
+        assert!(answer.status.is_success(), "{} {path}: {}", route.method, answer.text);
+        let after = lines(&reader_of_the_audit(&sector).await);
+        assert_eq!(after, before + 1, "{} {path} leaves one line {action}", route.method);
+    }
+}
+
+/// From the table itself: signing out ends the session that would read it.
+async fn reader_of_the_audit(sector: &Sector) -> Vec<String> {
+    let ask = phitak_store::PageAsk { cursor: None, limit: Some(200) };
+    let lines = sector.centre.store.audit(&ask).await.expect("reads");
+    lines.items.into_iter().map(|line| line.action).collect()
+}
+
+#[tokio::test]
+async fn a_refused_write_leaves_no_audit_line_of_success() {
+    let sector = Sector::lived_in().await;
+    let before = sector.audit_actions().await.len();
+    let foreign = format!("/api/v1/findings/{}/response", sector.finding_id(CHARLIE).await);
+    let refused = sector.post(Person::AtAlpha, &foreign, json!({"response": "done"})).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    let own = format!("/api/v1/findings/{}/response", sector.finding_id(ALPHA).await);
+    let refused = sector.post(Person::AtAlpha, &own, json!({"response": "cannot"})).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+    assert_eq!(sector.audit_actions().await.len(), before);
+}
+
+#[tokio::test]
+async fn a_write_without_the_pages_token_is_refused() {
+    let sector = Sector::lived_in().await;
+    for route in walked().filter(|route| route.writes() && route.who != Who::Anyone) {
+        let path = sample_path(&sector, route.path, ALPHA).await;
+        let request = |token: Option<&str>, site: Option<&str>| {
+            let mut request = Request::builder()
+                .method(route.method.clone())
+                .uri(&path)
+                .header(header::COOKIE, "phitak_session=secret of administrator")
+                .header(header::CONTENT_TYPE, "application/json");
+            if let Some(token) = token {
+                request = request.header("x-csrf-token", token);
+            }
+            if let Some(site) = site {
+                request = request.header("sec-fetch-site", site);
+            }
+            request
+        };
+        let own = Person::Administrator.csrf();
+        for (token, site) in [
+            (None, None),
+            (Some(""), None),
+            (Some("csrf of analyst"), None),
+            (Some(own.as_str()), Some("cross-site")),
+            (Some(own.as_str()), Some("same-site")),
+        ] {
+            let request = request(token, site).body(Body::empty()).expect("a request");
+            let answer = sector.send_request(request).await;
+            assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "csrf"), "{path} {token:?}");
+        }
+    }
+    let sign_in = Request::builder()
+        .method(Method::POST)
+        .uri("/api/v1/session")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("sec-fetch-site", "cross-site")
+        .body(Body::from(json!({"login": "a", "password": "b"}).to_string()))
+        .expect("a request");
+    assert_eq!(sector.send_request(sign_in).await.code(), "csrf");
+}
+
+#[tokio::test]
+async fn an_oversized_body_is_refused_announced_or_not() {
+    let sector = Sector::lived_in().await;
+    let large = format!("{{\"x\":\"{}\"}}", "a".repeat(BODY_BYTES_MAX));
+    for route in walked().filter(Route::writes) {
+        let path = sample_path(&sector, route.path, ALPHA).await;
+        for announced in [true, false] {
+            if !announced && route.method == Method::DELETE {
+                continue; // It never reads a body.
+            }
+            let mut request = Request::builder()
+                .method(route.method.clone())
+                .uri(&path)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::COOKIE, "phitak_session=secret of administrator")
+                .header("x-csrf-token", Person::Administrator.csrf());
+            if announced {
+                request = request.header(header::CONTENT_LENGTH, large.len());
+            }
+            let answer = sector.send_request(request.body(Body::from(large.clone())).expect("a request")).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+                "{path} announced {announced}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_refused_with_words() {
+    let sector = Sector::lived_in().await;
+    for route in walked().filter(|route| route.method == Method::POST) {
+        let path = sample_path(&sector, route.path, ALPHA).await;
+        for (media_type, body, status) in [
+            ("text/plain", "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            ("application/x-www-form-urlencoded", "a=b", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            ("application/json", "{\"a\":", StatusCode::BAD_REQUEST),
+            ("application/json", "\u{0}\u{1}", StatusCode::BAD_REQUEST),
+            ("application/json", "{\"surplus\":1}", StatusCode::BAD_REQUEST),
+        ] {
+            let request = Request::builder()
+                .method(Method::POST)
+                .uri(&path)
+                .header(header::CONTENT_TYPE, media_type)
+                .header(header::COOKIE, "phitak_session=secret of administrator")
+                .header("x-csrf-token", Person::Administrator.csrf())
+                .body(Body::from(body))
+                .expect("a request");
+            let answer = sector.send_request(request).await;
+            assert_eq!(answer.status, status, "{path} {media_type} {body}: {}", answer.text);
+            assert!(!answer.json()["error"]["what"].as_str().unwrap_or_default().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_idle_or_made_up_gets_401() {
+    let sector = Sector::lived_in().await;
+    let status = async |sector: &Sector| sector.get(Person::Analyst, "/api/v1/session").await.status;
+    assert_eq!(status(&sector).await, StatusCode::OK);
+    // Used every hour it lives for twelve.
+    for _ in 0..11 {
+        sector.advance_secs(3_600);
+        assert_eq!(status(&sector).await, StatusCode::OK);
+    }
+    sector.advance_secs(3_600);
+    assert_eq!(status(&sector).await, StatusCode::UNAUTHORIZED);
+    let idle = Sector::lived_in().await;
+    idle.advance_secs(2 * 3_600 + 1);
+    assert_eq!(status(&idle).await, StatusCode::UNAUTHORIZED);
+    for cookie in ["phitak_session=", "phitak_session=x", "other=secret of analyst", "phitak_session=' OR 1=1 --"] {
+        let request = Request::builder().uri("/api/v1/session").header(header::COOKIE, cookie);
+        let answer = idle.send_request(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_keep_a_page_safe() {
+    let sector = Sector::lived_in().await;
+    for path in ["/", "/queue", "/healthz", "/api/v1/session", "/api/v1/overview", "/api/v1/nothing", "/no.file"] {
+        for person in [Person::Stranger, Person::Analyst] {
+            let answer = sector.get(person, path).await;
+            let value = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            assert!(value("content-security-policy").starts_with("default-src 'self';"), "{path}");
+            assert!(!value("content-security-policy").contains("unsafe"), "{path}");
+            assert_eq!(value("x-content-type-options"), "nosniff", "{path}");
+            assert_eq!(value("x-frame-options"), "DENY", "{path}");
+            assert_eq!(value("referrer-policy"), "no-referrer", "{path}");
+            if path.starts_with("/api/") {
+                assert_eq!(value("cache-control"), "no-store", "{path}");
+                assert_eq!(value("content-type"), "application/json", "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_json_refusal_for_everybody() {
+    let sector = Sector::empty().await;
+    for person in [Person::Stranger, Person::Administrator] {
+        for path in ["/api", "/api/", "/api/v1", "/api/v1/nothing", "/api/v2/session", "/api/v1/stories/1/2/3"] {
+            let answer = sector.get(person, path).await;
+            assert_eq!(answer.code(), "not_found", "{path}: {}", answer.text);
+        }
+        for id in ["x", "-1", "0", "1e3", "99999999999999999999", "%00", "1%27"] {
+            let answer = sector.get(Person::Administrator, &format!("/api/v1/stories/{id}")).await;
+            assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "not_found"), "{id}");
+        }
+        let answer = sector.call(person, Method::PUT, "/api/v1/session", None).await;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::METHOD_NOT_ALLOWED, "method"));
+    }
+}
+
+#[tokio::test]
+async fn a_strange_query_is_refused_with_words_and_never_a_failure() {
+    let sector = Sector::lived_in().await;
+    for query in [
+        "stories?status=open",
+        "stories?severity=worst",
+        "stories?since=1y",
+        "stories?cursor=x",
+        "stories?cursor=1_2_3",
+        "stories?region=14",
+        "stories?region=x",
+        "stories?nonsense=1",
+        "findings?state=new",
+        "findings?cursor=9",
+        "facilities?state=red",
+        "facilities?region=0",
+        "facilities?limit=-1",
+        "users?cursor=%FF",
+        "audit?cursor=x",
+    ] {
+        let answer = sector.get(Person::Administrator, &format!("/api/v1/{query}")).await;
+        let refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&answer.status);
+        assert!(refused, "{query}: {} {}", answer.status, answer.text);
+        assert_eq!(answer.code(), "invalid", "{query}");
+    }
+    for query in ["stories?q=%25%27%3B--", "facilities?q=%27%20OR%201%3D1", "facilities?q=%5C", "stories?q=%E0%B8%81&limit=100000"] {
+        let answer = sector.get(Person::Administrator, &format!("/api/v1/{query}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}: {}", answer.text);
+        assert_eq!(answer.json()["total"], 0, "{query}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The centre as a whole: real tables in a temporary folder, the real router, the real intake; only the time is handed in.
+
+mod ingest;
+mod journeys;
+mod laws;
+mod live;
+mod openapi;
+mod sector;
+mod sign_in;

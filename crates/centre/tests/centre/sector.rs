@@ -1,0 +1,407 @@
+//! A small sector in a temporary folder: three hospitals in two regions, each with its own marks in everything that it
+//! sent, and an account of every kind.
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
+use http_body_util::BodyExt;
+use phitak_assets::Pace;
+use phitak_centre::{
+    centre::{Centre, Settings},
+    clock::Clock,
+    intake::CentreIntake,
+    router::router,
+};
+use phitak_model::{Alert, Evidence, Fact, FacilityCode, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp};
+use phitak_store::{
+    AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
+};
+use phitak_uplink::{Authority, Batch, Intake, Item, Record, SpoolId};
+use serde_json::Value;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// When the tests' time begins.
+pub const BEGIN: &str = "2026-11-24T02:14:00Z";
+
+/// A hospital with what tells it from the others in any answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Hospital {
+    pub code: &'static str,
+    pub region: u8,
+    pub province: &'static str,
+    pub mark: &'static str,
+    pub net: &'static str,
+}
+
+pub const ALPHA: Hospital =
+    Hospital { code: "66101", region: 4, province: "19", mark: "MARKALPHA", net: "10.101.0." };
+pub const BRAVO: Hospital =
+    Hospital { code: "66102", region: 4, province: "16", mark: "MARKBRAVO", net: "10.102.0." };
+pub const CHARLIE: Hospital =
+    Hospital { code: "ZZ0066103", region: 8, province: "41", mark: "MARKCHARLIE", net: "10.103.0." };
+pub const HOSPITALS: [Hospital; 3] = [ALPHA, BRAVO, CHARLIE];
+
+impl Hospital {
+    pub fn facility(self) -> FacilityCode {
+        FacilityCode::new(self.code).expect("a code")
+    }
+
+    pub fn sensor(self) -> SensorId {
+        SensorId::new(&format!("{}-1", self.code)).expect("a sensor's id")
+    }
+
+    pub fn host(self, last: u8) -> String {
+        format!("{}{last}", self.net)
+    }
+
+    /// Whether a text tells anything of this hospital.
+    pub fn is_told_in(self, text: &str) -> bool {
+        [self.code, self.mark, self.net].iter().any(|mark| text.contains(mark))
+    }
+}
+
+/// Everybody who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Person {
+    Stranger,
+    Administrator,
+    Analyst,
+    /// Of region 4, where Alpha and Bravo lie.
+    Officer,
+    AtAlpha,
+    AtCharlie,
+}
+
+impl Person {
+    pub const SIGNED_IN: [Self; 5] =
+        [Self::Administrator, Self::Analyst, Self::Officer, Self::AtAlpha, Self::AtCharlie];
+
+    pub fn role(self) -> Option<Role> {
+        Some(match self {
+            Self::Stranger => return None,
+            Self::Administrator => Role::Administrator,
+            Self::Analyst => Role::Analyst,
+            Self::Officer => Role::RegionOfficer,
+            Self::AtAlpha | Self::AtCharlie => Role::Hospital,
+        })
+    }
+
+    pub fn sees(self, hospital: Hospital) -> bool {
+        match self {
+            Self::Stranger => false,
+            Self::Administrator | Self::Analyst => true,
+            Self::Officer => hospital.region == 4,
+            Self::AtAlpha => hospital.code == ALPHA.code,
+            Self::AtCharlie => hospital.code == CHARLIE.code,
+        }
+    }
+
+    fn login(self) -> &'static str {
+        match self {
+            Self::Stranger => "stranger",
+            Self::Administrator => "administrator",
+            Self::Analyst => "analyst",
+            Self::Officer => "officer",
+            Self::AtAlpha => "at-alpha",
+            Self::AtCharlie => "at-charlie",
+        }
+    }
+
+    fn secret(self) -> String {
+        format!("secret of {}", self.login())
+    }
+
+    pub fn csrf(self) -> String {
+        format!("csrf of {}", self.login())
+    }
+}
+
+/// The centre with its time.
+pub struct Sector {
+    pub centre: Centre,
+    pub intake: CentreIntake,
+    pub router: Router,
+    now: Arc<AtomicI64>,
+    folder: TempDir,
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: axum::http::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Sector {
+    /// Hospitals and accounts; nothing was sent yet.
+    pub async fn empty() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let now = Arc::new(AtomicI64::new(Timestamp::parse(BEGIN).expect("a moment").micros()));
+        let store = Store::open(folder.path()).await.expect("opens");
+        let authority = Authority::create(Timestamp::parse(BEGIN).expect("a moment")).expect("a CA");
+        let tell = now.clone();
+        let clock = Clock::of(move || Timestamp::from_micros(tell.load(Ordering::SeqCst)));
+        let settings = Settings { pace: Pace::REAL, ..Settings::default() };
+        let centre = Centre::new(store, clock, settings, authority).expect("a centre");
+        let sector =
+            Self { intake: CentreIntake::new(centre.clone()), router: router(&centre), centre, now, folder };
+        sector.add_hospitals().await;
+        for person in Person::SIGNED_IN {
+            sector.add_person(person).await;
+        }
+        sector
+    }
+
+    /// All three hospitals have sent alerts of their own and of a shared signature, hosts, findings and a loss.
+    pub async fn lived_in() -> Self {
+        let sector = Self::empty().await;
+        for hospital in HOSPITALS {
+            sector.enrol(hospital).await;
+            let records = vec![
+                Item::Alert(Box::new(own_alert(hospital))),
+                Item::Alert(Box::new(shared_alert(hospital))),
+                Item::Observation(observation(hospital, 20, named(hospital))),
+                Item::Observation(observation(hospital, 20, smb1())),
+                Item::Observation(observation(hospital, 20, Fact::TelnetLogin { port: 23 })),
+                Item::Health(health(hospital)),
+            ];
+            sector.send(hospital, 1, 1, records).await;
+            sector.advance_secs(1);
+        }
+        sector
+    }
+
+    async fn add_hospitals(&self) {
+        let facilities: Vec<NewFacility> = HOSPITALS
+            .iter()
+            .map(|hospital| NewFacility {
+                code: hospital.facility(),
+                name_th: format!("โรงพยาบาล {}", hospital.mark),
+                name_en: format!("Hospital {}", hospital.mark),
+                province_code: hospital.province.to_owned(),
+            })
+            .collect();
+        let audit = AuditLine::of_operator(self.now(), "facilities.import");
+        self.centre.store.import_facilities(&facilities, audit).await.expect("imports");
+    }
+
+    async fn add_person(&self, person: Person) {
+        let reach = match person {
+            Person::Officer => ScopeReach::Region(HealthRegion::new(4).expect("a region")),
+            Person::AtAlpha => ScopeReach::Facility(ALPHA.facility()),
+            Person::AtCharlie => ScopeReach::Facility(CHARLIE.facility()),
+            _ => ScopeReach::Sector,
+        };
+        let new = NewUser {
+            login: person.login().to_owned(),
+            name: format!("Person {}", person.login()),
+            role: person.role().expect("signed in"),
+            reach,
+        };
+        let (store, now) = (&self.centre.store, self.now());
+        let audit = AuditLine::of_operator(now, "user.create");
+        let scope = Scope::of_the_centre_itself();
+        let user = store
+            .add_user(&scope, &new, &secret_digest(person.login()), now.plus_secs(60), audit.clone())
+            .await
+            .expect("an account");
+        store
+            .begin_session(&user, &secret_digest(&person.secret()), &person.csrf(), audit)
+            .await
+            .expect("a session");
+    }
+
+    pub async fn enrol(&self, hospital: Hospital) {
+        let (store, now, scope) = (&self.centre.store, self.now(), Scope::of_the_centre_itself());
+        let audit = AuditLine::of_operator(now, "enrolment.create");
+        let digest = format!("code of {}", hospital.code);
+        store
+            .add_enrolment_code(&scope, &hospital.facility(), &digest, now.plus_secs(60), audit)
+            .await
+            .expect("a code");
+        let redeemed = store.redeem(&digest, "key", now).await.expect("redeems");
+        assert_eq!(redeemed, Redeemed::Sensor(hospital.sensor()));
+    }
+
+    /// A batch with rising numbers from `first`; gives the acknowledged number.
+    pub async fn send(&self, hospital: Hospital, spool: u8, first: u64, items: Vec<Item>) -> u64 {
+        let records =
+            items.into_iter().zip(first..).map(|(item, seq)| Record { seq, item }).collect();
+        self.send_batch(hospital, Batch { spool: SpoolId([spool; 16]), records }).await
+    }
+
+    pub async fn send_batch(&self, hospital: Hospital, batch: Batch) -> u64 {
+        self.intake.accept(&hospital.sensor(), batch).await.expect("is taken").up_to
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.now.load(Ordering::SeqCst))
+    }
+
+    pub fn advance_secs(&self, secs: i64) {
+        self.now.fetch_add(secs * 1_000_000, Ordering::SeqCst);
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub async fn get(&self, person: Person, path: &str) -> Answer {
+        self.call(person, Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, person: Person, path: &str, body: Value) -> Answer {
+        self.call(person, Method::POST, path, Some(body)).await
+    }
+
+    /// A call as the page makes it: with the session's cookie, and its token on writes.
+    pub async fn call(&self, person: Person, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method.clone()).uri(path);
+        if person != Person::Stranger {
+            request = request.header(header::COOKIE, format!("phitak_session={}", person.secret()));
+            if method != Method::GET {
+                request = request.header("x-csrf-token", person.csrf());
+            }
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send_request(request.body(body).expect("a request")).await
+    }
+
+    pub async fn send_request(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("always answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.into_body().collect().await.expect("whole").to_bytes();
+        Answer { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    /// The ids of all stories with this text in their signature, whoever sees them.
+    pub async fn story_id(&self, part: &str) -> i64 {
+        let answer = self.get(Person::Analyst, &format!("/api/v1/stories?since=all&status=new,acknowledged,closed&q={part}")).await;
+        answer.json()["items"][0]["id"].as_i64().unwrap_or_else(|| panic!("no story {part}: {}", answer.text))
+    }
+
+    pub async fn finding_id(&self, hospital: Hospital) -> i64 {
+        let path = format!("/api/v1/findings?facility={}&kind=smb1_spoken", hospital.code);
+        self.get(Person::Analyst, &path).await.json()["items"][0]["id"].as_i64().expect("a finding")
+    }
+
+    pub async fn alert_id(&self, hospital: Hospital) -> i64 {
+        let story = self.story_id(&format!("own%20{}", hospital.mark)).await;
+        let answer = self.get(Person::Analyst, &format!("/api/v1/stories/{story}")).await;
+        answer.json()["alerts_latest"][0]["id"].as_i64().expect("an alert")
+    }
+
+    pub async fn audit_actions(&self) -> Vec<String> {
+        let answer = self.get(Person::Administrator, "/api/v1/audit?limit=200").await;
+        let items = answer.json()["items"].as_array().expect("a list").clone();
+        items.iter().map(|item| item["action"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    pub async fn care_state(&self, hospital: Hospital) -> String {
+        let path = format!("/api/v1/facilities/{}/care", hospital.code);
+        self.get(Person::Analyst, &path).await.json()["state"].as_str().expect("a state").to_owned()
+    }
+}
+
+/// An alert of one signature at a hospital.
+pub fn alert(hospital: Hospital, signature_id: u32, signature: &str, severity: Severity) -> Alert {
+    Alert {
+        at: Timestamp::parse(BEGIN).expect("a moment").plus_secs(-60),
+        gid: 1,
+        signature_id,
+        rev: 1,
+        signature: signature.to_owned(),
+        category: "Test".to_owned(),
+        severity,
+        action: "allowed".to_owned(),
+        proto: "TCP".to_owned(),
+        src_ip: hospital.host(20).parse().expect("an address"),
+        src_port: Some(50_000),
+        dest_ip: hospital.host(30).parse().expect("an address"),
+        dest_port: Some(445),
+        app_proto: Some("smb".to_owned()),
+        flow_id: 7,
+        packet: 3,
+        attack: vec!["T1486".to_owned()],
+        evidence: Some(Evidence {
+            buffer: "payload".to_owned(),
+            bytes: vec![0xff, b'S', b'M', b'B'],
+            offset: 4,
+            marks: vec![(0, 4)],
+        }),
+        fields: vec![("smb.dialect".to_owned(), format!("of {}", hospital.mark))],
+    }
+}
+
+/// A signature that only this hospital sees.
+pub fn own_alert(hospital: Hospital) -> Alert {
+    let number = 9_000_000 + u32::from(hospital.region) * 10 + (hospital.code.len() as u32);
+    let number = if hospital.code == BRAVO.code { number + 1 } else { number };
+    alert(hospital, number, &format!("own {}", hospital.mark), Severity::Medium)
+}
+
+/// A signature that all see.
+pub fn shared_alert(hospital: Hospital) -> Alert {
+    alert(hospital, 9_100_000, "shared by all", Severity::High)
+}
+
+pub fn observation(hospital: Hospital, host: u8, fact: Fact) -> Observation {
+    let at = Timestamp::parse(BEGIN).expect("a moment").plus_secs(-60);
+    Observation {
+        first_at: at,
+        last_at: at,
+        count: 1,
+        host: hospital.host(host).parse().expect("an address"),
+        mac: Some(Mac([2, 0, 0, 0, 0, host])),
+        fact,
+    }
+}
+
+pub fn smb1() -> Fact {
+    Fact::SmbDialect { port: 445, dialect: "NT LM 0.12".to_owned() }
+}
+
+fn named(hospital: Hospital) -> Fact {
+    Fact::Named { name: format!("HOST-{}", hospital.mark), source: "dhcp".to_owned() }
+}
+
+fn health(hospital: Hospital) -> phitak_model::Health {
+    let at = Timestamp::parse(BEGIN).expect("a moment");
+    phitak_model::Health {
+        at,
+        version: format!("0.1 {}", hospital.mark),
+        packets: 1_000,
+        rules_loaded: 22,
+        losses: vec![phitak_model::Loss {
+            cause: phitak_model::LossCause::SpoolFull,
+            count: 5,
+            from: at.plus_secs(-100),
+            until: at,
+        }],
+        ..phitak_model::Health::default()
+    }
+}
