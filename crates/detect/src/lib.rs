@@ -4,14 +4,28 @@
 //! flow a [`FlowState`]; [`Detector::inspect`] is called once for each packet and adds to an [`Outcome`].
 //! Nothing here names a protocol: buffers and fields come from the declarations in [`Catalogue`].
 
+mod address_index;
+mod base64;
+mod check;
+mod compile;
+mod compiled;
+mod dataset;
 pub mod detector;
+mod expression;
 pub mod flow_state;
+mod host_bits;
 pub mod input;
+mod names;
 pub mod outcome;
+mod prefilter;
+mod program;
 pub mod ruleset;
+mod scene;
+mod threshold;
+mod transform;
 
 pub use detector::Detector;
 pub use flow_state::FlowState;
 pub use input::{AppView, FlowView, Input, StreamView};
-pub use outcome::{Effect, Match, Outcome, Place, Source, StoredFile};
+pub use outcome::{Detail, Effect, Match, MatchDetail, Outcome, Place, Source, StoredFile, Unlogged};
 pub use ruleset::{Catalogue, Compiled, RuleInfo, Ruleset, Settings, compile};

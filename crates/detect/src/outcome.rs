@@ -1,7 +1,11 @@
 //! What inspecting a packet led to.
 
 use phitak_model::Direction;
-use phitak_rules::Action;
+use phitak_rules::{
+    Action,
+    condition::{ConfigScope, FileScope},
+    pattern::CaptureScope,
+};
 
 /// Results of one packet, in order. Cleared and reused by the caller.
 #[derive(Debug, Default)]
@@ -14,6 +18,12 @@ pub struct Outcome {
     pub effect: Effect,
     /// A `bypass` rule fired: the flow needs no more inspection.
     pub bypass: bool,
+    /// What rules kept of their matches: captured groups, and members of data sets for the alert's `context`.
+    pub details: Vec<MatchDetail>,
+    /// Records that a `config` rule turned off.
+    pub unlogged: Vec<Unlogged>,
+    /// Alerts that were left out because the packet had too many.
+    pub overflow: u32,
 }
 
 impl Outcome {
@@ -22,6 +32,9 @@ impl Outcome {
         self.stored_files.clear();
         self.effect = Effect::Nothing;
         self.bypass = false;
+        self.details.clear();
+        self.unlogged.clear();
+        self.overflow = 0;
     }
 }
 
@@ -73,8 +86,47 @@ pub enum Effect {
     RejectFlow,
 }
 
+/// A detail of the match with this index in [`Outcome::matches`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatchDetail {
+    pub match_index: u32,
+    pub detail: Detail,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A group that an expression captured: for `metadata.flowvars`, `metadata.pktvars` or `alert.context`.
+    Captured { scope: CaptureScope, name: Box<str>, bytes: Box<[u8]> },
+    /// A member of the alert's `context`: its name, and a JSON object.
+    Context { key: Box<str>, json: Box<str> },
+}
+
+/// Bytes of one captured group that are kept.
+const CAPTURED_BYTES_MAX: usize = 1024;
+
+impl Detail {
+    pub(crate) fn captured(capture: &crate::expression::Capture, bytes: &[u8]) -> Self {
+        let bytes = bytes.get(..CAPTURED_BYTES_MAX).unwrap_or(bytes).into();
+        Self::Captured { scope: capture.scope, name: capture.name.clone(), bytes }
+    }
+
+    pub(crate) fn context(key: &str, json: &str) -> Self {
+        Self::Context { key: key.into(), json: json.into() }
+    }
+}
+
+/// What shall not be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unlogged {
+    pub scope: ConfigScope,
+    pub transaction: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredFile {
+    /// The transaction whose files are meant, with [`FileScope::Flow`] all of the flow's.
     pub transaction: Option<u64>,
-    pub direction: Direction,
+    /// `None` for both.
+    pub direction: Option<Direction>,
+    pub scope: FileScope,
 }

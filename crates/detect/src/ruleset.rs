@@ -1,8 +1,16 @@
 //! Rules compiled for matching: immutable, shared by all workers.
 
-use phitak_model::inspect::ProtocolDecl;
-use phitak_rules::{Action, Diagnostic, Rule};
-use std::collections::BTreeMap;
+use crate::{
+    address_index::AddressIndex,
+    compiled::{AppGroups, CompiledRule, PortGroups, Route, Section},
+    dataset::BaseSet,
+    names::Names,
+};
+use phitak_model::{Direction, inspect::ProtocolDecl};
+use phitak_rules::{Action, Diagnostic};
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use crate::compile::compile;
 
 /// What the engine's other parts offer to rules, by number.
 #[derive(Clone, Copy)]
@@ -20,12 +28,16 @@ pub struct Catalogue<'a> {
 /// Choices and files that compiling needs. Texts of files are handed in by name, as rules give it.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Most back-tracking steps of one rule on one buffer, and of one expression (Suricata's `pcre.match-limit`).
+    /// Most back-tracking steps of one rule on one buffer (Suricata's `detect.inspection-recursion-limit`).
     pub steps_max: Option<u32>,
-    /// Files of `dataset`, `datarep` and `iprep` by the names that rules use.
+    /// Most alerts of one packet (Suricata's `packet-alert-max`: 15).
+    pub alerts_max: Option<u32>,
+    /// Files of `dataset` and `datarep` by the names that rules use.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Text of a `threshold.config`: thresholds and suppress lists that apply on top of the rules.
     pub thresholds: Option<String>,
+    /// Variables that `thresholds` uses.
+    pub variables: phitak_rules::Variables,
 }
 
 /// The result of [`compile`].
@@ -36,7 +48,29 @@ pub struct Compiled {
 }
 
 pub struct Ruleset {
-    infos: Vec<RuleInfo>,
+    pub(crate) infos: Vec<RuleInfo>,
+    pub(crate) rules: Vec<CompiledRule>,
+    pub(crate) sections: Vec<Section>,
+    pub(crate) routes: Vec<Route>,
+    /// By protocol and direction.
+    pub(crate) app: Vec<[AppGroups; 2]>,
+    /// By [`crate::compiled::Class`] and direction.
+    pub(crate) packets: [[PortGroups; 2]; 4],
+    pub(crate) decoder_event_rules: Vec<Box<[u32]>>,
+    pub(crate) stream_event_rules: Vec<Box<[u32]>>,
+    pub(crate) flow_event_rules: Vec<Box<[u32]>>,
+    pub(crate) protocol_rules: Box<[u32]>,
+    pub(crate) address_rules: AddressIndex,
+    pub(crate) flow_bits: Names,
+    pub(crate) flow_ints: Names,
+    pub(crate) sets: Arc<[BaseSet]>,
+    /// Per protocol: names of its buffers, for evidence.
+    pub(crate) buffer_names: Vec<Vec<&'static str>>,
+    /// Per protocol and direction: the index of the last stage.
+    pub(crate) last_stages: Vec<[u8; 2]>,
+    pub(crate) steps_max: u32,
+    pub(crate) alerts_max: usize,
+    pub(crate) has_stream_rules: bool,
 }
 
 /// What records say about a rule.
@@ -55,8 +89,9 @@ pub struct RuleInfo {
     /// Kind and value: `("cve", "2021-44228")`.
     pub references: Vec<(String, String)>,
     pub target: Option<phitak_rules::Target>,
-    /// The rule's own text, on one line.
-    pub text: String,
+    /// Where the rule stands.
+    pub file: Arc<str>,
+    pub line: u32,
 }
 
 impl Ruleset {
@@ -79,13 +114,30 @@ impl Ruleset {
     /// Whether any rule looks at raw stream bytes: without one the engine need not keep them.
     #[must_use]
     pub fn wants_stream(&self) -> bool {
-        true
+        self.has_stream_rules
     }
-}
 
-/// Compiles rules against what the engine offers. Rules that cannot be compiled are left out and told.
-#[must_use]
-pub fn compile(rules: Vec<Rule>, catalogue: &Catalogue<'_>, settings: &Settings) -> Compiled {
-    let _ = (rules, catalogue, settings);
-    Compiled { rules: Ruleset { infos: Vec::new() }, diagnostics: Vec::new() }
+    /// Whether any rule looks into transactions of this protocol in this direction.
+    #[must_use]
+    pub fn wants_transactions(&self, protocol: u16, direction: Direction) -> bool {
+        self.app_groups(protocol, direction).is_some_and(|g| g.is_used)
+    }
+
+    /// The rule-language name of a buffer in [`crate::Source::Buffer`].
+    #[must_use]
+    pub fn buffer_name(&self, protocol: u16, buffer: u8) -> Option<&'static str> {
+        self.buffer_names.get(usize::from(protocol))?.get(usize::from(buffer)).copied()
+    }
+
+    pub(crate) fn app_groups(&self, protocol: u16, direction: Direction) -> Option<&AppGroups> {
+        self.app.get(usize::from(protocol))?.get(direction.index())
+    }
+
+    pub(crate) fn flow_bit_name(&self, bit: u32) -> Option<&str> {
+        self.flow_bits.name(bit)
+    }
+
+    pub(crate) fn flow_int_name(&self, name: u32) -> Option<&str> {
+        self.flow_ints.name(name)
+    }
 }

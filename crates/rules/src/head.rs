@@ -100,6 +100,12 @@ pub(crate) struct Lists {
     ports: HashMap<String, Arc<Ports>>,
 }
 
+/// The declared names that Suricata's name of an application protocol stands for; empty for one that it does not know.
+#[must_use]
+pub fn protocol_family(name: &str) -> &'static [&'static str] {
+    APP_PROTOCOLS.iter().find(|(n, _)| *n == name).map_or(&[], |(_, names)| names)
+}
+
 /// Declared names of the protocol that a rule names.
 pub(crate) fn app_names(written: &str, context: &Context) -> Option<Vec<String>> {
     let lower = written.to_ascii_lowercase();

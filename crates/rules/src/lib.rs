@@ -37,6 +37,7 @@ pub use address::Addresses;
 pub use class::{Class, Classes, References};
 pub use context::Context;
 pub use diagnostic::Diagnostic;
+pub use head::protocol_family;
 pub use number::NumberTest;
 pub use parse::{Parsed, parse};
 pub use port::Ports;

@@ -1,0 +1,180 @@
+//! What comes of rules that fired: effects, thresholds, pass, and the alerts that are left.
+
+use super::Detector;
+use crate::{
+    check::FlowIntOperand,
+    compiled::{CompiledEffect, CompiledRule},
+    flow_state::FlowState,
+    outcome::{Detail, Effect, Match, MatchDetail, Outcome, StoredFile, Unlogged},
+    prefilter::small,
+    ruleset::Ruleset,
+    scene::Scene,
+    threshold::{self, Thresholds, Verdict},
+};
+use phitak_rules::{
+    Action,
+    condition::{BitChange, FlowIntChange, Track},
+    threshold::ThresholdTrack,
+};
+
+impl Detector {
+    /// Effects of a rule that fired, which rules behind it on the same packet see.
+    pub(super) fn apply_effects(
+        &mut self,
+        rule: &CompiledRule,
+        scene: &Scene<'_>,
+        mut flow: Option<&mut FlowState>,
+        transaction: Option<u64>,
+        details: &[Detail],
+        out: &mut Outcome,
+    ) {
+        if !details.is_empty()
+            && let Some(state) = flow.as_deref_mut()
+        {
+            state.keep_variables(details);
+        }
+        for effect in &rule.effects {
+            match effect {
+                CompiledEffect::FlowBit { change, bit } => {
+                    if let Some(state) = flow.as_deref_mut() {
+                        change_flow_bit(state, *change, *bit);
+                    }
+                }
+                CompiledEffect::FlowInt { name, change, operand } => {
+                    if let Some(state) = flow.as_deref_mut() {
+                        change_flow_int(state, *name, *change, *operand);
+                    }
+                }
+                CompiledEffect::HostBit { change, bit, track, expire_secs } => {
+                    self.change_host_bit(scene, *change, *bit, *track, *expire_secs);
+                }
+                CompiledEffect::Bypass => out.bypass = true,
+                CompiledEffect::StoreFile { direction, scope } => {
+                    let direction = direction.or(Some(scene.direction));
+                    out.stored_files.push(StoredFile { transaction, direction, scope: *scope });
+                }
+                CompiledEffect::NoLogging(scope) => out.unlogged.push(Unlogged { scope: *scope, transaction }),
+            }
+        }
+    }
+
+    fn change_host_bit(&mut self, scene: &Scene<'_>, change: BitChange, bit: u32, track: Track, expire_secs: u32) {
+        let now = scene.packet.at;
+        let tracks: &[Track] = if track == Track::Both { &[Track::Source, Track::Destination] } else { &[track] };
+        for owner in tracks.iter().filter_map(|t| scene.owner(*t)) {
+            let set = match change {
+                BitChange::Set => true,
+                BitChange::Unset => false,
+                BitChange::Toggle => !self.host_bits.is_set(bit, owner, now),
+            };
+            if set {
+                self.host_bits.set(bit, owner, now, expire_secs);
+            } else {
+                self.host_bits.unset(bit, owner);
+            }
+        }
+    }
+
+    /// Puts what fired in order and settles what is alerted.
+    pub(super) fn conclude(&mut self, rules: &Ruleset, scene: &Scene<'_>, mut flow: Option<&mut FlowState>, out: &mut Outcome) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.sort_by_key(|p| (p.rule, p.transaction));
+        for fired in pending.drain(..) {
+            let Some(rule) = rules.rules.get(fired.rule as usize) else { continue };
+            if rule.action == Action::Config {
+                continue;
+            }
+            if rule.action == Action::Pass {
+                self.pass(rule, flow.as_deref_mut(), out);
+                break;
+            }
+            let verdict = self.verdict(fired.rule, rule, scene, flow.as_deref_mut());
+            if verdict == Verdict::Nothing {
+                continue;
+            }
+            let action = match &rule.extra {
+                Some(extra) => self.thresholds.rated(fired.rule, rule.action, extra, scene.input),
+                None => rule.action,
+            };
+            settle_effect(rule, action, flow.is_some(), out);
+            if action == Action::Pass || rule.no_alert || verdict == Verdict::Quiet {
+                continue;
+            }
+            if out.matches.len() >= rules.alerts_max {
+                out.overflow = out.overflow.saturating_add(1);
+                continue;
+            }
+            let match_index = small(out.matches.len());
+            out.details.extend(fired.details.into_iter().map(|detail| MatchDetail { match_index, detail }));
+            out.matches.push(Match { rule: fired.rule, action, transaction: fired.transaction, place: fired.place });
+        }
+        self.pending = pending;
+    }
+
+    fn pass(&mut self, rule: &CompiledRule, flow: Option<&mut FlowState>, out: &mut Outcome) {
+        match flow {
+            Some(state) if rule.kind.is_for_flow() => {
+                state.passed = true;
+                out.effect = Effect::PassFlow;
+            }
+            _ => out.effect = Effect::PassPacket,
+        }
+    }
+
+    fn verdict(&mut self, number: u32, rule: &CompiledRule, scene: &Scene<'_>, flow: Option<&mut FlowState>) -> Verdict {
+        let suppressed = rule.extra.as_ref().is_some_and(|extra| Thresholds::is_suppressed(extra, scene.input));
+        if suppressed {
+            return Verdict::Quiet;
+        }
+        let Some(limits) = &rule.threshold else { return Verdict::Alert };
+        let counter = match (limits.track, flow) {
+            (ThresholdTrack::Flow, Some(state)) => Some(state.counter(number)),
+            (ThresholdTrack::Flow, None) => None,
+            _ => self.thresholds.counter(number, limits, scene.input),
+        };
+        // Without a place to count, the alert is not lost.
+        counter.map_or(Verdict::Alert, |counter| threshold::count(counter, limits, scene.input))
+    }
+}
+
+fn settle_effect(rule: &CompiledRule, action: Action, has_flow: bool, out: &mut Outcome) {
+    let effect = match action {
+        Action::Drop if has_flow && rule.kind.is_for_flow() => Effect::DropFlow,
+        Action::Drop => Effect::DropPacket,
+        Action::Reject => Effect::RejectFlow,
+        _ => return,
+    };
+    if out.effect == Effect::Nothing {
+        out.effect = effect;
+    }
+}
+
+fn change_flow_bit(state: &mut FlowState, change: BitChange, bit: u32) {
+    let set = match change {
+        BitChange::Set => true,
+        BitChange::Unset => false,
+        BitChange::Toggle => !state.has_bit(bit),
+    };
+    if set {
+        state.set_bit(bit);
+    } else {
+        state.unset_bit(bit);
+    }
+}
+
+fn change_flow_int(state: &mut FlowState, name: u32, change: FlowIntChange, operand: FlowIntOperand) {
+    let operand = match operand {
+        FlowIntOperand::Number(n) => n,
+        FlowIntOperand::Name(other) => match state.number(other) {
+            Some(n) => n,
+            None => return,
+        },
+    };
+    let now = state.number(name).unwrap_or(0);
+    let value = match change {
+        FlowIntChange::Set => operand,
+        FlowIntChange::Add => now.saturating_add(operand),
+        FlowIntChange::Subtract => now.saturating_sub(operand),
+    };
+    state.set_number(name, value);
+}
