@@ -4,12 +4,25 @@
 //! law tests, the rule catalogue, documentation and fuzz targets walk that list.
 
 mod bytes;
+mod dhcp;
 mod dns;
 mod file;
+mod frames;
+mod ftp;
 mod http1;
+mod lines;
+mod mssql;
+mod mysql;
+mod nbns;
+mod pgsql;
 mod queue;
+mod quiet;
 pub mod registry;
 pub mod session;
+mod smb;
+mod smtp;
+mod ssh;
+mod telnet;
 mod tls;
 
 pub use registry::REGISTRY;

@@ -1,10 +1,20 @@
 //! Every protocol, sorted by name, one line each.
 
-use crate::session::Protocol;
+use crate::{dhcp, dns, ftp, http1, mssql, mysql, nbns, pgsql, session::Protocol, smb, smtp, ssh, telnet, tls};
 
 pub static REGISTRY: &[&Protocol] = &[
-    &crate::dns::DNS,
-    &crate::http1::HTTP,
-    &crate::dns::MDNS,
-    &crate::tls::TLS,
+    &dhcp::DHCP,
+    &dns::DNS,
+    &ftp::FTP,
+    &http1::HTTP,
+    &dns::MDNS,
+    &mssql::MSSQL,
+    &mysql::MYSQL,
+    &nbns::NBNS,
+    &pgsql::PGSQL,
+    &smb::SMB,
+    &smtp::SMTP,
+    &ssh::SSH,
+    &telnet::TELNET,
+    &tls::TLS,
 ];

@@ -107,6 +107,8 @@ pub struct Context {
     pub now: Timestamp,
     pub client_port: u16,
     pub server_port: u16,
+    /// The client's address where the engine tells it: an FTP client that asks for data to be sent elsewhere.
+    pub client_ip: Option<std::net::IpAddr>,
     /// Facts about the two ends, taken by the engine after each call: (whose, fact).
     pub facts: Vec<(Direction, Fact)>,
 }
