@@ -31,7 +31,9 @@ export default defineConfig({
   },
   projects: [
     { name: "door", testMatch: /door\.setup\.ts/ },
-    { name: "e2e", testMatch: /.*\.spec\.ts/, dependencies: ["door"] },
+    // First: a weakness must be answered before the played traffic mends it.
+    { name: "mending", testMatch: /mending\.spec\.ts/, dependencies: ["door"] },
+    { name: "e2e", testMatch: /.*\.spec\.ts/, testIgnore: /mending/, dependencies: ["door"] },
     { name: "screenshots", testMatch: /screenshots\.pictures\.ts/, dependencies: ["door"] },
   ],
   ...(process.env["PHITAK_RUN"]

@@ -1,13 +1,6 @@
 // Where a Thai line must not break. The browser's dictionary splits some words in two (โรง|พยาบาล); those words, names and
 // codes are marked here so that the page can hold them together. Nothing is added to the text: it copies and searches as written.
-
-/** Compounds of our glossary that the dictionary is known to split. */
-export const KEPT_WHOLE: readonly string[] = [
-  "โรงพยาบาล", "เวชระเบียน", "เครือข่าย", "เครื่องเฝ้าระวัง", "เฝ้าระวัง", "รหัสผ่าน", "จุดอ่อน", "เขตสุขภาพ", "ฐานข้อมูล", "ห้องยา",
-  "เครื่องมือแพทย์", "งานชีวการแพทย์", "ผู้ป่วย", "ผู้ดูแลระบบ", "คอมพิวเตอร์", "อินเทอร์เน็ต", "เซิร์ฟเวอร์", "ใบรับรอง", "หมดอายุ", "เข้ารหัส",
-  "ปิดเรื่อง", "รับเรื่อง", "ลงทะเบียน", "มองไม่เห็น", "ยืนยันแล้ว", "ทำแล้ว", "ไฟร์วอลล์", "กล้องวงจรปิด", "ระยะไกล", "ผู้ขาย", "วิกฤต",
-  "เรียกค่าไถ่", "มัลแวร์", "ผู้โจมตี", "ความรุนแรง", "สัปดาห์", "นาที", "ชั่วโมง", "บัตรประชาชน", "ที่อยู่", "ไม่ใช่ของเรา", "ไม่กี่", "เมื่อไม่กี่", "ผู้ใช้", "กระดาษ", "ปิดเครื่อง", "ร่วมกัน",
-];
+import { KEPT_WHOLE } from "./kept-whole";
 
 /** Longest span kept on one line, so that a long name cannot push a page wide. */
 const WHOLE_CHARS_MAX = 40;

@@ -15,6 +15,9 @@ test("a story is triaged by keyboard only and the hospital's page changes by its
   const hospital_login = `e2e-t-${care.facility.code.toLowerCase()}`;
   await signIn(hospital, hospital_login, await newPerson(administrator.context(), hospital_login, "hospital", { kind: "facility", facility: care.facility.code }));
   const card = hospital.locator(`#story-${story.id}`);
+  await expect(hospital.locator(".banner h1")).toBeVisible();
+  const more = hospital.getByRole("button", { name: /^แสดงอีก/ });
+  if (await more.isVisible()) await more.click();
   await expect(card).toBeVisible();
   await expect(hospital.locator("html")).toHaveAttribute("lang", "th");
   await expect(hospital.locator(".banner h1")).toHaveText(/โทรหาเรา|ต้องทำสิ่งนี้/);
