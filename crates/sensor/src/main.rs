@@ -1,1 +1,33 @@
-fn main() {}
+//! The hospital's sensor.
+
+mod enrol;
+mod inspect;
+mod run;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Debug, Parser)]
+#[command(name = "phitak-sensor", version, about = "Watches a hospital's network traffic")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read captures and write what is in them as EVE JSON
+    Inspect(inspect::Inspect),
+    /// Make this machine a sensor of a centre, with a code from there
+    Enrol(enrol::Enrol),
+    /// Watch traffic and report to the centre
+    Run(Box<run::Run>),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Inspect(inspect) => inspect.run(),
+        Command::Enrol(enrol) => enrol.run(),
+        Command::Run(run) => run.run(),
+    }
+}

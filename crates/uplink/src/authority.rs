@@ -9,10 +9,12 @@
 use crate::code::hex;
 use phitak_model::{SensorId, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
-use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use rustls::pki_types::{
+    CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{io, path::Path, time::Duration};
@@ -145,7 +147,12 @@ impl Authority {
     ///
     /// # Errors
     /// [`AuthorityError`] when it cannot be made.
-    pub fn issue(&self, sensor: &SensorId, request: &SigningRequest, now: Timestamp) -> Result<Enrolled, AuthorityError> {
+    pub fn issue(
+        &self,
+        sensor: &SensorId,
+        request: &SigningRequest,
+        now: Timestamp,
+    ) -> Result<Enrolled, AuthorityError> {
         let mut params = params(now, SENSOR_CERTIFICATE_DAYS);
         let serial = params.serial_number.as_ref().map(SerialNumber::to_bytes).unwrap_or_default();
         params.distinguished_name.push(DnType::CommonName, sensor.as_str());

@@ -106,7 +106,9 @@ impl<'a> Uplink<'a> {
             let waiting = async {
                 match pause {
                     None => {}
-                    Some(pause) if is_idle => tokio::select! { () = self.desk.arrived() => {}, () = sleep(pause) => {} },
+                    Some(pause) if is_idle => {
+                        tokio::select! { () = self.desk.arrived() => {}, () = sleep(pause) => {} }
+                    }
                     Some(pause) => sleep(pause).await,
                 }
             };
@@ -162,7 +164,11 @@ impl<'a> Uplink<'a> {
             _ => None,
         };
         if let Some(seq) = at_fault.filter(|seq| (outgoing.first_seq..=outgoing.last_seq).contains(seq)) {
-            tracing::error!(seq, what = refusal.what, "the centre cannot understand a record; it is set aside and counted");
+            tracing::error!(
+                seq,
+                what = refusal.what,
+                "the centre cannot understand a record; it is set aside and counted"
+            );
             self.desk.lock().set_aside(seq)?;
             return Ok(true);
         }
@@ -228,7 +234,11 @@ impl<'a> Uplink<'a> {
             let waiting_bytes = self.desk.waiting_bytes();
             if self.keys.is_expired(now) {
                 let until = self.keys.not_after.iso();
-                tracing::error!(until, waiting_bytes, "the sensor's certificate has expired: ask the centre for a new code and enrol again");
+                tracing::error!(
+                    until,
+                    waiting_bytes,
+                    "the sensor's certificate has expired: ask the centre for a new code and enrol again"
+                );
             } else {
                 tracing::warn!(%trouble, waiting_bytes, "nothing can be sent now; it is kept and tried again");
             }

@@ -28,7 +28,9 @@ pub struct EnrolmentCode {
 /// Why a text is no code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
-    #[error("an enrolment code begins with PHK- and has eight groups of four letters or digits; this one has {0} letters and digits after PHK")]
+    #[error(
+        "an enrolment code begins with PHK- and has eight groups of four letters or digits; this one has {0} letters and digits after PHK"
+    )]
     Length(usize),
     #[error("{0:?} never stands in an enrolment code (its letters are 0-9 and A-Z without I, L, O, U)")]
     Letter(char),
@@ -48,7 +50,8 @@ impl EnrolmentCode {
     /// [`CodeError`] when the text is no code or has a slip in it.
     pub fn parse(text: &str) -> Result<Self, CodeError> {
         let mut symbols = Vec::with_capacity(SYMBOLS);
-        let plain = text.chars().take(TEXT_CHARS_MAX).filter(|c| !matches!(c, '-' | ' ' | '\t' | '\u{2010}'..='\u{2015}'));
+        let plain =
+            text.chars().take(TEXT_CHARS_MAX).filter(|c| !matches!(c, '-' | ' ' | '\t' | '\u{2010}'..='\u{2015}'));
         let plain: Vec<char> = plain.map(|c| c.to_ascii_uppercase()).collect();
         let body = match plain.as_slice() {
             ['P', 'H', 'K', body @ ..] => body,

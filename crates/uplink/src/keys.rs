@@ -1,6 +1,6 @@
 //! A sensor's identity on disk: which centre it belongs to, its certificate and its key.
 //!
-//! One file, `keys.json`, for its owner's eyes only, so that a renewal replaces everything at once. `pending.pem` holds
+//! One file, `identity.json`, for its owner's eyes only, so that a renewal replaces everything at once. `pending.pem` holds
 //! the key of an enrolment whose answer has not arrived: the same code with the same key may be tried again.
 
 use crate::{authority::Enrolled, private_file};
@@ -62,7 +62,7 @@ impl KeyFolder {
     }
 
     fn keys_path(&self) -> PathBuf {
-        self.0.join("keys.json")
+        self.0.join("identity.json")
     }
 
     fn pending_path(&self) -> PathBuf {

@@ -120,9 +120,12 @@ fn field(path: &str) -> Option<&'static Field> {
 
 fn has_below(path: &str) -> bool {
     let at = FIELDS.partition_point(|field| field.path < path);
-    FIELDS.get(at..).unwrap_or_default().iter().take_while(|field| field.path.starts_with(path)).any(|field| {
-        field.path.as_bytes().get(path.len()) == Some(&b'.')
-    })
+    FIELDS
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(|field| field.path.starts_with(path))
+        .any(|field| field.path.as_bytes().get(path.len()) == Some(&b'.'))
 }
 
 const EVIDENCE: &str = "alert.evidence";

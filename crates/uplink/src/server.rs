@@ -241,7 +241,10 @@ async fn enrol<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incoming
     let address = peer.address.ip();
     let turnstile = || desk.turnstile.lock().unwrap_or_else(PoisonError::into_inner);
     if !turnstile().is_open(address, Instant::now()) {
-        return Err(Refusal::new(RefusalCode::SlowDown, "too many wrong codes: wait a minute, then type the code again with care"));
+        return Err(Refusal::new(
+            RefusalCode::SlowDown,
+            "too many wrong codes: wait a minute, then type the code again with care",
+        ));
     }
     let body = read(request, ENROL_BYTES_MAX).await?;
     let damaged = |what: String| Refusal::new(RefusalCode::Damaged, what);
@@ -266,7 +269,10 @@ async fn welcome<'a, I: Intake>(desk: &Desk<I>, peer: &'a Peer) -> Result<&'a Pe
     let none = "this needs a sensor's certificate: enrol first";
     let sensor = peer.sensor.as_ref().ok_or_else(|| Refusal::new(RefusalCode::NoCertificate, none))?;
     if clock::now() > sensor.not_after {
-        return Err(Refusal::new(RefusalCode::NoCertificate, "the certificate has expired: connect anew or enrol again"));
+        return Err(Refusal::new(
+            RefusalCode::NoCertificate,
+            "the certificate has expired: connect anew or enrol again",
+        ));
     }
     desk.intake.welcome(&sensor.id, &sensor.serial).await?;
     Ok(sensor)
@@ -274,7 +280,10 @@ async fn welcome<'a, I: Intake>(desk: &Desk<I>, peer: &'a Peer) -> Result<&'a Pe
 
 async fn read(request: Request<Incoming>, bytes_max: usize) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::new(RefusalCode::TooLarge, format!("the body has more than {bytes_max} bytes"));
-    let announced = request.headers().get(hyper::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = request
+        .headers()
+        .get(hyper::header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(too_large());
     }

@@ -62,7 +62,9 @@ pub enum SpoolError {
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
-    Kept { seq: u64 },
+    Kept {
+        seq: u64,
+    },
     /// There was no room for its kind; the ledger has it.
     Dropped,
 }
@@ -254,7 +256,8 @@ impl Spool {
     /// Never sends this record again; keeps it beside the spool for whoever looks into it.
     pub fn set_aside(&mut self, seq: u64) -> io::Result<()> {
         self.in_flight = 0;
-        let holder = self.segments.iter().find(|segment| (segment.first_seq..=segment.last_seq).contains(&seq)).cloned();
+        let holder =
+            self.segments.iter().find(|segment| (segment.first_seq..=segment.last_seq).contains(&seq)).cloned();
         let Some(segment) = holder else { return Ok(()) };
         let bytes = std::fs::read(&segment.path)?;
         let scan = segment::scan(&bytes, segment.head as usize);
@@ -303,7 +306,16 @@ impl Spool {
         };
         let records = items.len();
         let body = wire::encode_lines(self.id, items.into_iter()).map_err(io::Error::other)?;
-        Ok(Next::Batch(Box::new(Outgoing { spool: self.id, body, records, first_seq, last_seq, passed_seq, cursor, next })))
+        Ok(Next::Batch(Box::new(Outgoing {
+            spool: self.id,
+            body,
+            records,
+            first_seq,
+            last_seq,
+            passed_seq,
+            cursor,
+            next,
+        })))
     }
 
     fn advance(&mut self, acknowledged: Acknowledged, next: Place) -> io::Result<()> {
@@ -312,7 +324,8 @@ impl Spool {
         }
         self.acknowledged = acknowledged;
         self.refused = self.refused.split_off(&acknowledged.seq.saturating_add(1));
-        let is_place = |segment: &&mut Segment| segment.first_seq == next.first_seq && segment.rewrites == next.rewrites;
+        let is_place =
+            |segment: &&mut Segment| segment.first_seq == next.first_seq && segment.rewrites == next.rewrites;
         if let Some(segment) = self.segments.iter_mut().find(is_place) {
             segment.head = segment.head.max(next.offset).min(segment.bytes);
         }
@@ -322,7 +335,9 @@ impl Spool {
     }
 
     fn remove_acknowledged(&mut self) -> io::Result<()> {
-        while self.segments.len() > 1 && self.segments.front().is_some_and(|first| first.last_seq <= self.acknowledged.seq) {
+        while self.segments.len() > 1
+            && self.segments.front().is_some_and(|first| first.last_seq <= self.acknowledged.seq)
+        {
             self.remove_segment(0)?;
         }
         let done = |last: &Segment| last.last_seq <= self.acknowledged.seq && last.bytes >= ROLL_BYTES_MIN;

@@ -135,8 +135,11 @@ impl Batch {
         let mut lines = Vec::new();
         for record in &self.records {
             let seq = Some(record.seq);
-            let item = serde_json::to_vec(&record.item)
-                .map_err(|e| WireError::Record { line: 0, seq, reason: e.to_string() })?;
+            let item = serde_json::to_vec(&record.item).map_err(|e| WireError::Record {
+                line: 0,
+                seq,
+                reason: e.to_string(),
+            })?;
             lines.push((record.seq, item));
         }
         encode_lines(self.spool, lines.iter().map(|(seq, item)| (*seq, item.as_slice())))
@@ -198,7 +201,8 @@ pub(crate) fn encode_lines<'a>(
         return Err(WireError::TooManyRecords);
     }
     let crc32 = format!("{:08x}", crc32fast::hash(&lines));
-    let mut body = serde_json::to_vec(&Header { phitak: VERSION, spool, records, crc32 }).expect("a header is plain data");
+    let mut body =
+        serde_json::to_vec(&Header { phitak: VERSION, spool, records, crc32 }).expect("a header is plain data");
     body.push(b'\n');
     body.append(&mut lines);
     if body.len() > BODY_BYTES_MAX {
@@ -209,10 +213,8 @@ pub(crate) fn encode_lines<'a>(
 
 fn split_header(body: &[u8]) -> Result<(Header, &[u8]), WireError> {
     let window = body.get(..HEADER_BYTES_MAX).unwrap_or(body);
-    let end = window
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .ok_or_else(|| WireError::Header("no line feed".to_owned()))?;
+    let end =
+        window.iter().position(|byte| *byte == b'\n').ok_or_else(|| WireError::Header("no line feed".to_owned()))?;
     let (line, rest) = body.split_at_checked(end + 1).ok_or_else(|| WireError::Header("cut".to_owned()))?;
     let header: Header = serde_json::from_slice(line).map_err(|e| {
         #[derive(Deserialize)]

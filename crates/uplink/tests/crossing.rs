@@ -84,7 +84,10 @@ async fn a_certificate_of_another_authority_is_refused_at_the_door() {
     let (centre, other) = (Centre::start().await, Centre::start().await);
     let stranger = Hospital::enrolled(&other).await;
     let error = stranger.try_post(centre.address()).await.expect_err("no connection");
-    assert!(error.contains("UnknownIssuer") || error.contains("BadSignature"), "the sensor refuses this centre: {error}");
+    assert!(
+        error.contains("UnknownIssuer") || error.contains("BadSignature"),
+        "the sensor refuses this centre: {error}"
+    );
     let error = stranger.try_post_trusting(&centre).await.expect_err("no connection");
     assert!(error.to_lowercase().contains("alert"), "the centre refuses this sensor: {error}");
 }

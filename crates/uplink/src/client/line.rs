@@ -35,7 +35,9 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Why nothing came back. All of these may pass.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    #[error("{centre} cannot be reached ({source}): check the address, and that the firewall lets this machine out to it")]
+    #[error(
+        "{centre} cannot be reached ({source}): check the address, and that the firewall lets this machine out to it"
+    )]
     Dial { centre: String, source: io::Error },
     #[error("{centre} did not answer within {}s", DIAL_TIME_MAX.as_secs())]
     DialTime { centre: String },
@@ -73,7 +75,10 @@ impl Line {
     }
 
     /// Dials for an enrolment; the centre must show the CA that the code names. Gives that CA as well.
-    pub(crate) async fn dial_with_code(centre: &str, code: &EnrolmentCode) -> Result<(Self, CertificateDer<'static>), LineError> {
+    pub(crate) async fn dial_with_code(
+        centre: &str,
+        code: &EnrolmentCode,
+    ) -> Result<(Self, CertificateDer<'static>), LineError> {
         let failed = |reason: String| LineError::Tls { centre: centre.to_owned(), reason };
         let verifier = Arc::new(OfCode { code: code.clone(), provider: provider(), found: Mutex::new(None) });
         let config = builder()
@@ -179,7 +184,9 @@ impl ServerCertVerifier for OfCode {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let authority = intermediates.iter().find(|certificate| self.code.is_of(certificate)).ok_or_else(|| {
-            rustls::Error::General("this machine is not the centre that gave out the code: check the address".to_owned())
+            rustls::Error::General(
+                "this machine is not the centre that gave out the code: check the address".to_owned(),
+            )
         })?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;

@@ -1,7 +1,7 @@
 use super::*;
 use phitak_model::{
-    Alert, Database, Evidence, Fact, Health, Loss, LossCause, Observation, Severity, TlsVersion, alert::EVIDENCE_BYTES_MAX,
-    thai::is_national_id,
+    Alert, Database, Evidence, Fact, Health, Loss, LossCause, Observation, Severity, TlsVersion,
+    alert::EVIDENCE_BYTES_MAX, thai::is_national_id,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -47,35 +47,44 @@ fn dirty() -> impl Strategy<Value = String> {
 
 fn alert() -> impl Strategy<Value = Alert> {
     let texts = prop::collection::vec(dirty(), 6);
-    let names = prop::sample::select(vec!["http.hostname", "http.url", "http.cookie", "dns.rrname", "smtp.rcpt_to", "tls.fingerprint"]);
+    let names = prop::sample::select(vec![
+        "http.hostname",
+        "http.url",
+        "http.cookie",
+        "dns.rrname",
+        "smtp.rcpt_to",
+        "tls.fingerprint",
+    ]);
     let fields = prop::collection::vec((names, dirty()), 0..6);
     let bytes = (prop::collection::vec(any::<u8>(), 0..80), dirty(), 0..1000u64);
-    (texts, fields, bytes, any::<u64>(), any::<[u8; 16]>()).prop_map(|(texts, fields, (mut bytes, more, offset), number, address)| {
-        bytes.extend_from_slice(more.as_bytes());
-        let mut texts = texts.into_iter();
-        let mut text = || texts.next().expect("six texts");
-        Alert {
-            at: Timestamp::from_secs(1_790_000_000),
-            gid: 1,
-            signature_id: 9_000_001,
-            rev: 2,
-            signature: text(),
-            category: text(),
-            severity: Severity::High,
-            action: text(),
-            proto: "TCP".into(),
-            src_ip: address.into(),
-            src_port: Some(number as u16),
-            dest_ip: address.into(),
-            dest_port: None,
-            app_proto: Some(text()),
-            flow_id: number,
-            packet: number / 2,
-            attack: vec![text()],
-            evidence: Some(Evidence { buffer: text(), bytes, offset, marks: vec![(0, 1)] }),
-            fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        }
-    })
+    (texts, fields, bytes, any::<u64>(), any::<[u8; 16]>()).prop_map(
+        |(texts, fields, (mut bytes, more, offset), number, address)| {
+            bytes.extend_from_slice(more.as_bytes());
+            let mut texts = texts.into_iter();
+            let mut text = || texts.next().expect("six texts");
+            Alert {
+                at: Timestamp::from_secs(1_790_000_000),
+                gid: 1,
+                signature_id: 9_000_001,
+                rev: 2,
+                signature: text(),
+                category: text(),
+                severity: Severity::High,
+                action: text(),
+                proto: "TCP".into(),
+                src_ip: address.into(),
+                src_port: Some(number as u16),
+                dest_ip: address.into(),
+                dest_port: None,
+                app_proto: Some(text()),
+                flow_id: number,
+                packet: number / 2,
+                attack: vec![text()],
+                evidence: Some(Evidence { buffer: text(), bytes, offset, marks: vec![(0, 1)] }),
+                fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            }
+        },
+    )
 }
 
 fn every_fact() -> Vec<Fact> {
@@ -110,7 +119,9 @@ fn leaves(value: &Value, path: &str, out: &mut BTreeSet<String>) {
         Value::Array(list) if path == NAMED_FIELDS => list.iter().for_each(|pair| {
             out.insert(format!("{path}.{}", pair[0].as_str().expect("a name")));
         }),
-        Value::Array(list) if list.iter().any(Value::is_object) => list.iter().for_each(|below| leaves(below, path, out)),
+        Value::Array(list) if list.iter().any(Value::is_object) => {
+            list.iter().for_each(|below| leaves(below, path, out))
+        }
         _ => {
             out.insert(path.to_owned());
         }
@@ -185,7 +196,8 @@ fn every_fact_and_a_full_health_report_leave_whole() {
     }
     let at = Timestamp::from_secs(1_790_000_000);
     let loss = Loss { cause: LossCause::SpoolFull, count: 3, from: at, until: at };
-    let item = Item::Health(Health { at, version: "0.1.0".into(), packets: 9, losses: vec![loss], ..Health::default() });
+    let item =
+        Item::Health(Health { at, version: "0.1.0".into(), packets: 9, losses: vec![loss], ..Health::default() });
     assert_eq!(check_cleared(&item), item);
 }
 
@@ -196,7 +208,10 @@ fn a_field_that_nobody_listed_stays() {
         "secret": 1,
     });
     keep_listed(value.as_object_mut().expect("a map"), "");
-    assert_eq!(value, serde_json::json!({"alert": {"at": "2026-11-24T02:14:00Z", "evidence": {"bytes": [1], "offset": 0}}}));
+    assert_eq!(
+        value,
+        serde_json::json!({"alert": {"at": "2026-11-24T02:14:00Z", "evidence": {"bytes": [1], "offset": 0}}})
+    );
 }
 
 #[test]

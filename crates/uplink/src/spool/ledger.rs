@@ -47,7 +47,9 @@ impl Ledger {
         self.is_dirty = true;
         let near = |entry: &&mut Loss| {
             let gap_max = GAP_SECS_MAX * 1_000_000;
-            entry.cause == cause && from.micros_since(entry.until) <= gap_max && entry.from.micros_since(until) <= gap_max
+            entry.cause == cause
+                && from.micros_since(entry.until) <= gap_max
+                && entry.from.micros_since(until) <= gap_max
         };
         match self.entries.iter_mut().rev().find(near) {
             Some(entry) => {

@@ -182,9 +182,11 @@ impl Spool {
         ranges.extend(scan.torn.map(|torn| torn..bytes.len()));
         let mut total = (0u64, moment, moment);
         for (number, range) in ranges.iter().enumerate() {
-            let before = scan.frames.iter().take_while(|(place, _)| *place < range.start).last().map(|(_, frame)| frame);
+            let before =
+                scan.frames.iter().take_while(|(place, _)| *place < range.start).last().map(|(_, frame)| frame);
             let after = scan.frames.iter().find(|(place, _)| *place >= range.end).map(|(_, frame)| frame);
-            let known = before.map_or(segment.first_seq.saturating_sub(1), |frame| frame.seq).max(self.acknowledged.seq);
+            let known =
+                before.map_or(segment.first_seq.saturating_sub(1), |frame| frame.seq).max(self.acknowledged.seq);
             let next = after.map(|frame| frame.seq).or(self.segments.get(at + 1).map(|next| next.first_seq));
             let could_hold = (range.len() as u64 / mean).max(1);
             let lost = next.map_or(could_hold, |next| next.saturating_sub(known).saturating_sub(1).min(could_hold));

@@ -121,7 +121,8 @@ impl Segment {
         }
         segment.bytes = bytes.len() as u64;
         let mut file = File::create(&beside)?;
-        let written = file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, &segment.path));
+        let written =
+            file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, &segment.path));
         if written.is_err() {
             let _ = fs::remove_file(&beside);
         }
@@ -202,9 +203,8 @@ pub(crate) fn scan(bytes: &[u8], from: usize) -> Scan<'_> {
 
 /// Whether a whole frame stands anywhere behind: then what looks like a cut write is a bent length.
 fn holds_frame(bytes: &[u8], from: usize, after_seq: u64) -> bool {
-    (from..bytes.len()).any(|at| {
-        matches!(bytes.get(at..).map(frame::read), Some(Read::Frame(frame)) if frame.seq > after_seq)
-    })
+    (from..bytes.len())
+        .any(|at| matches!(bytes.get(at..).map(frame::read), Some(Read::Frame(frame)) if frame.seq > after_seq))
 }
 
 /// The moments that frames span.

@@ -20,7 +20,14 @@ fn item(kind: Kind, number: u64) -> Item {
     match kind {
         Kind::Observation => {
             let fact = Fact::Named { name: format!("host-{number}"), source: "dhcp".into() };
-            Item::Observation(Observation { first_at: at, last_at: at, count: 1, host: [10, 0, 0, 1].into(), mac: None, fact })
+            Item::Observation(Observation {
+                first_at: at,
+                last_at: at,
+                count: 1,
+                host: [10, 0, 0, 1].into(),
+                mac: None,
+                fact,
+            })
         }
         Kind::Health => Item::Health(Health { at, packets: number, ..Health::default() }),
         Kind::Alert => {
@@ -107,7 +114,8 @@ fn records_come_out_in_order_and_go_when_acknowledged() {
     let mut spool = open(folder.path());
     assert_eq!(spool.id(), id);
     let drained = drain(&mut spool);
-    let expected: Vec<_> = (1..=900).map(|number| Record { seq: number, item: item(kind_of(number), number) }).collect();
+    let expected: Vec<_> =
+        (1..=900).map(|number| Record { seq: number, item: item(kind_of(number), number) }).collect();
     assert_eq!(drained, expected);
     assert_eq!((spool.waiting_bytes(), spool.acknowledged()), (0, 900));
     drop(spool);

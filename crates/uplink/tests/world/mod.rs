@@ -5,7 +5,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use phitak_model::{Health, SensorId, Timestamp};
 use phitak_uplink::{
-    Ack, Authority, Batch, EnrolError, Enrolled, EnrolmentCode, Intake, IntakeError, Item, Server, SigningRequest, SpoolId,
+    Ack, Authority, Batch, EnrolError, Enrolled, EnrolmentCode, Intake, IntakeError, Item, Server, SigningRequest,
+    SpoolId,
     authority::CENTRE_NAME,
     client::{Patience, Uplink, enrol},
     keys::{KeyFolder, SensorKeys},
@@ -265,7 +266,8 @@ impl Hospital {
         let path = paths.filter(|path| path.extension().is_some_and(|e| e == "seg")).max().expect("a segment");
         let mut bytes = std::fs::read(&path).expect("read");
         let item = b"{\"health\":";
-        let places: Vec<usize> = bytes.windows(item.len()).enumerate().filter(|(_, w)| w == item).map(|(at, _)| at).collect();
+        let places: Vec<usize> =
+            bytes.windows(item.len()).enumerate().filter(|(_, w)| w == item).map(|(at, _)| at).collect();
         let at = places[seq as usize - 1];
         bytes[at..at + item.len()].copy_from_slice(b"{\"letter\":");
         // length | crc | seq, at, kind, flags (18) | item
@@ -336,11 +338,17 @@ fn config(authority: CertificateDer<'static>) -> rustls::ConfigBuilder<ClientCon
         .with_root_certificates(roots)
 }
 
-async fn post(address: &str, mut config: ClientConfig, path: &str, body: Vec<u8>) -> Result<(u16, Option<Refusal>), String> {
+async fn post(
+    address: &str,
+    mut config: ClientConfig,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<(u16, Option<Refusal>), String> {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
     let name = ServerName::try_from(CENTRE_NAME).expect("a name");
-    let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| e.to_string())?;
+    let stream =
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| e.to_string())?;
     let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|e| format!("{e:?}"))?;
     let driver = tokio::spawn(connection);

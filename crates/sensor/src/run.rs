@@ -1,0 +1,117 @@
+//! `phitak-sensor run`: watches traffic (for now, captures that are replayed), keeps records at the hospital, and passes
+//! what may leave to the centre.
+//!
+//! The engine works on the main thread. A second thread has the uplink, the health reports and the signals.
+
+mod clock;
+mod eve;
+mod link;
+mod outlet;
+mod plan;
+mod play;
+mod pulse;
+mod replays;
+mod timeline;
+
+use clap::Args;
+use phitak_uplink::{
+    keys::KeyFolder,
+    spool::{Desk, SPOOL_BYTES_DEFAULT, Spool},
+};
+use pulse::Pulse;
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use timeline::{Pace, Retime};
+use tracing_subscriber::EnvFilter;
+
+const MIB: u64 = 1 << 20;
+
+/// Watches traffic and reports to the centre.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The folder that holds everything this sensor keeps
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Rules files in Suricata's language, or folders of them; may be given several times
+    #[arg(short = 'S', long = "rules", value_name = "FILE|DIR")]
+    rules: Vec<PathBuf>,
+    /// The networks that are ours: sets HOME_NET
+    #[arg(long, value_name = "CIDR,..")]
+    home_net: Option<String>,
+    /// Checksum validation: all, or none
+    #[arg(short = 'k', value_name = "none|all", default_value = "all", value_parser = ["all", "none"])]
+    checksums: String,
+    /// A setting by Suricata's name, such as stream.midstream=true; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
+    /// Captures to play, in this order
+    #[arg(long, required = true, num_args = 1.., value_name = "CAPTURE")]
+    replay: Vec<PathBuf>,
+    /// How fast: max, or a factor of real time
+    #[arg(long, value_name = "max|FACTOR", default_value = "1")]
+    pace: Pace,
+    /// Packet times: as captured, or shifted so that the first packet is now
+    #[arg(long, value_enum, default_value_t = Retime::Captured)]
+    retime: Retime,
+    /// Play the last capture again and again
+    #[arg(long)]
+    loop_last: bool,
+    /// Room for what waits to be sent
+    #[arg(long, value_name = "MIB", default_value_t = SPOOL_BYTES_DEFAULT / MIB, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    spool_mib: u64,
+    /// Room for the records that stay here; the oldest go first
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    records_mib: u64,
+    /// End when everything has been played and the centre has it all
+    #[arg(long)]
+    until_sent: bool,
+}
+
+impl Run {
+    pub fn run(self) -> ExitCode {
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+        match self.watch() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn watch(&self) -> anyhow::Result<()> {
+        let config = plan::config(self)?;
+        let keys = KeyFolder::new(&self.data);
+        let sensor = keys.load()?.sensor;
+        let spool = Spool::open(&self.data.join("spool"), self.spool_mib.saturating_mul(MIB))?;
+        let desk = Arc::new(Desk::new(spool));
+        let pulse = Arc::new(Pulse::default());
+        let link = link::start(desk.clone(), keys, pulse.clone())?;
+        tracing::info!(%sensor, data = %self.data.display(), waiting_bytes = desk.waiting_bytes(), "the sensor starts");
+        let outcome = self.play_all(config, &desk, &pulse);
+        if outcome.is_ok() && !pulse.is_stopping() {
+            self.wait(&desk, &pulse);
+        }
+        pulse.stop();
+        link.join();
+        desk.sync()?;
+        outcome?;
+        tracing::info!(waiting_bytes = desk.waiting_bytes(), "the sensor has stopped; what waits is kept");
+        Ok(())
+    }
+
+    fn play_all(&self, config: phitak_engine::Config, desk: &Desk, pulse: &Pulse) -> anyhow::Result<()> {
+        let plan = plan::plan(self, &config, pulse)?;
+        let mut player = play::Player::new(self, config, plan.rules, desk, pulse)?;
+        player.play(&plan.captures)
+    }
+
+    /// The last report waits until the spool is empty, or for a signal.
+    fn wait(&self, desk: &Desk, pulse: &Pulse) {
+        let next = if self.until_sent { "ending when all is sent" } else { "reporting on until stopped" };
+        tracing::info!(waiting_bytes = desk.waiting_bytes(), "everything has been played; {next}");
+        while !pulse.is_stopping() && !(self.until_sent && desk.is_drained()) {
+            pulse.pause(Duration::from_millis(50));
+        }
+    }
+}
