@@ -7,6 +7,7 @@ pub static REGISTRY: &[&Protocol] = &[
     &dns::DNS,
     &ftp::FTP,
     &http1::HTTP,
+    &dns::LLMNR,
     &dns::MDNS,
     &mssql::MSSQL,
     &mysql::MYSQL,

@@ -225,12 +225,15 @@ impl SmtpSession {
         }
     }
 
+    fn has_open_mail(&self) -> bool {
+        let last = self.queue.next_id().checked_sub(1);
+        last.and_then(|id| self.queue.get(id)).is_some_and(|mail| mail.progress != COMPLETE)
+    }
+
     /// The mail that commands belong to now.
     fn mail(&mut self) -> Option<&mut Mail> {
-        let last = self.queue.next_id().checked_sub(1);
-        let is_open = last.and_then(|id| self.queue.get(id)).is_some_and(|mail| mail.progress != COMPLETE);
-        let id = match last {
-            Some(id) if is_open => id,
+        let id = match self.queue.next_id().checked_sub(1) {
+            Some(id) if self.has_open_mail() => id,
             _ => self.queue.push(Mail { helo: self.helo.clone(), ..Mail::default() }),
         };
         self.queue.get_mut(id)
@@ -326,6 +329,9 @@ impl SmtpSession {
                     self.complete();
                 }
             }
+            // They begin no mail.
+            b"QUIT" | b"NOOP" => {}
+            b"RSET" if !self.has_open_mail() => {}
             b"RSET" if self.mail().is_some_and(|mail| mail.from.is_some()) => self.complete(),
             b"STARTTLS" => {
                 self.mail();

@@ -7,9 +7,9 @@ use super::{
 use phitak_model::json::Writer;
 use std::fmt::Write as _;
 
-/// Multicast DNS: data under a key named after its type.
-pub(crate) fn write_multicast(message: &Message, out: &mut Writer) {
-    out.key("mdns");
+/// Multicast DNS and LLMNR: data under a key named after its type.
+pub(crate) fn write_multicast(key: &str, message: &Message, out: &mut Writer) {
+    out.key(key);
     out.begin_object();
     out.member_str("type", if message.is_response() { "response" } else { "request" });
     out.member_number("id", u64::from(message.id));

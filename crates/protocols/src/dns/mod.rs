@@ -1,7 +1,7 @@
-//! DNS over UDP and TCP, and multicast DNS, which has the same messages.
+//! DNS over UDP and TCP, and multicast DNS and LLMNR, which have the same messages.
 //!
 //! Each message is one transaction: a request in one direction, its response in the other. EVE writes one record for each.
-//! Source: RFC 1035; RFC 7766 §8 (TCP framing); RFC 6762 (multicast).
+//! Source: RFC 1035; RFC 7766 §8 (TCP framing); RFC 6762 (multicast), RFC 4795 (LLMNR).
 
 mod eve;
 mod message;
@@ -102,6 +102,22 @@ static MDNS_DECL: ProtocolDecl = ProtocolDecl {
     events: EVENTS,
 };
 
+static LLMNR_DECL: ProtocolDecl = ProtocolDecl {
+    name: "llmnr",
+    stages_to_server: STAGES_TO_SERVER,
+    stages_to_client: STAGES_TO_CLIENT,
+    buffers: &[
+        names("llmnr.query"),
+        names("llmnr.queries.rrname"),
+        names("llmnr.answers.rrname"),
+        names("llmnr.authorities.rrname"),
+        names("llmnr.additionals.rrname"),
+        names("llmnr.response.rrname"),
+    ],
+    fields: &[number("llmnr.opcode"), number("llmnr.rcode"), number("llmnr.rrtype")],
+    events: EVENTS,
+};
+
 pub(crate) static DNS: Protocol = Protocol {
     decl: &DNS_DECL,
     transports: &[Transport::Udp, Transport::Tcp],
@@ -137,6 +153,17 @@ pub(crate) static MDNS: Protocol = Protocol {
         b"\x00\x00\x84\x00\x00\x00\x00\x02\x00\x00\x00\x00\x05ward3\x05local\x00\x00\x01\x80\x01\x00\x00\x00\x78\x00\x04\
           \x0a\x00\x00\x07\xc0\x0c\x00\x10\x80\x01\x00\x00\x00\x78\x00\x08\x03a=1\x03b=2",
     )],
+};
+
+pub(crate) static LLMNR: Protocol = Protocol {
+    decl: &LLMNR_DECL,
+    transports: &[Transport::Udp],
+    source: "RFC 4795",
+    ports: &[5355],
+    only_on_ports: true,
+    guess,
+    open: |transport, _| Box::new(DnsSession::new(Flavour::LinkLocal, transport)),
+    sample: &[(Direction::ToServer, b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04wpad\x00\x00\x01\x00\x01")],
 };
 
 /// A whole datagram that is a DNS message, or the beginning of one on TCP.
@@ -192,6 +219,7 @@ fn looks_like_message(bytes: &[u8]) -> bool {
 enum Flavour {
     Unicast,
     Multicast,
+    LinkLocal,
 }
 
 #[derive(Debug)]
@@ -276,6 +304,7 @@ impl Transaction for DnsMessage {
         let decl = match self.flavour {
             Flavour::Unicast => DNS_DECL.buffers,
             Flavour::Multicast => MDNS_DECL.buffers,
+            Flavour::LinkLocal => LLMNR_DECL.buffers,
         };
         let decl = decl.get(usize::from(number))?;
         let offered = if direction == Direction::ToServer { decl.to_server } else { decl.to_client };
@@ -325,7 +354,8 @@ impl Transaction for DnsMessage {
     fn write_eve(&self, out: &mut Writer) {
         match self.flavour {
             Flavour::Unicast => eve::write(&self.message, self.id, out),
-            Flavour::Multicast => eve::write_multicast(&self.message, out),
+            Flavour::Multicast => eve::write_multicast("mdns", &self.message, out),
+            Flavour::LinkLocal => eve::write_multicast("llmnr", &self.message, out),
         }
     }
 }

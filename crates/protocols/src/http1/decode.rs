@@ -11,6 +11,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of a gzip header.
 const GZIP_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes that LZMA may give: it is decoded in one go (Suricata's `lzma-memlimit`).
+const LZMA_BYTES_MAX: usize = 1 << 20;
 /// Output is made in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
 /// With more output than this for each input byte, and past the limit, a body is a bomb.
@@ -145,6 +147,8 @@ enum State {
     Start,
     Inflate(Decompress),
     Brotli(Box<BrotliState>),
+    /// Everything is held until the end.
+    Lzma,
     /// As it comes.
     Pass,
     /// Its end was seen; what follows is nobody's.
@@ -185,7 +189,9 @@ impl Layer {
         } else {
             self.decode(input, raise, take);
         }
-        if ended && !self.produced && !self.held.is_empty() && !matches!(self.state, State::Ended) {
+        if matches!(self.state, State::Lzma) {
+            self.lzma(ended, raise, take);
+        } else if ended && !self.produced && !self.held.is_empty() && !matches!(self.state, State::Ended) {
             self.pass_held(raise, take);
         }
     }
@@ -194,7 +200,7 @@ impl Layer {
     fn start(&mut self, held: &[u8], ended: bool) -> Option<usize> {
         let (state, after) = match (self.encoding, held) {
             (Encoding::Brotli, _) => (State::Brotli(Box::default()), 0),
-            (Encoding::Lzma, _) => (State::Pass, 0),
+            (Encoding::Lzma, _) => (State::Lzma, 0),
             (_, [] | [_]) if !ended => return None,
             (_, [0x1f, 0x8b, ..]) => match gzip_header(held) {
                 Some(after) => (State::Inflate(Decompress::new(false)), after),
@@ -225,6 +231,7 @@ impl Layer {
         let mut rest = input;
         loop {
             let step = match &mut self.state {
+                State::Lzma => return,
                 State::Inflate(inflate) => inflate_step(inflate, rest, piece),
                 State::Brotli(brotli) => brotli.step(rest, piece),
                 State::Pass => {
@@ -265,6 +272,25 @@ impl Layer {
         }
         if !self.produced && self.held.len() > HELD_BYTES_MAX {
             self.pass_held(raise, take);
+        }
+    }
+
+    /// LZMA is decoded at its end, or when as much has come as is held.
+    fn lzma(&mut self, ended: bool, raise: &mut dyn FnMut(Event), take: Sink<'_>) {
+        if !ended && self.held.len() < HELD_BYTES_MAX {
+            return;
+        }
+        if !ended {
+            raise(Event::LzmaMemlimitReached);
+        }
+        match super::lzma::decode(&self.held, LZMA_BYTES_MAX).filter(|out| !out.is_empty()) {
+            Some(out) => {
+                self.state = State::Ended;
+                self.held = Vec::new();
+                take(&out, raise);
+            }
+            None if self.held.is_empty() => {}
+            None => self.pass_held(raise, take),
         }
     }
 

@@ -10,6 +10,7 @@ mod decode;
 mod eve;
 mod event;
 mod head;
+mod lzma;
 mod multipart;
 mod request;
 mod response;
