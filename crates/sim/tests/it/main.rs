@@ -2,4 +2,5 @@
 
 mod captures;
 mod shipped_rules;
+mod story;
 mod world;
