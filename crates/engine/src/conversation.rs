@@ -74,6 +74,10 @@ pub(crate) struct Conversation {
     pub detect: FlowState,
     /// What is encrypted, or was let go, is not looked at any more.
     pub payload_done: [bool; 2],
+    /// Per direction: the stream offset up to which the detector was shown bytes.
+    pub shown_to: [u64; 2],
+    /// A rule turned the records of its transactions off.
+    pub unrecorded: bool,
     /// Bits of the facts that were told.
     pub told: u8,
 }
@@ -95,6 +99,7 @@ impl Conversation {
         self.macs.reverse();
         self.icmp.reverse();
         self.payload_done.reverse();
+        self.shown_to.reverse();
         if let Some(tcp) = &mut self.tcp {
             tcp.turn();
         }

@@ -95,6 +95,13 @@ impl Writer {
         self.need_comma = true;
     }
 
+    /// A value that is JSON already.
+    pub fn raw(&mut self, json: &[u8]) {
+        self.comma();
+        self.out.extend_from_slice(json);
+        self.need_comma = true;
+    }
+
     pub fn member_str(&mut self, name: &str, value: &str) {
         self.key(name);
         self.string(value);

@@ -3,9 +3,8 @@
 use super::Desk;
 use crate::{
     Sink,
-    conversation::{Conversation, EndReason, Phase},
+    conversation::{Conversation, EndReason, Phase, Verdict},
 };
-use phitak_detect::FlowState;
 use phitak_model::Direction::{self, ToClient, ToServer};
 use phitak_packet::{
     Checksums, Ip, Layer4, Packet, PacketSource, Tcp, Udp,
@@ -13,6 +12,9 @@ use phitak_packet::{
     packet::{DecoderEvents, ip_proto},
     tcp::StreamEvents,
 };
+
+/// Stretches of a stream between holes that are inspected at its end.
+const STRETCHES_MAX: usize = 64;
 
 impl Desk {
     /// Inspects and records all that the flow's session holds.
@@ -27,7 +29,6 @@ impl Desk {
             self.inspect(&pseudo, flow, direction, &[], false, sink);
         }
         self.conclude(packet, flow, sink);
-        let _: &FlowState = &flow.state.detect;
     }
 
     /// Ends a flow that is out of the table: what is left is handed on, inspected and recorded.
@@ -61,6 +62,13 @@ impl Desk {
             for direction in [ToServer, ToClient] {
                 let pseudo = pseudo_packet(flow, direction, PacketSource::FlowEnd, self.now);
                 self.inspect(&pseudo, flow, direction, events.as_slice(), false, sink);
+                // Then what stands behind holes, stretch by stretch.
+                for _ in 0..STRETCHES_MAX {
+                    if !self.has_unseen(flow, direction) {
+                        break;
+                    }
+                    self.inspect(&pseudo, flow, direction, &[], false, sink);
+                }
             }
         }
         let pseudo = pseudo_packet(flow, ToServer, PacketSource::FlowEnd, self.now);
@@ -75,10 +83,18 @@ impl Desk {
             let live = session.live();
             live.start < live.end
         });
-        let stream = conversation.tcp.as_deref().is_some_and(|tcp| {
-            [ToServer, ToClient].into_iter().any(|way| conversation.detect.stream_keep_from(way) < tcp.delivered(way))
-        });
-        transactions || (stream && self.rules.wants_stream())
+        transactions || [ToServer, ToClient].into_iter().any(|way| self.has_unseen(flow, way))
+    }
+
+    /// Whether stream bytes of a direction were never shown to the detector.
+    fn has_unseen(&self, flow: &Flow<Conversation>, direction: Direction) -> bool {
+        let conversation = &flow.state;
+        if !self.rules.wants_stream() || conversation.verdict != Verdict::None {
+            return false;
+        }
+        let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);
+        let tcp = conversation.tcp.as_deref();
+        tcp.is_some_and(|tcp| !tcp.window(direction, shown_to, &self.config.tcp).1.is_empty())
     }
 }
 

@@ -12,6 +12,10 @@ use phitak_model::{
     inspect::Transactions,
 };
 use phitak_packet::{Packet, PacketSource, flow::Flow};
+use phitak_rules::condition::ConfigScope;
+
+/// Bytes of a stream that are kept for the detector behind what it has seen.
+const STREAM_KEPT_BYTES_MAX: u64 = 256 * 1024;
 
 impl Desk {
     /// A packet that belongs to no flow.
@@ -37,12 +41,17 @@ impl Desk {
         if flow.state.verdict == Verdict::None {
             let mut detect = std::mem::take(&mut flow.state.detect);
             let view = self.view(flow, direction, detect.stream_keep_from(direction));
+            let shown_to = view.stream.as_ref().map(|stream| stream.offset.saturating_add(stream.bytes.len() as u64));
             let input = Input { packet, flow: Some(view), stream_events, payload_in_stream };
             self.detector.inspect(&input, Some(&mut detect), &mut self.outcome);
             flow.state.detect = detect;
+            if let (Some(end), Some(place)) = (shown_to, flow.state.shown_to.get_mut(direction.index())) {
+                *place = end.max(*place);
+            }
         }
         self.alert(packet, Some((flow, direction)), sink);
         self.packet_anomalies(packet, Some((flow, direction)), stream_events, sink);
+        self.silence(flow);
         match self.outcome.effect {
             Effect::PassFlow => flow.state.verdict = Verdict::Pass,
             Effect::DropFlow | Effect::RejectFlow => flow.state.verdict = Verdict::Drop,
@@ -66,7 +75,15 @@ impl Desk {
         let app = conversation.app.as_deref();
         let payload_done = conversation.payload_done.get(direction.index()).copied().unwrap_or(false);
         let stream = conversation.tcp.as_deref().filter(|_| !payload_done).map(|tcp| {
-            let (offset, bytes) = tcp.window(direction, keep_from, &self.config.tcp);
+            let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);
+            let (mut offset, mut bytes) = tcp.window(direction, keep_from, &self.config.tcp);
+            // What stands before a hole was shown in whole: on to what stands behind it.
+            if offset.saturating_add(bytes.len() as u64) <= shown_to {
+                let (next, behind) = tcp.window(direction, shown_to, &self.config.tcp);
+                if !behind.is_empty() {
+                    (offset, bytes) = (next, behind);
+                }
+            }
             StreamView { bytes, offset, ended: tcp.has_ended(direction) }
         });
         let stream_bytes = conversation
@@ -96,6 +113,22 @@ impl Desk {
         }
     }
 
+    /// Takes note of records that `config` rules turned off.
+    fn silence(&mut self, flow: &mut Flow<Conversation>) {
+        for unlogged in &self.outcome.unlogged {
+            match (unlogged.scope, unlogged.transaction) {
+                (ConfigScope::Transaction, Some(id)) => {
+                    let entry = flow.state.app.as_deref_mut().and_then(|app| app.ledger.entry(id));
+                    if let Some(entry) = entry {
+                        entry.recorded = true;
+                    }
+                }
+                (ConfigScope::Flow, _) => flow.state.unrecorded = true,
+                (ConfigScope::Transaction | ConfigScope::Packet, _) => {}
+            }
+        }
+    }
+
     /// Lets go of stream bytes that nobody wants any more.
     fn release_stream(&mut self, flow: &mut Flow<Conversation>, direction: Direction) {
         let conversation = &mut flow.state;
@@ -103,7 +136,12 @@ impl Desk {
         let delivered = tcp.delivered(direction);
         let payload_done = conversation.payload_done.get(direction.index()).copied().unwrap_or(false);
         let wanted = self.rules.wants_stream() && conversation.verdict == Verdict::None && !payload_done;
-        let keep = if wanted { conversation.detect.stream_keep_from(direction).min(delivered) } else { delivered };
+        let mut keep = delivered;
+        if wanted {
+            let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);
+            // A detector that falls far behind does not hold a stream's memory.
+            keep = conversation.detect.stream_keep_from(direction).max(shown_to.saturating_sub(STREAM_KEPT_BYTES_MAX));
+        }
         tcp.release(direction, keep, &mut self.memory);
     }
 

@@ -6,7 +6,7 @@ use crate::{
     conversation::{Conversation, EndReason, Verdict},
     eve::AlertParts,
 };
-use phitak_detect::Match;
+use phitak_detect::{Detail, Match};
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
 };
@@ -28,14 +28,17 @@ impl Desk {
             flow.state.alerted = true;
         }
         let flow = flow.as_ref().map(|(flow, direction)| (&**flow, *direction));
-        for found in matches {
+        for (index, found) in (0_u32..).zip(matches) {
             let Some(rule) = self.rules.rule(found.rule) else { continue };
             self.counters.alerts += 1;
+            let details = self.outcome.details.iter().filter(|detail| detail.match_index == index);
+            let details: Vec<&Detail> = details.map(|detail| &detail.detail).collect();
             let parts = AlertParts {
                 packet,
                 flow,
                 rule,
                 found: &found,
+                details: &details,
                 rules: &self.rules,
                 candidates: &self.candidates,
                 tcp: &self.config.tcp,
@@ -111,7 +114,7 @@ impl Desk {
                 }
                 entry.events = raised.len().max(entry.events);
             }
-            if !entry.recorded && transaction.loggable() {
+            if !entry.recorded && !flow.state.unrecorded && transaction.loggable() {
                 entry.recorded = true;
                 let name = app.name(&self.candidates).unwrap_or(declaration.name);
                 *self.counters.app_transactions.entry(name).or_insert(0) += 1;
@@ -125,7 +128,7 @@ impl Desk {
 
     /// Transactions that are complete, inspected and recorded can go, in order.
     fn release_transactions(&mut self, flow: &mut Flow<Conversation>) {
-        let Conversation { app: Some(app), detect, verdict, .. } = &mut flow.state else { return };
+        let Conversation { app: Some(app), detect, verdict, unrecorded, .. } = &mut flow.state else { return };
         let Some(declaration) = app.protocol().and_then(|number| self.candidates.get(number)).map(|p| p.decl) else {
             return;
         };
@@ -149,7 +152,7 @@ impl Desk {
         for id in live.start..upto {
             let recorded = app.ledger.entry(id).is_some_and(|entry| entry.recorded);
             let Some(session) = app.session_mut() else { return };
-            if !recorded && session.transaction(id).is_some_and(|t| t.loggable()) {
+            if !recorded && !*unrecorded && session.transaction(id).is_some_and(|t| t.loggable()) {
                 break;
             }
             session.release(id);

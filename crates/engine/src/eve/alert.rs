@@ -2,13 +2,13 @@
 
 use super::{Records, head::{Ends, Head}};
 use crate::{Sink, conversation::Conversation, recognition::Candidates};
-use phitak_detect::{Match, RuleInfo, Ruleset};
+use phitak_detect::{Detail, Match, RuleInfo, Ruleset};
 use phitak_model::{
     Direction::{self, ToServer},
     json::Writer,
 };
 use phitak_packet::{Packet, flow::Flow, tcp::TcpSettings};
-use phitak_rules::Action;
+use phitak_rules::{Action, pattern::CaptureScope};
 
 /// All that an alert is told from.
 pub(crate) struct AlertParts<'a> {
@@ -16,6 +16,8 @@ pub(crate) struct AlertParts<'a> {
     pub flow: Option<(&'a Flow<Conversation>, Direction)>,
     pub rule: &'a RuleInfo,
     pub found: &'a Match,
+    /// What the rule kept of its match.
+    pub details: &'a [&'a Detail],
     pub rules: &'a Ruleset,
     pub candidates: &'a Candidates,
     pub tcp: &'a TcpSettings,
@@ -34,7 +36,7 @@ impl AlertParts<'_> {
 impl Records {
     /// Writes the record, and gives back the JSON object of the transaction's own fields.
     pub(crate) fn alert(&mut self, parts: &AlertParts<'_>, sink: &mut dyn Sink) -> Vec<u8> {
-        let AlertParts { packet, flow, rule, found, rules, candidates, .. } = parts;
+        let AlertParts { packet, flow, rule, found, details, rules, candidates, .. } = parts;
         let head = Head {
             kind: "alert",
             at: packet.at,
@@ -45,7 +47,7 @@ impl Records {
         self.begin(&head);
         let out = &mut self.out;
         if let Some((flow, _)) = flow {
-            metadata(out, flow, rules);
+            metadata(out, flow, rules, details);
         }
         if let Some(id) = found.transaction {
             out.member_number("tx_id", id);
@@ -60,6 +62,7 @@ impl Records {
         out.member_str("category", &rule.category);
         out.member_number("severity", rule.priority.into());
         rule_metadata(out, rule);
+        context(out, details);
         out.end_object();
         let mut fields = Vec::new();
         if let Some((flow, direction)) = flow {
@@ -143,7 +146,7 @@ fn rule_metadata(out: &mut Writer, rule: &RuleInfo) {
 }
 
 /// `metadata` with flow bits and numbers, and `traffic` with the bits that label traffic.
-pub(super) fn metadata(out: &mut Writer, flow: &Flow<Conversation>, rules: &Ruleset) {
+pub(super) fn metadata(out: &mut Writer, flow: &Flow<Conversation>, rules: &Ruleset, details: &[&Detail]) {
     let detect = &flow.state.detect;
     let (mut ids, mut labels, mut plain) = (Vec::new(), Vec::new(), Vec::new());
     for name in detect.flowbits(rules) {
@@ -163,12 +166,16 @@ pub(super) fn metadata(out: &mut Writer, flow: &Flow<Conversation>, rules: &Rule
         out.end_object();
     }
     let numbers: Vec<(&str, u32)> = detect.flowints(rules).collect();
-    if plain.is_empty() && numbers.is_empty() {
+    let of_flow: Vec<(&str, &[u8])> = detect.flowvars().collect();
+    let of_packet: Vec<(&str, &[u8])> = captured(details, CaptureScope::Packet).collect();
+    if plain.is_empty() && numbers.is_empty() && of_flow.is_empty() && of_packet.is_empty() {
         return;
     }
     out.key("metadata");
     out.begin_object();
     list(out, "flowbits", &plain);
+    variables(out, "flowvars", &of_flow);
+    variables(out, "pktvars", &of_packet);
     if !numbers.is_empty() {
         out.key("flowints");
         out.begin_object();
@@ -178,6 +185,55 @@ pub(super) fn metadata(out: &mut Writer, flow: &Flow<Conversation>, rules: &Rule
         out.end_object();
     }
     out.end_object();
+}
+
+/// Groups that the rule's expressions captured.
+fn captured<'a>(details: &'a [&'a Detail], wanted: CaptureScope) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    details.iter().filter_map(move |detail| match detail {
+        Detail::Captured { scope, name, bytes } if *scope == wanted => Some((&**name, &**bytes)),
+        _ => None,
+    })
+}
+
+/// `alert.context`: members of data sets, and groups captured for the alert.
+fn context(out: &mut Writer, details: &[&Detail]) {
+    let members = details.iter().filter_map(|detail| match detail {
+        Detail::Context { key, json } => Some((key, json)),
+        Detail::Captured { .. } => None,
+    });
+    let mut open = false;
+    for (key, json) in members {
+        if !std::mem::replace(&mut open, true) {
+            out.key("context");
+            out.begin_object();
+        }
+        out.key(key);
+        out.raw(json.as_bytes());
+    }
+    for (name, bytes) in captured(details, CaptureScope::Alert) {
+        if !std::mem::replace(&mut open, true) {
+            out.key("context");
+            out.begin_object();
+        }
+        out.member_bytes(name, bytes);
+    }
+    if open {
+        out.end_object();
+    }
+}
+
+fn variables(out: &mut Writer, name: &str, values: &[(&str, &[u8])]) {
+    if values.is_empty() {
+        return;
+    }
+    out.key(name);
+    out.begin_array();
+    for (name, bytes) in values {
+        out.begin_object();
+        out.member_bytes(name, bytes);
+        out.end_object();
+    }
+    out.end_array();
 }
 
 fn list(out: &mut Writer, name: &str, values: &[&str]) {

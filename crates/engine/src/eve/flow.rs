@@ -62,7 +62,7 @@ impl Records {
             }
         }
         out.end_object();
-        metadata(out, flow, rules);
+        metadata(out, flow, rules, &[]);
         if flow.key.protocol() == ip_proto::TCP {
             tcp(out, flow.state.tcp.as_deref(), &mut self.text);
         }

@@ -191,12 +191,13 @@ impl Decoder {
             0x002f if bytes.len() < 20 => refuse(packet, DecoderEvent::PppVjuPktTooSmall),
             0x002f if bytes.first().is_some_and(|b| b >> 4 == 4) => self.ipv4(bytes, packet, layers, emit),
             0x002f => {}
-            // Known protocols without IP inside: compressed TCP, control protocols, authentication, bridging.
-            0x0023 | 0x0025 | 0x0027 | 0x0029 | 0x002b | 0x002d | 0x0031 | 0x0033 | 0x0035 | 0x003d | 0x0201
-            | 0x8021 | 0x8023 | 0x8025 | 0x8027 | 0x8029 | 0x802b | 0x802d | 0x802f | 0x8031 | 0x8033 | 0x8035
-            | 0x8057 | 0x80fd | 0xc021 | 0xc023 | 0xc025 | 0xc223 | 0xc227 => {
+            // Network data of other kinds: compressed TCP, OSI, DECnet, AppleTalk, IPX, bridging and so on.
+            0x0023 | 0x0025 | 0x0027 | 0x0029 | 0x002b | 0x002d | 0x0031 | 0x0033 | 0x0035 | 0x003d | 0x0201 => {
                 refuse(packet, DecoderEvent::PppUnsupProto);
             }
+            // Control protocols of networks, links and authentication: nothing to look into.
+            0x8021 | 0x8023 | 0x8025 | 0x8027 | 0x8029 | 0x802b | 0x802d | 0x802f | 0x8031 | 0x8033 | 0x8035
+            | 0x8057 | 0x80fd | 0xc021 | 0xc023 | 0xc025 | 0xc029 | 0xc223 | 0xc227 => {}
             _ => refuse(packet, DecoderEvent::PppWrongType),
         }
     }

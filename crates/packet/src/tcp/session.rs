@@ -194,7 +194,7 @@ impl TcpSession {
     #[must_use]
     pub fn is_beyond_depth(&self, direction: Direction) -> bool {
         let side = self.side(direction);
-        side.depth_reached && !side.assembly.has_next(side.assembly.highest())
+        side.depth_reached.is_some() && !side.assembly.has_next(side.assembly.highest())
     }
 
     /// Whether bytes wait in this direction that were not handed on.
@@ -281,7 +281,8 @@ impl TcpSession {
         let overlap = self.overlap;
         let side = self.side_mut(direction);
         side.seen = true;
-        if !segment.payload.is_empty() && !side.stopped {
+        // What comes with a reset is a note about it and no part of the stream (RFC 9293 §3.5.3).
+        if !segment.payload.is_empty() && !side.stopped && !segment.has(RST) {
             handled.in_stream = side.receive(segment, settings, overlap, memory, |event| events.raise(event));
         }
         if segment.has(RST) && self.reset.is_some() {
@@ -307,14 +308,18 @@ impl TcpSession {
     pub fn last_call(&mut self) {
         for side in &mut self.sides {
             side.last_call = true;
+            side.closing = true;
         }
     }
 
-    /// The raw stream of a direction from an offset on, as far as it may be inspected: where it begins, and its bytes.
+    /// The raw stream of a direction from an offset on, as far as it may be inspected: where it begins, and its bytes up
+    /// to the next hole. After the last call also what stands behind holes.
     #[must_use]
     pub fn window(&self, direction: Direction, from: u64, settings: &TcpSettings) -> (u64, &[u8]) {
         let side = self.side(direction);
-        side.assembly.window(from, self.limit(direction, settings).min(side.assembly.delivered()))
+        let assembly = &side.assembly;
+        let limit = if side.closing { assembly.highest() } else { self.limit(direction, settings).min(assembly.delivered()) };
+        assembly.window(from, limit)
     }
 
     /// How much of this direction was handed on.

@@ -34,7 +34,10 @@ pub(super) struct Side {
     pub seen: bool,
     /// Everything held is to be handed on, acknowledged or not.
     pub last_call: bool,
-    pub depth_reached: bool,
+    /// The flow ends: what stands behind holes may be inspected as well.
+    pub closing: bool,
+    /// The stream's depth, once bytes beyond it have come.
+    pub depth_reached: Option<u64>,
     /// Its acknowledgements and data are no longer followed.
     pub stopped: bool,
     /// Places (in 64-bit sequence space) of urgent bytes that were taken out.
@@ -94,6 +97,7 @@ impl Side {
     /// How far the stream may be read now.
     pub(super) fn limit(&self, at_once: bool) -> u64 {
         let end = self.fin.map_or(u64::MAX, |fin| self.offset(fin.wrapping_sub(1)));
+        let end = end.min(self.depth_reached.unwrap_or(u64::MAX));
         let acknowledged = self.offset(self.last_ack).min(end);
         let limit =
             if at_once || self.last_call { acknowledged.max(self.assembly.contiguous_end()) } else { acknowledged };
@@ -160,8 +164,7 @@ impl Side {
             let room = usize::try_from(settings.depth_bytes.saturating_sub(at)).unwrap_or(usize::MAX);
             if bytes.len() > room {
                 bytes = bytes.get(..room).unwrap_or_default();
-                if !self.depth_reached {
-                    self.depth_reached = true;
+                if self.depth_reached.replace(settings.depth_bytes).is_none() {
                     raise(StreamEvent::ReassemblyDepthReached);
                 }
             }

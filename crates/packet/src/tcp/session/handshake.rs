@@ -111,6 +111,10 @@ impl TcpSession {
         settings: &TcpSettings,
         events: &mut StreamEvents,
     ) -> bool {
+        if direction == ToClient && !self.echoes_timestamp(segment) {
+            events.raise(StreamEvent::PktInvalidTimestamp);
+            return false;
+        }
         if segment.has(RST) {
             return self.reset_in_handshake(segment, direction);
         }
@@ -144,6 +148,15 @@ impl TcpSession {
         self.asynchronous = true;
         self.set_state(TcpState::Established);
         true
+    }
+
+    /// An answer to a SYN echoes its timestamp, or none where it had none (RFC 7323 §3.2).
+    fn echoes_timestamp(&self, segment: &Segment<'_>) -> bool {
+        let Some((_, echo)) = segment.timestamp else { return true };
+        match self.side(ToServer).last_timestamp {
+            Some((sent, _)) => sent == 0 || echo == 0 || echo == sent,
+            None => echo == 0,
+        }
     }
 
     /// A reset answers the SYN when it acknowledges it.
