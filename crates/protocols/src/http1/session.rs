@@ -180,6 +180,7 @@ impl HttpSession {
     pub(super) fn finish(&mut self, direction: Direction) {
         let id = self.half(direction).current;
         self.half(direction).enter(State::After);
+        self.continue_seen &= direction == Direction::ToServer;
         let Some(transaction) = self.queue.get_mut(id) else { return };
         transaction.raising(|parts, raise| match direction {
             Direction::ToServer => {
