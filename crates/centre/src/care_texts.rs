@@ -12,7 +12,10 @@ pub fn story_risk() -> Text {
 }
 
 pub fn story_undo() -> Text {
-    Text::new("ต่อสายเครือข่ายกลับ เมื่อศูนย์บอกว่าปลอดภัยแล้ว", "Plug the network cable in again when the centre says that it is safe.")
+    Text::new(
+        "ต่อสายเครือข่ายกลับ เมื่อศูนย์บอกว่าปลอดภัยแล้ว",
+        "Plug the network cable in again when the centre says that it is safe.",
+    )
 }
 
 pub fn story_who() -> Text {
@@ -47,8 +50,14 @@ pub fn sensor_silent() -> SensorWords {
         ),
         steps: vec![
             Text::new("ดูว่าเครื่องเฝ้าระวังเปิดอยู่และไฟติด", "Check that the monitoring box is on and its light is lit."),
-            Text::new("ดูว่าสายเครือข่ายเสียบแน่นทั้งสองด้าน", "Check that its network cables are firmly plugged in at both ends."),
-            Text::new("ถ้ายังไม่กลับมาใน 10 นาที ปิดแล้วเปิดเครื่องใหม่", "If it is not back in 10 minutes, switch it off and on."),
+            Text::new(
+                "ดูว่าสายเครือข่ายเสียบแน่นทั้งสองด้าน",
+                "Check that its network cables are firmly plugged in at both ends.",
+            ),
+            Text::new(
+                "ถ้ายังไม่กลับมาใน 10 นาที ปิดแล้วเปิดเครื่องใหม่",
+                "If it is not back in 10 minutes, switch it off and on.",
+            ),
             Text::new("ถ้ายังไม่กลับมา โทรหาเรา", "If it still does not come back, call us."),
         ],
     }
@@ -70,10 +79,7 @@ pub fn sensor_never() -> SensorWords {
 }
 
 pub fn sensor_why() -> Text {
-    Text::new(
-        "ถ้ามีคนบุกรุกในช่วงที่มองไม่เห็น จะไม่มีใครเตือน",
-        "If somebody breaks in while nobody can see, nobody will warn.",
-    )
+    Text::new("ถ้ามีคนบุกรุกในช่วงที่มองไม่เห็น จะไม่มีใครเตือน", "If somebody breaks in while nobody can see, nobody will warn.")
 }
 
 pub fn sensor_risk() -> Text {
@@ -95,7 +101,10 @@ pub fn sensor_who() -> Text {
 pub const SENSOR_MINUTES: u32 = 10;
 
 pub fn sensor_proof() -> Text {
-    Text::new("หน้านี้เปลี่ยนเองภายใน 2 นาทีเมื่อศูนย์ได้ยินอีกครั้ง", "This page changes by itself within 2 minutes of being heard again.")
+    Text::new(
+        "หน้านี้เปลี่ยนเองภายใน 2 นาทีเมื่อศูนย์ได้ยินอีกครั้ง",
+        "This page changes by itself within 2 minutes of being heard again.",
+    )
 }
 
 /// A weakness that this program has no words for: it was written by a newer one.

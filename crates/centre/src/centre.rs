@@ -1,8 +1,6 @@
 //! The running centre: what every handler can reach.
 
-use crate::{
-    announce::Announcer, clock::Clock, password::Passwords, rule_texts::RuleTexts, turnstile::Turnstile,
-};
+use crate::{announce::Announcer, clock::Clock, password::Passwords, rule_texts::RuleTexts, turnstile::Turnstile};
 use phitak_assets::Pace;
 use phitak_model::Timestamp;
 use phitak_store::Store;

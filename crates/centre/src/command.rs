@@ -13,7 +13,10 @@ use phitak_store::{
     AuditLine, FacilityFilter, NewUser, PageAsk, Role, Scope, ScopeReach, Store, people::secret_digest,
 };
 use phitak_uplink::Authority;
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use tokio::net::TcpListener;
 
 const PUBLIC_URL_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -69,6 +72,12 @@ enum Command {
         /// The facility of a hospital's account
         #[arg(long)]
         facility: Option<String>,
+    },
+    /// Ends an account: its sessions stop at once; a new link brings it back
+    DisableUser {
+        #[command(flatten)]
+        data: Data,
+        login: String,
     },
     /// Adds facilities from a CSV or JSON file, or updates their names and places
     ImportFacilities {
@@ -187,6 +196,11 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             let user = NewUser { login, name, role, reach };
             print_link(&open(&data.data).await?, &url.public_url, user, AuditLine::of_operator(now, "user.link")).await
         }
+        Command::DisableUser { data, login } => {
+            let audit = AuditLine::of_operator(now, "user.disable");
+            let disabled = open(&data.data).await?.disable_user(&login, audit).await;
+            disabled.with_context(|| format!("there is no account {login}"))
+        }
         Command::ImportFacilities { data, file } => import_facilities(&data.data, &file, now).await,
         Command::EnrolCode { data, facility } => {
             let code = FacilityCode::new(&facility)?;
@@ -219,7 +233,9 @@ async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
     };
     let centre = centre(&options.data.data, clock, settings).await?;
     let listen = |address: String| async move {
-        TcpListener::bind(&address).await.with_context(|| format!("cannot listen at {address}; is another centre running?"))
+        TcpListener::bind(&address)
+            .await
+            .with_context(|| format!("cannot listen at {address}; is another centre running?"))
     };
     let pages = listen(options.listen).await?;
     let uplink = listen(options.uplink).await?;
@@ -282,11 +298,7 @@ async fn print_link(store: &Store, public_url: &str, user: NewUser, audit: Audit
     Ok(())
 }
 
-fn role_and_reach(
-    role: RoleWord,
-    region: Option<u8>,
-    facility: Option<String>,
-) -> anyhow::Result<(Role, ScopeReach)> {
+fn role_and_reach(role: RoleWord, region: Option<u8>, facility: Option<String>) -> anyhow::Result<(Role, ScopeReach)> {
     Ok(match (role, region, facility) {
         (RoleWord::Administrator, None, None) => (Role::Administrator, ScopeReach::Sector),
         (RoleWord::Analyst, None, None) => (Role::Analyst, ScopeReach::Sector),

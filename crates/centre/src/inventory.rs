@@ -87,8 +87,8 @@ pub async fn take(ingest: &mut Ingest, observations: &[Observation], pace: Pace)
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn finding_values(finding: &Finding) -> Result<FindingValues, String> {
-    let severity = phitak_assets::weakness(&finding.weakness)
-        .map_or(phitak_model::Severity::Medium, |weakness| weakness.severity);
+    let severity =
+        phitak_assets::weakness(&finding.weakness).map_or(phitak_model::Severity::Medium, |weakness| weakness.severity);
     Ok(FindingValues {
         host: finding.host.to_string(),
         kind: finding.weakness.clone(),

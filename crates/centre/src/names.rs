@@ -16,11 +16,7 @@ pub struct Names {
 impl Names {
     /// # Errors
     /// When the store cannot answer.
-    pub async fn load(
-        store: &Store,
-        scope: &Scope,
-        codes: impl IntoIterator<Item = String>,
-    ) -> Result<Self, Refusal> {
+    pub async fn load(store: &Store, scope: &Scope, codes: impl IntoIterator<Item = String>) -> Result<Self, Refusal> {
         let mut codes: Vec<String> = codes.into_iter().collect();
         codes.sort_unstable();
         codes.dedup();

@@ -52,9 +52,9 @@ impl Passwords {
         self.run(move || {
             let known = hash.is_some();
             let text = hash.as_deref().or_else(|| nobody());
-            let right = text.and_then(|text| PasswordHash::new(text).ok()).is_some_and(|parsed| {
-                Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok()
-            });
+            let right = text
+                .and_then(|text| PasswordHash::new(text).ok())
+                .is_some_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok());
             known && right
         })
         .await

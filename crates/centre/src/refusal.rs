@@ -102,13 +102,8 @@ impl Refusal {
 
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "invalid",
-            "The request cannot be read.",
-            "Correct it and send again.",
-        )
-        .with_detail(detail)
+        Self::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be read.", "Correct it and send again.")
+            .with_detail(detail)
     }
 
     #[must_use]

@@ -168,9 +168,8 @@ impl Draft {
     }
 
     pub(crate) fn answers_stream(mut self) -> Self {
-        let content = ContentBuilder::new()
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
-            .build();
+        let content =
+            ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String).build())).build();
         let response = ResponseBuilder::new().description("Live updates").content("text/event-stream", content);
         self.operation = self.operation.response("200", response.build());
         self

@@ -22,7 +22,6 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; object-src 'none'
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// All routes of the API, each behind its guard, and the web pages.
-#[must_use]
 pub fn router(centre: &Centre) -> Router {
     let mut router = Router::new();
     for route in registry::routes() {

@@ -252,8 +252,9 @@ impl Store {
 
 async fn upsert(db: &impl ConnectionTrait, facility: &NewFacility, now: Timestamp) -> Result<(), StoreError> {
     let code = facility.code.as_str();
-    let province = provinces::by_code(&facility.province_code)
-        .ok_or_else(|| StoreError::invalid(format!("facility {code}: there is no province {:?}", facility.province_code)))?;
+    let province = provinces::by_code(&facility.province_code).ok_or_else(|| {
+        StoreError::invalid(format!("facility {code}: there is no province {:?}", facility.province_code))
+    })?;
     for name in [&facility.name_th, &facility.name_en] {
         if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {
             return Err(StoreError::invalid(format!(
@@ -280,12 +281,7 @@ async fn upsert(db: &impl ConnectionTrait, facility: &NewFacility, now: Timestam
     })
     .on_conflict(
         OnConflict::column(row::Column::Code)
-            .update_columns([
-                row::Column::NameTh,
-                row::Column::NameEn,
-                row::Column::ProvinceCode,
-                row::Column::Region,
-            ])
+            .update_columns([row::Column::NameTh, row::Column::NameEn, row::Column::ProvinceCode, row::Column::Region])
             .to_owned(),
     )
     .exec_without_returning(db)

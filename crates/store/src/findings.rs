@@ -5,8 +5,8 @@ use crate::{
     database::Store,
     error::StoreError,
     facilities::{self, region_of},
+    finding_write::{FindingValues, save_finding},
     ids::FindingId,
-    ingest::{FindingValues, save_finding},
     page::{Page, PageAsk},
     rows::finding as row,
     scope::Scope,
@@ -122,9 +122,9 @@ impl Store {
         let total = find.clone().count(self.reader()).await?;
         if let Some((last_seen_at, id)) = ask.after_pair()? {
             find = find.filter(
-                Condition::any().add(row::Column::LastSeenAt.lt(last_seen_at)).add(
-                    Condition::all().add(row::Column::LastSeenAt.eq(last_seen_at)).add(row::Column::Id.lt(id)),
-                ),
+                Condition::any()
+                    .add(row::Column::LastSeenAt.lt(last_seen_at))
+                    .add(Condition::all().add(row::Column::LastSeenAt.eq(last_seen_at)).add(row::Column::Id.lt(id))),
             );
         }
         let rows = find
@@ -210,11 +210,7 @@ impl Store {
         audit: AuditLine,
     ) -> Result<FindingRecord, StoreError> {
         let tx = self.write().await?;
-        let row = row::Entity::find_by_id(id.0)
-            .filter(admits(scope))
-            .one(&tx)
-            .await?
-            .ok_or(StoreError::NotFound)?;
+        let row = row::Entity::find_by_id(id.0).filter(admits(scope)).one(&tx).await?.ok_or(StoreError::NotFound)?;
         let record = FindingRecord::try_from(row)?;
         let values = answer(&record.body).map_err(StoreError::invalid)?;
         let said = values.response.map_or("none", crate::words::model_words::response_word);

@@ -70,7 +70,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn names_of_hosts(&self, scope: &Scope, hosts: &[(&str, &str)]) -> Result<Vec<Option<String>>, StoreError> {
+    pub async fn names_of_hosts(
+        &self,
+        scope: &Scope,
+        hosts: &[(&str, &str)],
+    ) -> Result<Vec<Option<String>>, StoreError> {
         let mut by_facility: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (facility, address) in hosts {
             by_facility.entry(facility).or_default().push(address);

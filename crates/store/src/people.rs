@@ -14,7 +14,7 @@ use crate::{
 use phitak_model::{FacilityCode, Timestamp};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
 
@@ -167,9 +167,33 @@ impl Store {
         let tx = self.write().await?;
         first_link::Entity::delete_many().filter(first_link::Column::UserId.eq(user.id.0)).exec(&tx).await?;
         add_link(&tx, user.id, link_digest, audit.at, link_expires_at).await?;
+        // Whoever gives a disabled account a new link means it to work again.
+        row::Entity::update_many()
+            .col_expr(row::Column::DisabledAt, Expr::value(Option::<i64>::None))
+            .filter(row::Column::Id.eq(user.id.0))
+            .exec(&tx)
+            .await?;
         audit.about(format!("user {login}"), None).store(&tx).await?;
         tx.commit().await?;
         Ok(user)
+    }
+
+    /// Ends an account: its sessions and links stop at once, and it can sign in no more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such account.
+    pub async fn disable_user(&self, login: &str, audit: AuditLine) -> Result<(), StoreError> {
+        let tx = self.write().await?;
+        let user = row::Entity::find().filter(row::Column::Login.eq(login)).one(&tx).await?;
+        let user = user.ok_or(StoreError::NotFound)?;
+        session::Entity::delete_many().filter(session::Column::UserId.eq(user.id)).exec(&tx).await?;
+        first_link::Entity::delete_many().filter(first_link::Column::UserId.eq(user.id)).exec(&tx).await?;
+        let mut disabled = user.into_active_model();
+        disabled.disabled_at = Set(Some(audit.at.micros()));
+        row::Entity::update(disabled).exec(&tx).await?;
+        audit.about(format!("user {login}"), None).store(&tx).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// The account of this login.
@@ -204,8 +228,7 @@ impl Store {
         if let Some(after) = ask.after()? {
             find = find.filter(row::Column::Login.gt(after));
         }
-        let users =
-            find.all(self.reader()).await?.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
+        let users = find.all(self.reader()).await?.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::of(users, ask.rows(), total, |user| user.login.clone()))
     }
 

@@ -68,11 +68,13 @@ impl Scope {
     }
 
     /// The condition for tables that hold the region beside the facility's code.
-    pub(crate) fn admits_in<C: IntoColumnRef, R: IntoColumnRef>(&self, facility_column: C, region_column: R) -> Condition {
+    pub(crate) fn admits_in<C: IntoColumnRef, R: IntoColumnRef>(
+        &self,
+        facility_column: C,
+        region_column: R,
+    ) -> Condition {
         match &self.reach {
-            ScopeReach::Region(region) => {
-                Condition::all().add(Expr::col(region_column).eq(i32::from(region.number())))
-            }
+            ScopeReach::Region(region) => Condition::all().add(Expr::col(region_column).eq(i32::from(region.number()))),
             ScopeReach::Sector | ScopeReach::Facility(_) => self.admits(facility_column),
         }
     }

@@ -333,11 +333,8 @@ pub(crate) async fn hear(
 async fn next_sensor_id(db: &impl ConnectionTrait, code: &FacilityCode) -> Result<SensorId, StoreError> {
     facilities::of_code(db, code).await?;
     let rows = row::Entity::find().filter(row::Column::Facility.eq(code.as_str())).all(db).await?;
-    let used: Vec<u32> = rows
-        .iter()
-        .filter_map(|row| row.id.split_once('-'))
-        .filter_map(|(_, number)| number.parse().ok())
-        .collect();
+    let used: Vec<u32> =
+        rows.iter().filter_map(|row| row.id.split_once('-')).filter_map(|(_, number)| number.parse().ok()).collect();
     let next = used.into_iter().max().unwrap_or(0).saturating_add(1);
     if next > SENSORS_PER_FACILITY_MAX {
         return Err(StoreError::conflict(format!("facility {code} has no number left for another sensor")));

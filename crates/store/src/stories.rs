@@ -125,9 +125,9 @@ impl Store {
         page.columns(["id", "arrived_at"]).from_subquery(matching, "m");
         if let Some((arrived_at, id)) = after {
             page.cond_where(
-                Condition::any().add(Expr::col("arrived_at").lt(arrived_at)).add(
-                    Condition::all().add(Expr::col("arrived_at").eq(arrived_at)).add(Expr::col("id").lt(id)),
-                ),
+                Condition::any()
+                    .add(Expr::col("arrived_at").lt(arrived_at))
+                    .add(Condition::all().add(Expr::col("arrived_at").eq(arrived_at)).add(Expr::col("id").lt(id))),
             );
         }
         page.order_by("arrived_at", Order::Desc).order_by("id", Order::Desc).limit(ask.rows() + 1);
@@ -218,10 +218,7 @@ impl Store {
             .columns([(story_facility::Entity, story_facility::Column::StoryId)])
             .column((story_facility::Entity, story_facility::Column::FirstArrivedAt))
             .from(story_facility::Entity)
-            .inner_join(
-                row::Entity,
-                of_story(row::Column::Id).eq(here(story_facility::Column::StoryId)),
-            )
+            .inner_join(row::Entity, of_story(row::Column::Id).eq(here(story_facility::Column::StoryId)))
             .and_where(here(story_facility::Column::Facility).eq(facility.as_str()))
             .cond_where(scope.admits((story_facility::Entity, story_facility::Column::Facility)))
             .and_where(of_story(row::Column::Severity).gte(severity_rank(Severity::Medium)))
@@ -254,7 +251,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn story_places(&self, scope: &Scope, id: StoryId) -> Result<Vec<(FacilityCode, HealthRegion)>, StoreError> {
+    pub async fn story_places(
+        &self,
+        scope: &Scope,
+        id: StoryId,
+    ) -> Result<Vec<(FacilityCode, HealthRegion)>, StoreError> {
         let places = self.story_at(scope, &[id], facilities::IMPORT_FACILITIES_MAX as u64).await?;
         places
             .into_iter()
@@ -267,7 +268,6 @@ impl Store {
             .collect()
     }
 }
-
 
 /// `(id, arrived_at)` of the stories that match, unordered. Over the whole sector the story's own row suffices; a
 /// narrower view goes by what arrived at its hospitals.
@@ -287,9 +287,8 @@ fn matching(scope: &Scope, filter: &StoryFilter) -> SelectStatement {
             .cond_where(places(scope, filter))
             .group_by_col((row::Entity, row::Column::Id));
         if let Some(since) = filter.arrived_since {
-            select.and_where(
-                Expr::col((story_facility::Entity, story_facility::Column::ArrivedAt)).gte(since.micros()),
-            );
+            select
+                .and_where(Expr::col((story_facility::Entity, story_facility::Column::ArrivedAt)).gte(since.micros()));
         }
     } else {
         select
@@ -318,8 +317,8 @@ fn own_conditions(filter: &StoryFilter) -> Condition {
         all = all.add(column(row::Column::SignatureId).eq(i64::from(signature_id)));
     }
     if let Some(part) = filter.part.as_deref().map(str::trim).filter(|part| !part.is_empty()) {
-        let mut any = Condition::any()
-            .add(column(row::Column::Signature).like(LikeExpr::new(anywhere(part)).escape('\\')));
+        let mut any =
+            Condition::any().add(column(row::Column::Signature).like(LikeExpr::new(anywhere(part)).escape('\\')));
         if let Ok(number) = part.parse::<u32>() {
             any = any.add(column(row::Column::SignatureId).eq(i64::from(number)));
         }

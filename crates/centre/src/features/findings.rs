@@ -101,8 +101,7 @@ impl Finding {
     fn of(record: &FindingRecord, host_name: Option<String>, names: &Names) -> Result<Self, Refusal> {
         let whole: phitak_assets::Finding = serde_json::from_str(&record.body)
             .map_err(|error| StoreError::Damaged { table: "findings", what: error.to_string() })?;
-        let title =
-            phitak_assets::weakness(&record.kind).map_or_else(|| Text::same(&record.kind), |w| w.title.into());
+        let title = phitak_assets::weakness(&record.kind).map_or_else(|| Text::same(&record.kind), |w| w.title.into());
         Ok(Self {
             id: record.id.0,
             facility: names.place(record.facility.as_str(), record.region.number()),
@@ -112,11 +111,7 @@ impl Finding {
             confidence: record.confidence.into(),
             state: record.state.into(),
             response: record.response.map(Response::from),
-            host: HostName {
-                address: record.host.clone(),
-                mac: whole.mac.map(|mac| mac.to_string()),
-                name: host_name,
-            },
+            host: HostName { address: record.host.clone(), mac: whole.mac.map(|mac| mac.to_string()), name: host_name },
             port: Some(whole.port),
             first_seen_at: record.first_seen.into(),
             last_seen_at: record.last_seen.into(),

@@ -131,8 +131,7 @@ fn event(announcement: &Announcement) -> Event {
     let facility = announcement.facility.to_string();
     let (name, data) = match &announcement.news {
         News::Story { id, severity, last_at } => {
-            let story =
-                LiveStory { id: id.0, facility, severity: (*severity).into(), last_at: (*last_at).into() };
+            let story = LiveStory { id: id.0, facility, severity: (*severity).into(), last_at: (*last_at).into() };
             ("story", serde_json::to_string(&story))
         }
         News::Finding { id, state } => {

@@ -192,11 +192,7 @@ fn tile(province: &Province, facilities: &[Facility], silent_before: Timestamp) 
     }
 }
 
-fn regions(
-    facilities: &[Facility],
-    open_by_region: &BTreeMap<u8, u64>,
-    silent_before: Timestamp,
-) -> Vec<RegionRow> {
+fn regions(facilities: &[Facility], open_by_region: &BTreeMap<u8, u64>, silent_before: Timestamp) -> Vec<RegionRow> {
     let mut by_region: BTreeMap<u8, Vec<&Facility>> = BTreeMap::new();
     for facility in facilities {
         by_region.entry(facility.region.number()).or_default().push(facility);

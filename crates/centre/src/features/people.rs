@@ -92,10 +92,8 @@ async fn create(
     let new = phitak_store::NewUser { login: ask.login, name: ask.name, role: ask.role.into(), reach };
     let token = secret::draw();
     let expires_at = now.plus_secs(FIRST_LINK_SECS);
-    let made = centre
-        .store
-        .add_user(caller.scope(), &new, &secret_digest(&token), expires_at, caller.audit(now)?)
-        .await;
+    let made =
+        centre.store.add_user(caller.scope(), &new, &secret_digest(&token), expires_at, caller.audit(now)?).await;
     let user = match made {
         Err(StoreError::NotFound) => return Err(Refusal::invalid("there is no facility of this code")),
         other => other?,

@@ -16,9 +16,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use phitak_store::{
-    AuditLine, SignedIn, StoreError, User, people::secret_digest, sessions::SESSION_SECS_MAX,
-};
+use phitak_store::{AuditLine, SignedIn, StoreError, User, people::secret_digest, sessions::SESSION_SECS_MAX};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -110,11 +108,7 @@ async fn me(caller: Caller) -> Json<Me> {
     Json(Me::of(caller.signed_in()))
 }
 
-async fn sign_in(
-    State(centre): State<Centre>,
-    visitor: Visitor,
-    Body(ask): Body<SignIn>,
-) -> Result<Response, Refusal> {
+async fn sign_in(State(centre): State<Centre>, visitor: Visitor, Body(ask): Body<SignIn>) -> Result<Response, Refusal> {
     let now = centre.clock.now();
     if let Some(wait_secs) = centre.turnstile.wait_secs(Some(&ask.login), visitor.address, now) {
         return Err(Refusal::too_many(wait_secs));

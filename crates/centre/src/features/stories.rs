@@ -232,8 +232,7 @@ async fn list(
     }))
 }
 
-const OPEN: [phitak_store::StoryStatus; 2] =
-    [phitak_store::StoryStatus::New, phitak_store::StoryStatus::Acknowledged];
+const OPEN: [phitak_store::StoryStatus; 2] = [phitak_store::StoryStatus::New, phitak_store::StoryStatus::Acknowledged];
 
 async fn detail(
     State(centre): State<Centre>,

@@ -175,12 +175,17 @@ async fn hostile_words_from_the_wire_come_back_as_json_text() {
     let named = Fact::Named { name: hostile.to_owned(), source: hostile.to_owned() };
     let serves = Fact::Serves { port: 80, protocol: hostile.to_owned() };
     sector
-        .send(ALPHA, 1, 1, vec![
-            Item::Alert(Box::new(bad)),
-            Item::Observation(observation(ALPHA, 20, named)),
-            Item::Observation(observation(ALPHA, 20, serves)),
-            Item::Observation(observation(ALPHA, 20, smb1())),
-        ])
+        .send(
+            ALPHA,
+            1,
+            1,
+            vec![
+                Item::Alert(Box::new(bad)),
+                Item::Observation(observation(ALPHA, 20, named)),
+                Item::Observation(observation(ALPHA, 20, serves)),
+                Item::Observation(observation(ALPHA, 20, smb1())),
+            ],
+        )
         .await;
     let story = sector.story_id("9300000").await;
     let detail = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await;

@@ -37,7 +37,10 @@ async fn a_weakness_goes_from_seen_to_claimed_to_verified_and_back() {
     let page = care(&sector, ALPHA).await;
     assert_eq!((&page["state"], page["items"].as_array().map(Vec::len)), (&json!("act"), Some(1)));
     let item = &page["items"][0];
-    assert_eq!((&item["type"], &item["kind"], &item["state"]), (&json!("finding"), &json!("smb1_spoken"), &json!("open")));
+    assert_eq!(
+        (&item["type"], &item["kind"], &item["state"]),
+        (&json!("finding"), &json!("smb1_spoken"), &json!("open"))
+    );
     assert!(item["steps"].as_array().expect("steps").len() >= 2);
     assert!(item["due_at"].is_string() && item["proof"]["th"].is_string() && item["technical"][0]["value"].is_string());
     let path = format!("/api/v1/findings/{}/response", item["id"]);
@@ -57,7 +60,8 @@ async fn a_weakness_goes_from_seen_to_claimed_to_verified_and_back() {
     sector.advance_secs(DAY_SECS);
     sector.send(ALPHA, 1, 6, vec![seen(&sector, ALPHA, smb1())]).await;
     assert_eq!(state_in_tables(&sector).await, "reopened");
-    let counts = sector.centre.store.finding_counts(&phitak_store::Scope::of_the_centre_itself()).await.expect("counts");
+    let counts =
+        sector.centre.store.finding_counts(&phitak_store::Scope::of_the_centre_itself()).await.expect("counts");
     assert_eq!((counts.open, counts.claimed, counts.verified, counts.reopened), (0, 0, 0, 1));
 }
 
@@ -76,7 +80,7 @@ async fn observations_that_come_twice_or_in_another_batch_change_nothing() {
     sector.enrol(ALPHA).await;
     let weak = seen(&sector, ALPHA, smb1());
     for seq in 1..5 {
-        sector.send(ALPHA, 1, seq, vec![weak.clone(), ]).await;
+        sector.send(ALPHA, 1, seq, vec![weak.clone()]).await;
     }
     let found = sector.get(Person::AtAlpha, "/api/v1/findings").await.json();
     assert_eq!((&found["total"], &found["items"][0]["state"]), (&json!(1), &json!("open")));
@@ -89,7 +93,11 @@ async fn observations_that_come_twice_or_in_another_batch_change_nothing() {
 async fn an_answer_without_its_reason_or_after_the_proof_is_refused_with_words() {
     let sector = Sector::lived_in().await;
     let path = format!("/api/v1/findings/{}/response", sector.finding_id(ALPHA).await);
-    for body in [json!({"response": "cannot"}), json!({"response": "cannot", "reason": "  "}), json!({"response": "cannot", "reason": "ก".repeat(1_001)})] {
+    for body in [
+        json!({"response": "cannot"}),
+        json!({"response": "cannot", "reason": "  "}),
+        json!({"response": "cannot", "reason": "ก".repeat(1_001)}),
+    ] {
         let refused = sector.post(Person::AtAlpha, &path, body).await;
         assert_eq!((refused.status, refused.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "invalid"));
         assert!(refused.json()["error"]["detail"].as_str().expect("words").contains("reason"));
@@ -118,7 +126,10 @@ async fn a_story_calls_until_the_centre_looks_and_ends_when_it_is_closed() {
     };
     sector.advance_secs(1);
     let acknowledged = triage("acknowledge", json!({})).await;
-    assert_eq!((&acknowledged.json()["status"], &acknowledged.json()["assignee"]["name"]), (&json!("acknowledged"), &json!("Person analyst")));
+    assert_eq!(
+        (&acknowledged.json()["status"], &acknowledged.json()["assignee"]["name"]),
+        (&json!("acknowledged"), &json!("Person analyst"))
+    );
     assert_eq!(states(&sector).await, both("act", "calm"));
     // It spreads after the centre looked: the new hospital must call.
     sector.advance_secs(1);
@@ -135,7 +146,8 @@ async fn a_story_calls_until_the_centre_looks_and_ends_when_it_is_closed() {
     sector.send(BRAVO, 1, 3, vec![Item::Alert(Box::new(shared_alert(BRAVO)))]).await;
     assert_eq!(states(&sector).await, both("calm", "call"));
     let detail = sector.get(Person::Analyst, &format!("/api/v1/stories/{story}")).await.json();
-    let actions: Vec<&str> = detail["history"].as_array().expect("a list").iter().filter_map(|e| e["action"].as_str()).collect();
+    let actions: Vec<&str> =
+        detail["history"].as_array().expect("a list").iter().filter_map(|e| e["action"].as_str()).collect();
     assert_eq!(actions, ["acknowledge", "close", "returned"]);
     assert_eq!((&detail["status"], &detail["alerts"]), (&json!("new"), &json!(4)));
     let seen_by_hospital = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await.json();
@@ -173,7 +185,8 @@ async fn a_story_shows_its_neighbours_at_the_same_hosts() {
     sector.send(ALPHA, 1, 7, vec![Item::Alert(Box::new(later))]).await;
     let story = sector.story_id("own%20MARKALPHA").await;
     let detail = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await.json();
-    let related: Vec<&str> = detail["related"].as_array().expect("a list").iter().filter_map(|r| r["title"]["en"].as_str()).collect();
+    let related: Vec<&str> =
+        detail["related"].as_array().expect("a list").iter().filter_map(|r| r["title"]["en"].as_str()).collect();
     assert_eq!(related, ["shared by all"], "within two hours only");
 }
 
@@ -215,11 +228,21 @@ async fn the_overview_names_what_is_where() {
     assert_eq!(overview["states"], json!({"calm": 0, "act": 0, "call": 3, "blind": 0}));
     assert_eq!(overview["stories_open"], 4);
     assert_eq!(overview["provinces"].as_array().map(Vec::len), Some(77));
-    let regions: Vec<(Option<u64>, Option<u64>)> = overview["regions"].as_array().expect("a list").iter().map(|r| (r["region"].as_u64(), r["stories_open"].as_u64())).collect();
+    let regions: Vec<(Option<u64>, Option<u64>)> = overview["regions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|r| (r["region"].as_u64(), r["stories_open"].as_u64()))
+        .collect();
     assert_eq!(regions, [(Some(4), Some(3)), (Some(8), Some(2))]);
     let top = &overview["top_weaknesses"][0];
     assert_eq!((&top["hosts"], &top["facilities"]), (&json!(3), &json!(3)));
-    let tile = overview["provinces"].as_array().expect("a list").iter().find(|p| p["province_code"] == "41").expect("Udon Thani");
+    let tile = overview["provinces"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|p| p["province_code"] == "41")
+        .expect("Udon Thani");
     assert_eq!((&tile["state"], &tile["facilities"]), (&json!("call"), &json!(1)));
     let listed = sector.get(Person::Analyst, "/api/v1/facilities?state=call&region=4").await.json();
     assert_eq!(listed["total"], 2);

@@ -60,7 +60,10 @@ async fn a_page_hears_of_its_own_hospitals_only() {
     let path = format!("/api/v1/findings/{finding}/response");
     sector.post(Person::AtAlpha, &path, json!({"response": "done"})).await;
     let told = alpha.next().await.expect("an event");
-    assert_eq!(told, format!("event: finding\ndata: {{\"id\":{finding},\"facility\":\"66101\",\"state\":\"claimed\"}}\n\n"));
+    assert_eq!(
+        told,
+        format!("event: finding\ndata: {{\"id\":{finding},\"facility\":\"66101\",\"state\":\"claimed\"}}\n\n")
+    );
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use phitak_centre::{
     intake::CentreIntake,
     router::router,
 };
-use phitak_model::{Alert, Evidence, Fact, FacilityCode, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp};
+use phitak_model::{
+    Alert, Evidence, FacilityCode, Fact, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp,
+};
 use phitak_store::{
     AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
 };
@@ -40,10 +42,8 @@ pub struct Hospital {
     pub net: &'static str,
 }
 
-pub const ALPHA: Hospital =
-    Hospital { code: "66101", region: 4, province: "19", mark: "MARKALPHA", net: "10.101.0." };
-pub const BRAVO: Hospital =
-    Hospital { code: "66102", region: 4, province: "16", mark: "MARKBRAVO", net: "10.102.0." };
+pub const ALPHA: Hospital = Hospital { code: "66101", region: 4, province: "19", mark: "MARKALPHA", net: "10.101.0." };
+pub const BRAVO: Hospital = Hospital { code: "66102", region: 4, province: "16", mark: "MARKBRAVO", net: "10.102.0." };
 pub const CHARLIE: Hospital =
     Hospital { code: "ZZ0066103", region: 8, province: "41", mark: "MARKCHARLIE", net: "10.103.0." };
 pub const HOSPITALS: [Hospital; 3] = [ALPHA, BRAVO, CHARLIE];
@@ -161,8 +161,7 @@ impl Sector {
         let clock = Clock::of(move || Timestamp::from_micros(tell.load(Ordering::SeqCst)));
         let settings = Settings { pace: Pace::REAL, ..Settings::default() };
         let centre = Centre::new(store, clock, settings, authority).expect("a centre");
-        let sector =
-            Self { intake: CentreIntake::new(centre.clone()), router: router(&centre), centre, now, folder };
+        let sector = Self { intake: CentreIntake::new(centre.clone()), router: router(&centre), centre, now, folder };
         sector.add_hospitals().await;
         for person in Person::SIGNED_IN {
             sector.add_person(person).await;
@@ -223,10 +222,7 @@ impl Sector {
             .add_user(&scope, &new, &secret_digest(person.login()), now.plus_secs(60), audit.clone())
             .await
             .expect("an account");
-        store
-            .begin_session(&user, &secret_digest(&person.secret()), &person.csrf(), audit)
-            .await
-            .expect("a session");
+        store.begin_session(&user, &secret_digest(&person.secret()), &person.csrf(), audit).await.expect("a session");
     }
 
     pub async fn enrol(&self, hospital: Hospital) {
@@ -243,8 +239,7 @@ impl Sector {
 
     /// A batch with rising numbers from `first`; gives the acknowledged number.
     pub async fn send(&self, hospital: Hospital, spool: u8, first: u64, items: Vec<Item>) -> u64 {
-        let records =
-            items.into_iter().zip(first..).map(|(item, seq)| Record { seq, item }).collect();
+        let records = items.into_iter().zip(first..).map(|(item, seq)| Record { seq, item }).collect();
         self.send_batch(hospital, Batch { spool: SpoolId([spool; 16]), records }).await
     }
 
@@ -298,9 +293,11 @@ impl Sector {
         Answer { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
-    /// The ids of all stories with this text in their signature, whoever sees them.
+    /// The story with this text in its signature.
     pub async fn story_id(&self, part: &str) -> i64 {
-        let answer = self.get(Person::Analyst, &format!("/api/v1/stories?since=all&status=new,acknowledged,closed&q={part}")).await;
+        let answer = self
+            .get(Person::Analyst, &format!("/api/v1/stories?since=all&status=new,acknowledged,closed&q={part}"))
+            .await;
         answer.json()["items"][0]["id"].as_i64().unwrap_or_else(|| panic!("no story {part}: {}", answer.text))
     }
 
@@ -322,8 +319,15 @@ impl Sector {
     }
 
     pub async fn care_state(&self, hospital: Hospital) -> String {
-        let path = format!("/api/v1/facilities/{}/care", hospital.code);
-        self.get(Person::Analyst, &path).await.json()["state"].as_str().expect("a state").to_owned()
+        let path = format!("/api/v1/facilities/{}", hospital.code);
+        let state = async |path: &str| {
+            let answer = self.get(Person::Analyst, path).await.json();
+            answer["state"].as_str().expect("a state").to_owned()
+        };
+        let (care, listed) = (state(&format!("{path}/care")).await, state(&path).await);
+        // Both ways of telling agree; a silent sensor is something to do on the hospital's own page.
+        assert_eq!(care, if listed == "blind" { "act" } else { &listed });
+        care
     }
 }
 

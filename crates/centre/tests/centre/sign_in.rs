@@ -6,6 +6,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use phitak_centre::turnstile::{REFUSALS_PER_ADDRESS_MAX, REFUSALS_PER_LOGIN_MAX, REFUSALS_WINDOW_SECS};
+use phitak_store::{AuditLine, people::secret_digest};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "ช้างน้ำ-correct-horse";
@@ -33,7 +34,8 @@ async fn with_cookie(sector: &Sector, method: Method, cookie: &str, csrf: Option
 #[tokio::test]
 async fn a_new_account_signs_in_by_its_link_once_and_by_its_password_after() {
     let sector = Sector::empty().await;
-    let new = json!({"login": "suda", "name": "สุดา", "role": "region_officer", "scope": {"kind": "region", "region": 4}});
+    let new =
+        json!({"login": "suda", "name": "สุดา", "role": "region_officer", "scope": {"kind": "region", "region": 4}});
     let made = sector.post(Person::Administrator, "/api/v1/users", new.clone()).await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text);
     let url = made.json()["first_sign_in_url"].as_str().expect("a link").to_owned();
@@ -60,7 +62,10 @@ async fn a_new_account_signs_in_by_its_link_once_and_by_its_password_after() {
     }
     let signed_in = sign_in(&sector, "suda", PASSWORD).await;
     assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
-    assert!(!signed_in.text.contains(&cookie(&signed_in)["phitak_session=".len()..]), "the secret is in the cookie alone");
+    assert!(
+        !signed_in.text.contains(&cookie(&signed_in)["phitak_session=".len()..]),
+        "the secret is in the cookie alone"
+    );
     let twice = sector.post(Person::Administrator, "/api/v1/users", new).await;
     assert_eq!(twice.status, StatusCode::CONFLICT);
 }
@@ -115,8 +120,25 @@ async fn unknown_logins_look_like_known_ones_and_an_address_waits_too() {
         let answer = sector.get(Person::Stranger, &format!("/api/v1/first-sign-in/guess{n}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
     }
-    assert_eq!(sector.get(Person::Stranger, "/api/v1/first-sign-in/analyst").await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        sector.get(Person::Stranger, "/api/v1/first-sign-in/analyst").await.status,
+        StatusCode::TOO_MANY_REQUESTS
+    );
     assert_eq!(sign_in(&sector, "other", "wrong").await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_out_at_once_and_a_new_link_brings_it_back() {
+    let sector = Sector::empty().await;
+    let (store, audit) = (&sector.centre.store, AuditLine::of_operator(sector.now(), "user.disable"));
+    store.disable_user("at-alpha", audit.clone()).await.expect("disables");
+    assert_eq!(sector.get(Person::AtAlpha, "/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+    let link = "/api/v1/first-sign-in/at-alpha";
+    assert_eq!(sector.get(Person::Stranger, link).await.status, StatusCode::NOT_FOUND);
+    let until = sector.now().plus_secs(60);
+    store.renew_link("at-alpha", &secret_digest("again"), until, audit).await.expect("renews");
+    let chosen = sector.post(Person::Stranger, "/api/v1/first-sign-in/again", json!({"password": PASSWORD})).await;
+    assert_eq!(chosen.status, StatusCode::OK, "{}", chosen.text);
 }
 
 #[tokio::test]

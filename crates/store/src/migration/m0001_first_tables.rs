@@ -22,13 +22,14 @@ impl MigrationTrait for FirstTables {
         let mut insert = Query::insert();
         insert.into_table("provinces").columns(["code", "name_th", "name_en", "region"]);
         for province in &PROVINCES {
-            insert.values([
-                province.code.into(),
-                province.name_th.into(),
-                province.name_en.into(),
-                i32::from(province.region).into(),
-            ])
-            .map_err(|error| DbErr::Custom(error.to_string()))?;
+            insert
+                .values([
+                    province.code.into(),
+                    province.name_th.into(),
+                    province.name_en.into(),
+                    i32::from(province.region).into(),
+                ])
+                .map_err(|error| DbErr::Custom(error.to_string()))?;
         }
         manager.execute(insert).await
     }
