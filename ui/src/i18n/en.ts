@@ -400,7 +400,7 @@ export const en: Words = {
     calm_waiting: (n) => `Nothing more to do. ${n_of(n, "thing")} done, waiting for the network to show it.`,
     act_lead: "Work from top to bottom. Call us if anything is unclear.",
     act_today: (due) => `No need to call. The first is due ${due}.`,
-    call_lead: "Something needs us to talk right away. Call now; do not fix or switch off anything before we have talked.",
+    call_lead: "Something needs us to talk right away. Call now. Do not switch off or wipe any machine; do only the steps below.",
     phone_label: (team) => `Call ${team} at any hour`,
     call_now: "Call now",
     blind_note: "We cannot see your network at the moment, so this page may be incomplete.",

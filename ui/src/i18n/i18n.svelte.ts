@@ -32,6 +32,11 @@ export const i18n = {
   },
 };
 
+/** A hospital's name where many stand close together: "รพ." for โรงพยาบาล, as people write it. */
+export function shortName(name: Text): string {
+  return pick(name).replace(/^โรงพยาบาล(?=.)/, "รพ.");
+}
+
 /** The text in the page's language. */
 export function pick(text: Text | null | undefined): string {
   return inLang(text, lang);

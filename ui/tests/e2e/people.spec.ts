@@ -1,6 +1,6 @@
 // The administrator lets people and sensors in.
 import { expect, test } from "@playwright/test";
-import { at, keptFacility, pageOf } from "./sector";
+import { at, get, keptFacility, newPerson, pageOf, signIn } from "./sector";
 
 test("a person is added and gets a link that works once", async ({ browser }) => {
   const page = await pageOf(browser, "administrator");
@@ -26,4 +26,26 @@ test("an enrolment code is issued for a hospital and shown once", async ({ brows
   await page.getByRole("button", { name: "ออกรหัส" }).click();
   await expect(page.locator("output")).not.toBeEmpty();
   await expect(page.getByText("รอใช้").first()).toBeVisible();
+});
+
+test("a region's officer sees the region, judges nothing, and meets no other hospital", async ({ browser }) => {
+  const administrator = await pageOf(browser, "administrator");
+  const { items } = await get<{ items: { code: string; region: number }[] }>(administrator.context(), "/facilities?limit=200");
+  const mine = items.find((f) => f.code === keptFacility());
+  const region = mine?.region ?? 1;
+  const login = `e2e-region-${region}`;
+  const page = await (await browser.newContext()).newPage();
+  await signIn(page, login, await newPerson(administrator.context(), login, "region_officer", { kind: "region", region }));
+  await expect(page).toHaveURL(/\/overview/);
+  await expect(page.getByRole("rowheader")).toHaveCount(1);
+  await page.goto(at("/facilities"));
+  await expect(page.locator("tbody tr")).toHaveCount(items.filter((f) => f.region === region).length);
+  await page.goto(at("/queue?since=all"));
+  await expect(page.locator(".rows li").first()).toBeVisible();
+  await expect(page.getByRole("button", { name: /^รับเรื่อง/ })).toHaveCount(0);
+  await expect(page.locator(".rows input[type=checkbox]")).toHaveCount(0);
+  const other = items.find((f) => f.region !== region);
+  if (!other) return;
+  await page.goto(at(`/facilities/${other.code}`));
+  await expect(page.getByRole("alert")).toContainText("ไม่พบสิ่งที่ขอ");
 });

@@ -15,7 +15,7 @@ export type Run = {
 };
 
 export const PASSWORD = "correct horse battery staple";
-const FOLDER = "test-results/.people";
+const FOLDER = ".people";
 const FIXTURE: Run = { url: "http://127.0.0.1:8791", admin_link: "http://127.0.0.1:8791/first-sign-in/admin", hospital_links: {} };
 const run_file = process.env["PHITAK_RUN"];
 
