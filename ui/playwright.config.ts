@@ -1,9 +1,14 @@
-// Browser tests. They drive a sector that already runs: PHITAK_RUN names its run.json ({ "url", "admin_link", "hospital_links" }).
-// Without it the stand-in of tests/fixtures is started, which is for work on the pages only.
+// Browser tests against a real centre with sensors that play a sector. `./run` is started for them in a folder of their own,
+// unless PHITAK_RUN names the run.json of one that runs already. PHITAK_FIXTURES=1 takes the stand-in of tests/fixtures
+// instead: for work on the pages only, it proves nothing about the centre.
 import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
 
-const PORT = 8791;
+import { FIXTURE_PORT, SECTOR_DATA, SECTOR_PORT, UPLINK_PORT, where } from "./tests/e2e/where";
+
+/** The first build of everything may be part of it. */
+const START_MS_MAX = 30 * 60_000;
+const STOP_MS_MAX = 15_000;
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium", "/usr/bin/google-chrome"];
 const browser = process.env["PHITAK_CHROMIUM"] ?? BROWSERS.find((path) => existsSync(path));
 if (!browser) throw new Error("no Chromium found: apt-get install chromium, or name one in PHITAK_CHROMIUM");
@@ -17,7 +22,6 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   reporter: [["list"]],
   use: {
-    baseURL: process.env["PHITAK_RUN"] ? undefined : `http://127.0.0.1:${PORT}`,
     ignoreHTTPSErrors: true,
     locale: "th-TH",
     timezoneId: "Asia/Bangkok",
@@ -36,7 +40,16 @@ export default defineConfig({
     { name: "e2e", testMatch: /.*\.spec\.ts/, testIgnore: /mending/, dependencies: ["door"] },
     { name: "screenshots", testMatch: /screenshots\.pictures\.ts/, dependencies: ["door"] },
   ],
-  ...(process.env["PHITAK_RUN"]
+  ...(where === "given"
     ? {}
-    : { webServer: { command: `node tests/fixtures/server.mjs ${PORT}`, url: `http://127.0.0.1:${PORT}/`, reuseExistingServer: false } }),
+    : where === "fixtures"
+      ? { webServer: { command: `node tests/fixtures/server.mjs ${FIXTURE_PORT}`, url: `http://127.0.0.1:${FIXTURE_PORT}/` } }
+      : {
+          webServer: {
+            command: `../run --fresh --data ${SECTOR_DATA} --port ${SECTOR_PORT} --uplink-port ${UPLINK_PORT}`,
+            url: `http://127.0.0.1:${SECTOR_PORT}/healthz`,
+            timeout: START_MS_MAX,
+            gracefulShutdown: { signal: "SIGTERM" as const, timeout: STOP_MS_MAX },
+          },
+        }),
 });

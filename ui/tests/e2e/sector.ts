@@ -1,6 +1,7 @@
 // The running sector that the tests drive, its people, and how a test asks its centre directly.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { FIXTURE_PORT, SECTOR_DATA, where } from "./where";
 import { expect, type Browser, type BrowserContext, type Page } from "@playwright/test";
 
 /** What `./run` writes into its data folder. Links work once and are new at each start. */
@@ -16,19 +17,35 @@ export type Run = {
 
 export const PASSWORD = "correct horse battery staple";
 const FOLDER = ".people";
-const FIXTURE: Run = { url: "http://127.0.0.1:8791", admin_link: "http://127.0.0.1:8791/first-sign-in/admin", hospital_links: {} };
-const run_file = process.env["PHITAK_RUN"];
+const FIXTURE_URL = `http://127.0.0.1:${FIXTURE_PORT}`;
+const FIXTURE: Run = { url: FIXTURE_URL, admin_link: `${FIXTURE_URL}/first-sign-in/admin`, hospital_links: {} };
+const run_file = process.env["PHITAK_RUN"] ?? join(SECTOR_DATA, "run.json");
 
-export const run: Run = run_file ? (JSON.parse(readFileSync(run_file, "utf8")) as Run) : FIXTURE;
+let known: Run | undefined;
+
+/** The sector as it told itself. */
+export function run(): Run {
+  known ??= where === "fixtures" ? FIXTURE : (JSON.parse(readFileSync(run_file, "utf8")) as Run);
+  return known;
+}
+
+/** Waits until the sector has told where it is: that comes a moment after its centre answers. */
+export async function runReady(patience_ms = 120_000): Promise<void> {
+  for (const until = Date.now() + patience_ms; where !== "fixtures" && !existsSync(run_file); ) {
+    if (Date.now() > until) throw new Error(`no ${run_file}: did ./run start?`);
+    await new Promise((done) => setTimeout(done, 300));
+  }
+}
 
 type WeakHost = { kind: string; address: string; mended_at: string | null };
 
 /** Weaknesses that the played traffic mends at a hospital; null when that is not known. */
 export function mendedAt(code: string): { kind: string; address: string }[] | null {
-  if (!run_file || !run.truth) return null;
+  const { truth } = run();
+  if (!truth) return null;
   // The folder is told as `./run` knows it: from where it was started, which is above the data folder.
   for (const above of [dirname(run_file), dirname(dirname(run_file)), "."]) {
-    const file = resolve(above, run.truth, "hospitals", code, "truth.json");
+    const file = resolve(above, truth, "hospitals", code, "truth.json");
     if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as { weak_hosts: WeakHost[] }).weak_hosts.filter((h) => h.mended_at !== null);
   }
   return null;
@@ -36,7 +53,7 @@ export function mendedAt(code: string): { kind: string; address: string }[] | nu
 
 /** The address of a page of the sector. */
 export function at(path: string): string {
-  return new URL(path, run.url).href;
+  return new URL(path, run().url).href;
 }
 
 /** Where a signed-in person's cookies are kept between tests. */
@@ -66,7 +83,7 @@ export async function ask(context: BrowserContext, method: string, path: string,
   if (method !== "GET") {
     const me = (await (await context.request.get(at("/api/v1/session"))).json()) as { csrf: string };
     headers["x-csrf-token"] = me.csrf;
-    headers["origin"] = new URL(run.url).origin;
+    headers["origin"] = new URL(run().url).origin;
   }
   const response = await context.request.fetch(at(`/api/v1${path}`), { method, headers, ...(data === undefined ? {} : { data }) });
   const text = await response.text();
@@ -84,7 +101,7 @@ export async function newPerson(administrator: BrowserContext, login: string, ro
   const { status, body } = await ask(administrator, "POST", "/users", { login, name: `ผู้ทดสอบ ${login}`, role, scope });
   if (status === 409) return null;
   expect([200, 201], JSON.stringify(body)).toContain(status);
-  const { pathname } = new URL((body as { first_sign_in_url: string }).first_sign_in_url, run.url);
+  const { pathname } = new URL((body as { first_sign_in_url: string }).first_sign_in_url, run().url);
   return at(pathname);
 }
 
