@@ -8,7 +8,10 @@ use phitak_model::{
     Direction::{self, ToClient, ToServer},
     Transport,
 };
-use phitak_protocols::{Context, Guess, Outcome, Session, Settings};
+use phitak_protocols::{Context, FileEnd, Guess, Outcome, Session, Settings};
+
+/// Files of one flow that are remembered for alerts.
+const FILES_HELD_MAX: usize = 64;
 
 /// Application events that belong to the flow and not to a protocol, by their names in rules.
 pub static FLOW_EVENTS: &[&str] = &[
@@ -73,6 +76,8 @@ struct Side {
     first: bool,
     /// Nothing more is parsed.
     closed: bool,
+    /// And nothing more is of use: it is encrypted.
+    let_go: bool,
     ended: bool,
 }
 
@@ -88,9 +93,15 @@ pub(crate) struct AppLayer {
     pub ledger: Ledger,
     /// Events of this packet.
     pub events: Vec<u8>,
+    /// Files that have ended, until their transactions are gone.
+    pub files: Vec<HeldFile>,
     change: Option<Change>,
-    /// Transactions of sessions that are gone.
-    pub transactions_before: u64,
+}
+
+/// A file that has ended.
+pub(crate) struct HeldFile {
+    pub end: FileEnd,
+    pub recorded: bool,
 }
 
 struct Change {
@@ -110,8 +121,8 @@ impl AppLayer {
             advanced: [false; 2],
             ledger: Ledger::default(),
             events: Vec::new(),
+            files: Vec::new(),
             change: None,
-            transactions_before: 0,
         }
     }
 
@@ -146,6 +157,24 @@ impl AppLayer {
     /// The session was given bytes of this direction.
     pub(crate) fn has_spoken(&self, direction: Direction) -> bool {
         self.side(direction).fed
+    }
+
+    /// What this direction carries from now on is of no use to anybody.
+    pub(crate) fn is_let_go(&self, direction: Direction) -> bool {
+        self.side(direction).let_go
+    }
+
+    /// Takes over the files that have ended.
+    pub(crate) fn collect_files(&mut self) {
+        let Some(session) = &mut self.session else { return };
+        let first = session.live().start;
+        self.files.retain(|held| !held.recorded || held.end.transaction >= first);
+        for end in session.files() {
+            if self.files.len() >= FILES_HELD_MAX {
+                self.files.remove(0);
+            }
+            self.files.push(HeldFile { end, recorded: false });
+        }
     }
 
     pub(crate) fn is_ended(&self, direction: Direction) -> bool {
@@ -320,7 +349,9 @@ impl AppLayer {
         match outcome {
             Outcome::Continue => Taken::Nothing,
             Outcome::Done => {
-                self.side_mut(direction).closed = true;
+                let side = self.side_mut(direction);
+                side.closed = true;
+                side.let_go = true;
                 Taken::Nothing
             }
             Outcome::Failed => {
@@ -365,24 +396,22 @@ impl AppLayer {
         }
     }
 
-    /// Whether the session told nothing yet, so that the client's own protocol may take its place.
-    pub(crate) fn prefers_client(&self) -> Option<u16> {
-        let client = self.side(ToServer).found?;
-        let pristine = self.session.as_ref().is_some_and(|session| session.live().end == 0);
-        (Some(client) != self.protocol && pristine).then_some(client)
-    }
-
     /// Ends the session that asked for it, and begins the next protocol with what is left of both sides' bytes.
     pub(crate) fn change(&mut self, around: &mut Surroundings<'_>) -> Taken {
         let Some(change) = self.change.take() else { return Taken::Nothing };
         let mut left: [Vec<u8>; 2] = Default::default();
         if let Some(mut session) = self.session.take() {
-            self.transactions_before = self.transactions_before.saturating_add(session.live().end);
             left = [session.left(ToServer), session.left(ToClient)];
         }
         if let Some(bytes) = left.get_mut(change.direction.index()) {
             bytes.extend_from_slice(&change.rest);
         }
+        for bytes in &mut left {
+            // Lines often end once more than needed before the new protocol begins.
+            let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+            bytes.drain(..blank);
+        }
+        self.files.clear();
         self.before = self.protocol.take();
         self.expected = change.to.and_then(|name| around.candidates.number(name));
         self.sides = <[Side; 2]>::default();

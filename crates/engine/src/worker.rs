@@ -84,6 +84,7 @@ impl Worker {
         self.desk.inspect(packet, flow, direction, events.as_slice(), in_stream, sink);
         self.desk.conclude(packet, flow, sink);
         self.desk.facts(packet, flow, direction, sink);
+        self.desk.let_go(flow);
         flow.timeout_secs = self.desk.timeout_secs(flow);
     }
 

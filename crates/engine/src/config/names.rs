@@ -192,6 +192,12 @@ impl Config {
                 }
             };
         }
+        if rest.ends_with(".encryption-handling") {
+            let known = ["track-only", "default", "bypass", "full"].contains(&value);
+            return on(known.then_some(()), "track-only, bypass or full", |()| {
+                self.protocols.set(name, value);
+            });
+        }
         if self.protocols.set(name, value) { SetOutcome::Done } else { SetOutcome::UnknownName }
     }
 }

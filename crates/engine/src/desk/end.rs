@@ -33,13 +33,25 @@ impl Desk {
 
     /// Ends a flow that is out of the table: what is left is handed on, inspected and recorded.
     pub(crate) fn end_flow(&mut self, mut flow: Flow<Conversation>, reason: EndReason, sink: &mut dyn Sink) {
-        if flow.state.phase != Phase::Bypassed {
+        if flow.state.phase == Phase::Bypassed {
+            self.finish_bypassed(&mut flow, sink);
+        } else {
             self.finish_flow(&mut flow, sink);
         }
         self.flow_record(&flow, reason, sink);
         if let Some(tcp) = &mut flow.state.tcp {
             tcp.close(&mut self.memory);
         }
+    }
+
+    /// What a flow had told before it was let go is recorded.
+    fn finish_bypassed(&mut self, flow: &mut Flow<Conversation>, sink: &mut dyn Sink) {
+        if let Some(app) = &mut flow.state.app {
+            app.end(ToServer, &mut self.context);
+            app.end(ToClient, &mut self.context);
+        }
+        let pseudo = pseudo_packet(flow, ToServer, PacketSource::FlowEnd, self.now);
+        self.conclude(&pseudo, flow, sink);
     }
 
     fn finish_flow(&mut self, flow: &mut Flow<Conversation>, sink: &mut dyn Sink) {

@@ -38,6 +38,9 @@ impl Desk {
         sink: &mut dyn Sink,
     ) {
         self.outcome.clear();
+        if let Some(app) = &mut flow.state.app {
+            app.collect_files();
+        }
         if flow.state.verdict == Verdict::None {
             let mut detect = std::mem::take(&mut flow.state.detect);
             let view = self.view(flow, direction, detect.stream_keep_from(direction));
@@ -66,6 +69,27 @@ impl Desk {
         self.release_stream(flow, direction);
         if self.outcome.bypass && packet.source == PacketSource::Wire {
             self.bypass(flow);
+        }
+    }
+
+    /// What is encrypted is not looked into any more, and let go in whole when the protocol's settings say so.
+    pub(crate) fn let_go(&mut self, flow: &mut Flow<Conversation>) {
+        let Conversation { app: Some(app), payload_done, .. } = &mut flow.state else { return };
+        let done = [ToServer, ToClient].map(|way| app.is_let_go(way));
+        if done == [false, false] || done == *payload_done {
+            return;
+        }
+        let handling = app.protocol().and_then(|number| self.candidates.get(number)).and_then(|protocol| {
+            let name = format!("app-layer.protocols.{}.encryption-handling", protocol.decl.name);
+            self.config.protocols.get(&name).map(str::to_owned)
+        });
+        match handling.as_deref() {
+            Some("full") => {}
+            Some("bypass") if done == [true, true] => {
+                *payload_done = done;
+                self.bypass(flow);
+            }
+            _ => *payload_done = done,
         }
     }
 

@@ -86,10 +86,14 @@ impl Desk {
 
     fn record_files(&mut self, packet: &Packet<'_>, flow: &mut Flow<Conversation>, sink: &mut dyn Sink) {
         let Some(app) = &mut flow.state.app else { return };
-        let Some(session) = app.session_mut() else { return };
-        let files = session.files();
-        for file in files {
-            self.records.file(packet, flow, &self.candidates, &file, sink);
+        app.collect_files();
+        let mut files = std::mem::take(&mut app.files);
+        for file in files.iter_mut().filter(|file| !file.recorded) {
+            file.recorded = true;
+            self.records.file(packet, flow, &self.candidates, &file.end, sink);
+        }
+        if let Some(app) = &mut flow.state.app {
+            app.files = files;
         }
     }
 

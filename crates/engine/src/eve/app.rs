@@ -8,6 +8,7 @@ use phitak_model::{
 };
 use phitak_packet::{Packet, flow::Flow};
 use phitak_protocols::{FileEnd, FileState};
+use std::fmt::Write as _;
 
 /// The event types that are not the protocol's own name.
 fn event_type(protocol: &'static str) -> &'static str {
@@ -47,9 +48,20 @@ impl Records {
         }
     }
 
-    /// `files` of an alert: those of its transaction that are still known.
+    /// `files` of an alert: those of its transaction that have ended.
     pub(super) fn files_of(&mut self, flow: &Flow<Conversation>, id: u64) {
-        let _ = (flow, id);
+        let Some(app) = flow.state.app.as_deref() else { return };
+        let mut open = false;
+        for file in app.files.iter().filter(|file| file.end.transaction == id) {
+            if !std::mem::replace(&mut open, true) {
+                self.out.key("files");
+                self.out.begin_array();
+            }
+            self.file_object(&file.end);
+        }
+        if open {
+            self.out.end_array();
+        }
     }
 
     pub(crate) fn file(
@@ -70,8 +82,14 @@ impl Records {
         self.begin(&head);
         self.transaction_fields(flow, file.transaction);
         self.app_protocol(flow, candidates);
+        self.out.key("fileinfo");
+        self.file_object(file);
+        self.out.end_object();
+        sink.record("fileinfo", self.out.as_bytes());
+    }
+
+    fn file_object(&mut self, file: &FileEnd) {
         let out = &mut self.out;
-        out.key("fileinfo");
         out.begin_object();
         out.member_bytes("filename", &file.name);
         out.member_bool("gaps", file.gaps);
@@ -87,21 +105,18 @@ impl Records {
             ("sha256", file.sha256.as_ref().map(|d| d.as_slice())),
         ];
         for (name, digest) in digests {
-            if let Some(digest) = digest {
-                self.text.clear();
-                for byte in digest {
-                    use std::fmt::Write as _;
-                    let _ = write!(self.text, "{byte:02x}");
-                }
-                out.member_str(name, &self.text);
+            let Some(digest) = digest else { continue };
+            self.text.clear();
+            for byte in digest {
+                // Writing to a String cannot fail.
+                let _ = write!(self.text, "{byte:02x}");
             }
+            out.member_str(name, &self.text);
         }
         out.member_bool("stored", false);
         out.member_number("size", file.size);
         out.member_number("tx_id", file.transaction);
         out.end_object();
-        out.end_object();
-        sink.record("fileinfo", out.as_bytes());
     }
 
     #[expect(clippy::too_many_arguments, reason = "one record's parts, used in two places")]

@@ -64,7 +64,6 @@ impl Desk {
                 Taken::Change => self.change_protocol(flow, packet, sink),
                 Taken::Nothing | Taken::Recognised => {}
             }
-            self.prefer_client(flow);
         }
         let Conversation { tcp: Some(tcp), app: Some(app), .. } = &mut flow.state else { return turned };
         for way in [ToServer, ToClient] {
@@ -91,13 +90,6 @@ impl Desk {
             may_turn: false,
         };
         app.take(direction, bytes, &mut around);
-    }
-
-    /// The client's first bytes tell another protocol than the server's greeting did, and nothing was parsed yet.
-    fn prefer_client(&mut self, flow: &mut Flow<Conversation>) {
-        let Some(app) = &mut flow.state.app else { return };
-        let Some(client) = app.prefers_client() else { return };
-        let _ = client;
     }
 
     /// One datagram. Returns its direction, which may have been turned round.

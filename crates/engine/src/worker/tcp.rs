@@ -67,8 +67,8 @@ impl Desk {
             return Taken { direction, in_stream: false };
         }
         self.context.now = packet.at;
-        // An acknowledgement releases the other side's bytes first.
-        for way in [direction.opposite(), direction] {
+        let ways = flow.state.tcp.as_deref().map_or([None; 2], |tcp| tcp.deliverable(direction, &self.config.tcp));
+        for way in ways.into_iter().flatten() {
             if self.deliver(flow, packet, way, events, sink) {
                 direction = direction.opposite();
             }

@@ -40,8 +40,12 @@ pub(super) fn icmpv4<'a>(bytes: &'a [u8], packet: &mut Packet<'a>) {
         },
         _ => None,
     };
-    // Timestamps and address masks carry more fixed fields behind the first eight bytes.
+    // Router advertisements, timestamps and address masks have more fields behind the first eight bytes.
     let header = match kind {
+        9 => {
+            let (entries, words) = (usize::from(*bytes.get(4).unwrap_or(&0)), usize::from(*bytes.get(5).unwrap_or(&0)));
+            bytes.get(..HEADER_BYTES + entries * words * 4).unwrap_or(bytes)
+        }
         13 | 14 => bytes.get(..20).unwrap_or(header),
         17 | 18 => bytes.get(..12).unwrap_or(header),
         _ => header,

@@ -293,6 +293,15 @@ impl TcpSession {
         handled
     }
 
+    /// The directions whose bytes may be handed on after a segment of `direction`, in order: an acknowledgement releases
+    /// what the other side has sent; its own side's bytes wait for theirs, unless they need none.
+    #[must_use]
+    pub fn deliverable(&self, direction: Direction, settings: &TcpSettings) -> [Option<Direction>; 2] {
+        let released = self.is_established().then(|| direction.opposite());
+        let at_once = settings.inline || self.asynchronous || self.reset.is_some();
+        [released, at_once.then_some(direction)]
+    }
+
     /// How far this direction may be read.
     fn limit(&self, direction: Direction, settings: &TcpSettings) -> u64 {
         self.side(direction).limit(settings.inline)
