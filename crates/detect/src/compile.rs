@@ -4,7 +4,7 @@ mod groups;
 mod literals;
 mod order;
 mod resolve;
-mod sections;
+pub(crate) mod sections;
 
 use crate::{
     address_index::{AddressIndex, AddressRule},

@@ -164,7 +164,7 @@ pub(crate) fn parse(keyword: Text<'_>, value: Option<Text<'_>>, declared: &[Stri
 fn own_form(value: Option<Text<'_>>) -> Form {
     let Some(value) = value.filter(|v| !v.is_empty()) else { return Form::Present };
     let body = value.text.trim_start_matches(['!', '=', '<', '>', '&']);
-    if Text::new(body, 0).looks_numeric() { Form::Numbers(u64::MAX, &[]) } else { Form::Word }
+    if Text::new(body, 0).looks_numeric() || body.starts_with("count ") { Form::Numbers(u64::MAX, &[]) } else { Form::Word }
 }
 
 fn read(name: &str, form: Form, keyword: Text<'_>, value: Option<Text<'_>>) -> Result<FieldTest, Fault> {

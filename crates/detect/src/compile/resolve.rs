@@ -280,7 +280,8 @@ impl Compiler<'_> {
             }
             match self.app_checks(protocol, rule, app, Some(direction)) {
                 Ok(checks) => routes.push(Route { rule: number, protocol, directions: direction_bit(direction), checks: checks.into() }),
-                Err(t) => trouble = Some(t),
+                Err(t) if trouble.as_ref().is_none_or(|known: &Trouble| t.at > known.at) => trouble = Some(t),
+                Err(_) => {}
             }
         }
         match trouble {

@@ -107,13 +107,16 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether what follows depends on where this is found: something relative comes before the next content or expression,
-/// or is it.
-fn is_needed_by(rest: &[Placed<Test>]) -> bool {
+/// Whether what follows depends on where this is found: something relative comes before the next content or expression
+/// that moves on, or is it.
+pub(crate) fn is_needed_by(rest: &[Placed<Test>]) -> bool {
     for test in rest {
         match &test.value {
-            Test::Content(content) => return content.is_relative(),
-            Test::Pattern(pattern) => return pattern.relative,
+            Test::Content(content) if content.is_relative() => return true,
+            Test::Pattern(pattern) if pattern.relative => return true,
+            // What must not be there moves nothing: the next one is relative to the same place.
+            Test::Content(content) if !content.negated => return false,
+            Test::Pattern(pattern) if !pattern.negated => return false,
             Test::IsDataAt(test) if test.relative => return true,
             Test::ByteTest(test) if test.reading.relative => return true,
             Test::ByteJump(jump) if jump.reading.relative => return true,

@@ -350,3 +350,5 @@ fn entropy_holds(entropy: &phitak_rules::entropy::Entropy, bytes: &[u8]) -> bool
     entropy.test.holds(value)
 }
 
+#[cfg(test)]
+mod tests;
