@@ -99,7 +99,7 @@ fn every_attack_is_alerted_by_its_rules_at_its_hosts_and_nothing_else_is() {
         for attack in &attacks {
             for sid in &attack.sids {
                 let hit =
-                    taken.alerts.iter().any(|a| a.signature_id == *sid && attack.made(a) && attack.from_source(a));
+                    taken.alerts.iter().any(|a| a.signature_id == *sid && attack.made(a) && attack.names_source(a));
                 assert!(hit, "{}: {} was not alerted by {sid}", place.code, attack.kind);
             }
         }
@@ -203,7 +203,7 @@ impl Attack {
         in_time && at_home && self.sids.contains(&alert.signature_id)
     }
 
-    fn from_source(&self, alert: &Alert) -> bool {
+    fn names_source(&self, alert: &Alert) -> bool {
         alert.src_ip == self.source || alert.dest_ip == self.source
     }
 }
