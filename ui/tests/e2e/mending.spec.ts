@@ -48,7 +48,7 @@ test("ทำไม่ได้ asks for a reason, and the answer can be changed"
   const facilities = await page.request.get(at("/api/v1/findings?state=open&limit=200"));
   const { items } = (await facilities.json()) as { items: { id: number; facility: { code: string }; response: string | null }[] };
   const finding = items.find((f) => f.facility.code !== keptFacility() && f.response === null);
-  test.skip(!finding, "no other open weakness");
+  expect(finding, "the played traffic leaves weaknesses open").toBeTruthy();
   await page.goto(at(`/h/${finding?.facility.code}?item=${finding?.id}`));
   const card = page.locator(`#finding-${finding?.id}`);
   await card.getByRole("button", { name: "ทำไม่ได้ เพราะ…" }).click();

@@ -50,9 +50,15 @@ pub static ATTACKS: [Attack; 9] = [
 /// Beyond the first hospital, which meets all attacks, one attack in so many comes by chance.
 const BY_CHANCE_ONE_IN: u64 = 4;
 
-/// The attacks that this hospital meets: the first all, each other one of its own at least.
+/// One hospital in so many is left alone: a sector in which every page is red teaches nobody what calm looks like.
+const SPARED_ONE_IN: usize = 3;
+
+/// The attacks that this hospital meets: the first all, each third none, the others one of their own at least.
 pub fn chosen(scene: &mut Scene<'_>) -> Vec<&'static Attack> {
     let number = scene.hospital.number;
+    if number % SPARED_ONE_IN == SPARED_ONE_IN - 1 {
+        return Vec::new();
+    }
     let own = (number * 2) % ATTACKS.len();
     let mut list = Vec::new();
     for (index, attack) in ATTACKS.iter().enumerate() {
