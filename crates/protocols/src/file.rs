@@ -59,10 +59,11 @@ impl File {
         }
     }
 
-    /// Bytes are missing: sizes go on without them, digests are of no use any more.
-    pub(crate) fn gap(&mut self) {
+    /// So many bytes are missing: they count, and digests are of no use any more.
+    pub(crate) fn gap(&mut self, length: u64) {
         if self.state.is_none() {
             self.gaps = true;
+            self.size = self.size.saturating_add(length);
             self.digests = Running::default();
         }
     }
@@ -71,6 +72,13 @@ impl File {
     pub(crate) fn end(&mut self, state: FileState) {
         let state = if self.gaps && state == FileState::Closed { FileState::Truncated } else { state };
         self.state.get_or_insert(state);
+    }
+
+    /// It goes on after all, as long as nobody was told of its end.
+    pub(crate) fn reopen(&mut self) {
+        if !self.told && self.state == Some(FileState::Closed) {
+            self.state = None;
+        }
     }
 
     /// The record of its end, once.

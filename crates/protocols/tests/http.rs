@@ -230,7 +230,7 @@ fn gaps_cut_files_and_the_rest_goes_on() {
     session.feed(ToClient, b"xyzHTTP/1.1 201 ok\r\nContent-Length: 1\r\n\r\n!", &mut context);
     let files = session.files();
     let told: Vec<_> = files.iter().map(|file| (file.size, file.gaps, file.state)).collect();
-    assert_eq!(told, [(5, true, FileState::Truncated), (1, false, FileState::Closed)]);
+    assert_eq!(told, [(10, true, FileState::Truncated), (1, false, FileState::Closed)]);
 }
 
 #[test]

@@ -116,7 +116,7 @@ impl Body {
             self.file = Some(File::new(name, self.digests));
         }
         if let Some(file) = &mut self.file {
-            file.gap();
+            file.gap(length);
         }
         // What is compressed cannot be read on.
         if self.decoder.take().is_some() {
@@ -140,6 +140,9 @@ impl Body {
     /// More bytes came after the end and belong here all the same.
     pub(crate) fn reopen(&mut self) {
         self.complete = false;
+        if let Some(file) = &mut self.file {
+            file.reopen();
+        }
     }
 
     /// The window, once enough is there to be looked at.

@@ -28,8 +28,8 @@ pub(crate) enum Step {
     Extension(usize),
     /// So many bytes are data.
     Data(usize),
-    /// The last chunk's line of so many bytes: a trailer follows.
-    Last(usize),
+    /// The last chunk's line of so many bytes, and whether it has an extension: a trailer follows.
+    Last(usize, bool),
     /// This is no chunk.
     Invalid,
 }
@@ -92,12 +92,12 @@ impl Chunk {
         if digits == 0 || length > CHUNK_BYTES_MAX {
             return Step::Invalid;
         }
+        let extended = text.get(digits..).unwrap_or_default().trim_ascii_start().starts_with(b";");
         if length == 0 {
-            return Step::Last(used);
+            return Step::Last(used, extended);
         }
         *self = Self::Data(length);
-        let tail = text.get(digits..).unwrap_or_default();
-        if tail.trim_ascii_start().starts_with(b";") { Step::Extension(used) } else { Step::Skip(used) }
+        if extended { Step::Extension(used) } else { Step::Skip(used) }
     }
 }
 

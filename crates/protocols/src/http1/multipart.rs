@@ -79,12 +79,12 @@ impl Multipart {
     }
 
     /// Bytes are missing.
-    pub(crate) fn gap(&mut self) {
+    pub(crate) fn gap(&mut self, length: u64) {
         self.held.clear();
         if let State::Content(true) = self.state
             && let Some(part) = self.files.last_mut()
         {
-            part.file.gap();
+            part.file.gap(length);
         }
     }
 

@@ -264,7 +264,10 @@ impl HttpSession {
                 self.body(DIRECTION, rest.get(..used).unwrap_or_default());
                 Some(used)
             }
-            Step::Last(used) => {
+            Step::Last(used, extended) => {
+                if extended {
+                    self.raise(self.request.current, Event::RequestChunkExtension);
+                }
                 self.request.enter(State::Trailer);
                 Some(used)
             }

@@ -294,7 +294,10 @@ impl HttpSession {
                 self.body(DIRECTION, rest.get(..used).unwrap_or_default());
                 Some(used)
             }
-            Step::Last(used) => {
+            Step::Last(used, extended) => {
+                if extended {
+                    self.raise(self.response.current, Event::ResponseChunkExtension);
+                }
                 self.response.enter(State::Trailer);
                 Some(used)
             }
@@ -329,9 +332,12 @@ impl HttpSession {
         if rest.is_empty() {
             return None;
         }
-        let is_response = match begins_response(rest) {
-            None if !ended => return None,
-            answer => answer != Some(false),
+        // A whole line decides for itself; of an incomplete one its beginning does.
+        let line = memchr::memchr(b'\n', rest).map(|at| at.saturating_add(1));
+        let is_response = match (line, begins_response(line.and_then(|end| rest.get(..end)).unwrap_or(rest))) {
+            (Some(_), answer) => answer == Some(true),
+            (None, None) if !ended => return None,
+            (None, answer) => answer != Some(false),
         };
         if is_response || self.queue.get(self.response.current).is_none() {
             self.response.enter(State::Line);
@@ -340,7 +346,7 @@ impl HttpSession {
         if let Some(transaction) = self.queue.get_mut(self.response.current) {
             transaction.response_body.reopen();
         }
-        let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at.saturating_add(1));
+        let line = line.unwrap_or(rest.len());
         self.body(DIRECTION, rest.get(..line).unwrap_or_default());
         self.finish(DIRECTION);
         Some(line)

@@ -83,6 +83,8 @@ pub(super) struct HttpSession {
     pub(super) settings: HttpSettings,
     digests: Digests,
     files: Vec<FileEnd>,
+    /// Transactions in which a file may have ended since files were last told of.
+    touched: Vec<u64>,
 }
 
 impl HttpSession {
@@ -97,6 +99,22 @@ impl HttpSession {
             settings,
             digests,
             files: Vec::new(),
+            touched: Vec::new(),
+        }
+    }
+
+    fn touch(&mut self, id: u64) {
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
+    }
+
+    /// Files that have ended are told of when all that came at once has been read: what looked like the end may not be.
+    fn tell_files(&mut self) {
+        for id in self.touched.drain(..) {
+            if let Some(transaction) = self.queue.get_mut(id) {
+                transaction.take_file_ends(id, &mut self.files);
+            }
         }
     }
 
@@ -152,7 +170,7 @@ impl HttpSession {
             }
             Direction::ToClient => parts.response_body.push(data, raise, &mut |_| {}),
         });
-        transaction.take_file_ends(id, &mut self.files);
+        self.touch(id);
     }
 
     /// The response has begun, so nothing more of a request without a protocol will come.
@@ -169,7 +187,7 @@ impl HttpSession {
             Direction::ToServer => {
                 transaction.request_body.gap(length);
                 if let Some(multipart) = &mut transaction.multipart {
-                    multipart.gap();
+                    multipart.gap(length);
                 }
             }
             Direction::ToClient => transaction.response_body.gap(length),
@@ -192,7 +210,7 @@ impl HttpSession {
             Direction::ToClient => parts.response_body.finish(raise, &mut |_| {}),
         });
         transaction.advance(direction, transaction::COMPLETE);
-        transaction.take_file_ends(id, &mut self.files);
+        self.touch(id);
     }
 
     /// Reads on from a whole stretch of unread input; answers how much of it was used.
@@ -220,6 +238,7 @@ impl HttpSession {
     }
 
     fn outcome(&mut self, direction: Direction, used: usize) -> Outcome {
+        self.tell_files();
         if let Some(protocol) = self.upgrade.take() {
             self.request.state = State::Failed;
             self.response.state = State::Failed;
@@ -289,6 +308,7 @@ impl Session for HttpSession {
         if !matches!(state, State::Line | State::After | State::Failed | State::Lost) {
             self.finish(direction);
         }
+        self.tell_files();
         let half = self.half(direction);
         half.partial = Vec::new();
         half.state = State::Failed;

@@ -3,11 +3,12 @@
 //! Source: RFC 5280; names in records as Suricata writes them (`C=TH, O=Hospital, CN=his.example`), in facts as RFC 4514
 //! does. Validity is told, never judged here.
 
+use super::event::Event;
 use phitak_model::Timestamp;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 use std::fmt::Write as _;
-use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate, X509Name};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate, X509Error, X509Name};
 
 /// Most alternative names kept.
 const NAMES_MAX: usize = 256;
@@ -29,8 +30,10 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    pub(super) fn parse(der: &[u8]) -> Option<Self> {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    /// # Errors
+    /// The event that tells what is wrong with it.
+    pub(super) fn parse(der: &[u8]) -> Result<Self, Event> {
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|error| fault(&error))?;
         let validity = certificate.validity();
         let alternative_names = certificate
             .subject_alternative_name()
@@ -38,7 +41,7 @@ impl Certificate {
             .flatten()
             .map(|extension| extension.value.general_names.iter().filter_map(name).take(NAMES_MAX).collect())
             .unwrap_or_default();
-        Some(Self {
+        Ok(Self {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
             serial: with_colons(certificate.raw_serial(), Letters::Capital),
@@ -53,6 +56,22 @@ impl Certificate {
                 text
             }),
         })
+    }
+}
+
+fn fault(error: &x509_parser::nom::Err<X509Error>) -> Event {
+    match error {
+        x509_parser::nom::Err::Incomplete(_) => Event::CertificateInvalidLength,
+        x509_parser::nom::Err::Error(error) | x509_parser::nom::Err::Failure(error) => match error {
+            X509Error::InvalidVersion => Event::CertificateInvalidVersion,
+            X509Error::InvalidSerial => Event::CertificateInvalidSerial,
+            X509Error::InvalidAlgorithmIdentifier => Event::CertificateInvalidAlgorithmidentifier,
+            X509Error::InvalidX509Name => Event::CertificateInvalidX509name,
+            X509Error::InvalidDate => Event::CertificateInvalidDate,
+            X509Error::InvalidExtensions | X509Error::DuplicateExtensions => Event::CertificateInvalidExtensions,
+            X509Error::Der(_) => Event::CertificateInvalidDer,
+            _ => Event::InvalidCertificate,
+        },
     }
 }
 

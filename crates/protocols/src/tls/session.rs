@@ -184,8 +184,10 @@ impl TlsSession {
             let mut reader = Reader::new(rest);
             let (Some(kind), Some(length)) = (reader.u8(), reader.u24()) else { break };
             let length = usize::try_from(length).unwrap_or(usize::MAX);
-            if length > MESSAGE_BYTES_MAX {
-                self.handshake.raise(Event::HandshakeInvalidLength);
+            let known = matches!(kind, 0..=25 | 67 | 254);
+            if !known || length > MESSAGE_BYTES_MAX {
+                let event = if known { Event::HandshakeInvalidLength } else { Event::InvalidHandshakeMessage };
+                self.handshake.raise(event);
                 self.half(direction).encrypted = true;
                 at = whole.len();
                 break;
@@ -223,8 +225,7 @@ impl TlsSession {
             }
             CERTIFICATE => self.certificates(direction, body, context),
             SERVER_KEY_EXCHANGE | CLIENT_KEY_EXCHANGE | SERVER_HELLO_DONE => self.handshake.passed(kind),
-            CLIENT_HELLO | SERVER_HELLO | 0 | 3..=25 | 67 => {}
-            _ => self.handshake.raise(Event::InvalidHandshakeMessage),
+            _ => {}
         }
     }
 
@@ -250,11 +251,14 @@ impl TlsSession {
             }
             chain.push(der.to_vec());
         }
-        let own = chain.first().map(|der| Certificate::parse(der));
-        if own.as_ref().is_some_and(Option::is_none) {
-            self.handshake.raise(Event::InvalidCertificate);
-        }
-        let own = own.flatten();
+        let own = match chain.first().map(|der| Certificate::parse(der)) {
+            Some(Ok(own)) => Some(own),
+            Some(Err(event)) => {
+                self.handshake.raise(event);
+                None
+            }
+            None => None,
+        };
         if let (Some(own), Direction::ToClient) = (&own, direction) {
             context.server_fact(Fact::Certificate {
                 port: context.server_port,
@@ -286,7 +290,7 @@ impl TlsSession {
                 context.server_fact(Fact::TlsServed { port: context.server_port, version: TlsVersion::Ssl2 });
                 self.handshake.server_hello(Hello { version, ..Hello::default() }, Vec::new());
                 if let Some(der) = certificate.filter(|der| !der.is_empty()) {
-                    self.handshake.certificates(direction, vec![der.to_vec()], Certificate::parse(der));
+                    self.handshake.certificates(direction, vec![der.to_vec()], Certificate::parse(der).ok());
                 }
                 for half in &mut self.halves {
                     half.encrypted = true;
