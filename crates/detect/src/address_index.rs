@@ -39,7 +39,9 @@ impl AddressIndex {
             match (source, destination) {
                 _ if *both_ways => others.push(*rule),
                 // The narrower list decides; both are checked again later.
-                (Some(source), Some(destination)) if width(source) > width(destination) => by_destination.push((*rule, Arc::clone(destination))),
+                (Some(source), Some(destination)) if width(source) > width(destination) => {
+                    by_destination.push((*rule, Arc::clone(destination)))
+                }
                 (Some(source), _) => by_source.push((*rule, Arc::clone(source))),
                 (None, Some(destination)) => by_destination.push((*rule, Arc::clone(destination))),
                 (None, None) => others.push(*rule),
@@ -121,7 +123,9 @@ mod tests {
         let a: &[(u128, u128)] = &[(10, 20), (30, 40)];
         let b: &[(u128, u128)] = &[(15, 35)];
         let made = Stretches::new([(1, a), (2, b)].into_iter());
-        for (value, rules) in [(9, &[][..]), (10, &[1]), (15, &[1, 2]), (21, &[2]), (30, &[1, 2]), (36, &[1]), (41, &[])] {
+        for (value, rules) in
+            [(9, &[][..]), (10, &[1]), (15, &[1, 2]), (21, &[2]), (30, &[1, 2]), (36, &[1]), (41, &[])]
+        {
             assert_eq!(made.find(value), rules, "{value}");
         }
     }

@@ -3,22 +3,40 @@
 use crate::scene::{Memory, Scene};
 use phitak_model::Direction;
 use phitak_packet::packet::{Layer4, PacketSource, ip_proto};
-use phitak_rules::condition::{
-    AppProtocolOf, BitsMode, ChecksumLayer, Condition, FlowIntComparison, FlowTest, FragmentBits, IpOption, Side, TcpFlags,
-    Track, VlanLayer,
-};
 use phitak_rules::NumberTest;
+use phitak_rules::condition::{
+    AppProtocolOf, BitsMode, ChecksumLayer, Condition, FlowIntComparison, FlowTest, FragmentBits, IpOption, Side,
+    TcpFlags, Track, VlanLayer,
+};
 
 /// A condition ready to be asked.
 pub(crate) enum Check {
     /// One that needs no names.
     Plain(Condition),
     Flow(FlowTest),
-    FlowBits { set: bool, bits: Box<[u32]> },
-    FlowIntSet { name: u32, set: bool },
-    FlowInt { name: u32, comparison: FlowIntComparison, operand: FlowIntOperand },
-    HostBits { set: bool, bit: u32, track: Track },
-    AppProtocol { wanted: WantedProtocol, negated: bool, of: AppProtocolOf },
+    FlowBits {
+        set: bool,
+        bits: Box<[u32]>,
+    },
+    FlowIntSet {
+        name: u32,
+        set: bool,
+    },
+    FlowInt {
+        name: u32,
+        comparison: FlowIntComparison,
+        operand: FlowIntOperand,
+    },
+    HostBits {
+        set: bool,
+        bit: u32,
+        track: Track,
+    },
+    AppProtocol {
+        wanted: WantedProtocol,
+        negated: bool,
+        of: AppProtocolOf,
+    },
     DecoderEvent(u8),
     StreamEvent(u8),
     FlowEvent(u8),
@@ -136,7 +154,9 @@ fn plain(condition: &Condition, scene: &Scene<'_>) -> Option<bool> {
     Some(match condition {
         Condition::Ttl(test) => test.holds(u64::from(packet.ip.as_ref()?.ttl)),
         Condition::Tos(test) => test.holds(u64::from(packet.ip.as_ref()?.tos)),
-        Condition::IpId(test) => packet.ip.as_ref().filter(|ip| ip.src.is_ipv4()).is_some_and(|ip| test.holds(u64::from(ip.id))),
+        Condition::IpId(test) => {
+            packet.ip.as_ref().filter(|ip| ip.src.is_ipv4()).is_some_and(|ip| test.holds(u64::from(ip.id)))
+        }
         Condition::IpProtocol(test) => test.holds(u64::from(packet.ip.as_ref()?.protocol)),
         Condition::IpOption(option) => ip_option(*option, packet.ip.as_ref().filter(|ip| ip.src.is_ipv4())?.header),
         Condition::SameAddress => scene.addresses().is_some_and(|(src, dst)| src == dst),

@@ -88,7 +88,14 @@ pub fn compile(rules: Vec<Rule>, catalogue: &Catalogue<'_>, settings: &Settings)
 
 fn diagnostic(rule: &Rule, trouble: Trouble) -> Diagnostic {
     let (line, column) = trouble.at;
-    Diagnostic { file: rule.file.to_string(), line, column, sid: Some(rule.meta.sid), reason: trouble.reason, hint: None }
+    Diagnostic {
+        file: rule.file.to_string(),
+        line,
+        column,
+        sid: Some(rule.meta.sid),
+        reason: trouble.reason,
+        hint: None,
+    }
 }
 
 /// Of rules with one gid and sid the highest revision stays; of the same revision, the first.
@@ -111,7 +118,10 @@ fn without_repeats(rules: Vec<Rule>, diagnostics: &mut Vec<Diagnostic>) -> Vec<R
             kept.push(rule);
         } else {
             let other = places.get(&key).map_or("", String::as_str);
-            diagnostics.push(diagnostic(&rule, Trouble::new((rule.line, rule.column), format!("its sid is also that of {other}, which is used"))));
+            diagnostics.push(diagnostic(
+                &rule,
+                Trouble::new((rule.line, rule.column), format!("its sid is also that of {other}, which is used")),
+            ));
         }
     }
     kept
@@ -132,7 +142,13 @@ fn apply_thresholds(kept: &mut [(Rule, Resolved)], lines: &[ThresholdLine]) {
                     compiled.extra.get_or_insert_with(Box::<Extra>::default).suppress.push((*track, addresses.clone()));
                 }
                 ThresholdRule::Rate { track, count, seconds, action, timeout_secs } => {
-                    let rate = Rate { track: *track, count: *count, seconds: *seconds, action: *action, timeout_secs: *timeout_secs };
+                    let rate = Rate {
+                        track: *track,
+                        count: *count,
+                        seconds: *seconds,
+                        action: *action,
+                        timeout_secs: *timeout_secs,
+                    };
                     compiled.extra.get_or_insert_with(Box::<Extra>::default).rates.push(rate);
                 }
             }

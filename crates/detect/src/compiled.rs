@@ -1,12 +1,6 @@
 //! Rules as they are matched: heads, conditions, programs, routes into transactions, and the matchers that find candidates.
 
-use crate::{
-    check::Check,
-    prefilter::Matcher,
-    program::Program,
-    threshold::Extra,
-    transform::Transforms,
-};
+use crate::{check::Check, prefilter::Matcher, program::Program, threshold::Extra, transform::Transforms};
 use phitak_model::{Direction, inspect::Shape};
 use phitak_rules::{
     Action, Addresses, Ports,
@@ -149,8 +143,16 @@ pub(crate) struct AppCheck {
 }
 
 pub(crate) enum AppCheckKind {
-    Buffer { number: u8, shape: Shape, section: u32 },
-    Field { number: u8, check: FieldCheck, index: FieldIndex },
+    Buffer {
+        number: u8,
+        shape: Shape,
+        section: u32,
+    },
+    Field {
+        number: u8,
+        check: FieldCheck,
+        index: FieldIndex,
+    },
     Event(u8),
     /// The stage of a rule with a hook.
     Reached,

@@ -258,8 +258,15 @@ mod tests {
 
     #[test]
     fn objects_go_with_their_values() {
-        let json = DatasetJson { by_line: true, value_key: "ioc.host".into(), context_key: "bad".into(), remove_key: true, array_key: None };
-        let base = BaseSet::load("s", DataKind::String, Some(br#"{"ioc":{"host":"a.b"},"year":5}"#), Some(&json)).expect("loads");
+        let json = DatasetJson {
+            by_line: true,
+            value_key: "ioc.host".into(),
+            context_key: "bad".into(),
+            remove_key: true,
+            array_key: None,
+        };
+        let base = BaseSet::load("s", DataKind::String, Some(br#"{"ioc":{"host":"a.b"},"year":5}"#), Some(&json))
+            .expect("loads");
         let mut details = Vec::new();
         assert!(sets(base).apply(0, DatasetCommand::IsSet, b"a.b", &mut details));
         assert_eq!(details, [Detail::context("bad", r#"{"ioc":{},"year":5}"#)]);

@@ -8,8 +8,15 @@ mod packets;
 mod transactions;
 
 use crate::{
-    dataset::Sets, flow_state::FlowState, host_bits::HostBits, input::Input, outcome::{Detail, Effect, Outcome, Place}, prefilter::Candidates,
-    ruleset::Ruleset, scene::Scene, threshold::Thresholds,
+    dataset::Sets,
+    flow_state::FlowState,
+    host_bits::HostBits,
+    input::Input,
+    outcome::{Detail, Effect, Outcome, Place},
+    prefilter::Candidates,
+    ruleset::Ruleset,
+    scene::Scene,
+    threshold::Thresholds,
 };
 use kit::Kit;
 use std::sync::Arc;

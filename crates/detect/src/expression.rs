@@ -61,7 +61,9 @@ impl Expression {
         let regular = regular::translate(text, flags.dollar_end_only, flags.multi_line, flags.extended)
             .filter(|translated| syntax::parse_with(translated, &linear_syntax(flags)).is_ok());
         let matcher = match regular {
-            Some(text) => Matcher::Linear(Box::new(Linear { text: anchored(text, flags), flags, regex: OnceLock::new() })),
+            Some(text) => {
+                Matcher::Linear(Box::new(Linear { text: anchored(text, flags), flags, regex: OnceLock::new() }))
+            }
             None => Matcher::Perl(Box::new(perl(text, flags)?)),
         };
         let captures = captures(pattern, &matcher);
@@ -74,7 +76,13 @@ impl Expression {
     }
 
     /// The first match at or after `start`, as if the text began at `start` for anchors: callers slice the text.
-    pub fn find(&self, number: u32, text: &[u8], start: usize, caches: &mut ExpressionCaches) -> Option<(usize, usize)> {
+    pub fn find(
+        &self,
+        number: u32,
+        text: &[u8],
+        start: usize,
+        caches: &mut ExpressionCaches,
+    ) -> Option<(usize, usize)> {
         match &self.matcher {
             Matcher::Linear(linear) => {
                 let regex = linear.regex()?;
@@ -116,7 +124,9 @@ impl Expression {
 fn captures(pattern: &Pattern, matcher: &Matcher) -> Box<[Capture]> {
     if !pattern.captures.is_empty() {
         let listed = pattern.captures.iter().enumerate();
-        return listed.map(|(i, (scope, name))| Capture { scope: *scope, name: name.as_str().into(), group: i + 1 }).collect();
+        return listed
+            .map(|(i, (scope, name))| Capture { scope: *scope, name: name.as_str().into(), group: i + 1 })
+            .collect();
     }
     if !pattern.expression.contains("(?P<") && !pattern.expression.contains("(?<") {
         return Box::default();
@@ -168,7 +178,8 @@ fn perl(text: &str, flags: PatternFlags) -> Result<pcre2::bytes::Regex, String> 
     let inline = if flags.ungreedy { "(?U)" } else { "" };
     // PCRE2's depth limit does not count in the same steps when it is compiled to machine code; both are set.
     let text = if flags.anchored { format!("\\A(?:{text})") } else { text.to_owned() };
-    let text = if flags.dollar_end_only { text.strip_suffix('$').map_or(text.clone(), |t| format!("{t}\\z")) } else { text };
+    let text =
+        if flags.dollar_end_only { text.strip_suffix('$').map_or(text.clone(), |t| format!("{t}\\z")) } else { text };
     let limited = format!("(*LIMIT_MATCH={limit})(*LIMIT_DEPTH={DEPTH_LIMIT}){inline}{text}");
     pcre2::bytes::RegexBuilder::new()
         .caseless(flags.caseless)

@@ -217,7 +217,8 @@ impl FlowState {
 
     /// Takes the state of a transaction out, or a new one; [`FlowState::give_back`] returns it.
     pub(crate) fn take_transaction(&mut self, id: u64) -> TransactionState {
-        let held = self.transactions.binary_search_by_key(&id, |t| t.id).ok().and_then(|at| self.transactions.remove(at));
+        let held =
+            self.transactions.binary_search_by_key(&id, |t| t.id).ok().and_then(|at| self.transactions.remove(at));
         held.unwrap_or_else(|| {
             let mut state = self.spare.pop().unwrap_or_default();
             state.renew(id);

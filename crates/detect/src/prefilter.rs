@@ -6,8 +6,8 @@
 mod gram;
 mod whole;
 
-pub(crate) use gram::commonness;
 use gram::Grams;
+pub(crate) use gram::commonness;
 use whole::Whole;
 
 /// Searches for many literals at once. The one seam at which another algorithm can be put in.
@@ -169,7 +169,9 @@ mod tests {
         match literal.standing {
             Standing::Anywhere => text.windows(literal.bytes.len()).any(|w| same(w, &literal.bytes)),
             Standing::Whole => same(text, &literal.bytes),
-            Standing::DottedSuffix => text.len() >= literal.bytes.len() && same(&text[text.len() - literal.bytes.len()..], &literal.bytes),
+            Standing::DottedSuffix => {
+                text.len() >= literal.bytes.len() && same(&text[text.len() - literal.bytes.len()..], &literal.bytes)
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Transforms of buffers before they are inspected.
 
-use crate::{base64, expression::ExpressionCaches, expression::Expression};
+use crate::{base64, expression::Expression, expression::ExpressionCaches};
 use md5::{Digest, Md5};
 use phitak_rules::{
     condition::{Base64Mode, Transform},
@@ -209,6 +209,10 @@ mod tests {
         let base64 = |mode| [Transform::FromBase64 { bytes: None, offset: Value::Number(1), mode }];
         check(&base64(Base64Mode::Rfc2045), b"=Zm 9v", b"foo");
         check(&base64(Base64Mode::Strict), b"=Zm 9v", b"=Zm 9v");
-        check(&[Transform::ToMd5], b"", &[0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0, 0xb2, 4, 0xe9, 0x80, 9, 0x98, 0xec, 0xf8, 0x42, 0x7e]);
+        check(
+            &[Transform::ToMd5],
+            b"",
+            &[0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0, 0xb2, 4, 0xe9, 0x80, 9, 0x98, 0xec, 0xf8, 0x42, 0x7e],
+        );
     }
 }

@@ -31,11 +31,14 @@ alert udp any any -> any any (content:"ab"; pcre:"/^c/R"; sid:2;)
 alert udp any any -> any any (content:"ab"; isdataat:!1,relative; sid:3;)
 alert udp any any -> any any (content:"|01|"; byte_test:1,=,5,0,relative; sid:4;)
 "#;
-    check(rules, &[
-        (to_server().udp().payload("aab ab abx abc"), &[1, 2]),
-        (to_server().udp().payload("abc ab"), &[1, 2, 3]),
-        (to_server().udp().payload(b"\x01\x04\x01\x05"), &[4]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().udp().payload("aab ab abx abc"), &[1, 2]),
+            (to_server().udp().payload("abc ab"), &[1, 2, 3]),
+            (to_server().udp().payload(b"\x01\x04\x01\x05"), &[4]),
+        ],
+    );
 }
 
 #[test]
@@ -51,11 +54,14 @@ alert udp any any -> any any (byte_test:2,&,0x0100,0; byte_test:1,!=,9,0; sid:7;
 alert udp any any -> any any (byte_test:1,=,0x0f,0,bitmask 0xF0; sid:8;)
 alert udp any any -> any any (byte_test:4,=,0,60000; sid:9;)
 "#;
-    check(rules, &[
-        (to_server().udp().payload(b"\x01\x02\x06\x0clen=42X"), &[1, 2, 3, 6, 7]),
-        (to_server().udp().payload(b"\x01\x02\x04\x08X"), &[1, 2, 4, 5, 6, 7]),
-        (to_server().udp().payload(b"\xf0\x02\x04\x00Y"), &[8]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().udp().payload(b"\x01\x02\x06\x0clen=42X"), &[1, 2, 3, 6, 7]),
+            (to_server().udp().payload(b"\x01\x02\x04\x08X"), &[1, 2, 4, 5, 6, 7]),
+            (to_server().udp().payload(b"\xf0\x02\x04\x00Y"), &[8]),
+        ],
+    );
 }
 
 #[test]
@@ -70,13 +76,16 @@ alert ipv6 any any -> any any (content:"x"; sid:6;)
 alert icmp any any -> any any (itype:8; icode:0; icmp_id:7; icmp_seq:9; sid:7;)
 alert icmpv6 any any -> any any (itype:8; sid:8;)
 "#;
-    check(rules, &[
-        (to_server().payload("x"), &[1, 4]),
-        (to_client().payload("x"), &[3, 4, 5]),
-        (to_server().udp().payload("x"), &[2]),
-        (to_server().icmp(8, 0), &[7]),
-        (to_server().payload("x").with(|t| t.addresses = ("2001:db8::1", "2001:db8::2")), &[4, 6]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().payload("x"), &[1, 4]),
+            (to_client().payload("x"), &[3, 4, 5]),
+            (to_server().udp().payload("x"), &[2]),
+            (to_server().icmp(8, 0), &[7]),
+            (to_server().payload("x").with(|t| t.addresses = ("2001:db8::1", "2001:db8::2")), &[4, 6]),
+        ],
+    );
 }
 
 #[test]
@@ -91,13 +100,16 @@ alert ip any any -> any any (ip_proto:tcp; sameip; sid:6;)
 alert tcp any any -> any any (vlan.id:200,-1; vlan.layers:2; sid:7;)
 alert tcp any any -> any any (ipv4.hdr; content:"|45|"; startswith; sid:8;)
 "#;
-    check(rules, &[
-        (to_server().with(|t| t.flags = 2), &[1, 2, 3, 5, 8]),
-        (to_server().with(|t| t.flags = 0xc2), &[2, 3, 5, 8]),
-        (to_server().payload("abc"), &[4, 8]),
-        (to_server().payload("abc").with(|t| t.addresses = ("10.0.0.1", "10.0.0.1")), &[4, 6, 8]),
-        (to_server().payload("abc").with(|t| t.vlans = vec![100, 200]), &[4, 7, 8]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().with(|t| t.flags = 2), &[1, 2, 3, 5, 8]),
+            (to_server().with(|t| t.flags = 0xc2), &[2, 3, 5, 8]),
+            (to_server().payload("abc"), &[4, 8]),
+            (to_server().payload("abc").with(|t| t.addresses = ("10.0.0.1", "10.0.0.1")), &[4, 6, 8]),
+            (to_server().payload("abc").with(|t| t.vlans = vec![100, 200]), &[4, 7, 8]),
+        ],
+    );
 }
 
 #[test]
@@ -110,24 +122,30 @@ alert tcp any any -> any any (flow.pkts:toserver,5; dsize:1; sid:4;)
 alert tcp any any -> any any (stream_size:client,>,100; dsize:1; sid:5;)
 alert tcp any any -> any any (stream_size:both,>,100; dsize:1; sid:6;)
 "#;
-    check(rules, &[
-        (to_server().payload("x"), &[1]),
-        (to_server().payload("x").with(|t| t.established = false), &[2]),
-        (to_server().payload("x").with(|t| t.started_secs -= 11), &[1, 3]),
-        (to_server().payload("x").with(|t| t.packets = [5, 1]), &[1, 4]),
-        (to_server().payload("x").with(|t| t.stream_bytes = [101, 3]), &[1, 5]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().payload("x"), &[1]),
+            (to_server().payload("x").with(|t| t.established = false), &[2]),
+            (to_server().payload("x").with(|t| t.started_secs -= 11), &[1, 3]),
+            (to_server().payload("x").with(|t| t.packets = [5, 1]), &[1, 4]),
+            (to_server().payload("x").with(|t| t.stream_bytes = [101, 3]), &[1, 5]),
+        ],
+    );
 }
 
 #[test]
 fn raw_contents_are_looked_for_in_the_stream_once() {
     let rules = r#"alert tcp any any -> any any (content:"evil"; sid:1;)"#;
-    check(rules, &[
-        (to_server().payload("an evil").with(|t| t.in_stream = true), &[]),
-        (to_server().stream("an evil"), &[1]),
-        (to_server().stream("an evil thing"), &[]),
-        (to_server().stream("an evil thing, evil again"), &[1]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().payload("an evil").with(|t| t.in_stream = true), &[]),
+            (to_server().stream("an evil"), &[1]),
+            (to_server().stream("an evil thing"), &[]),
+            (to_server().stream("an evil thing, evil again"), &[1]),
+        ],
+    );
 }
 
 #[test]
@@ -136,22 +154,28 @@ fn a_match_across_chunks_is_not_lost() {
 alert tcp any any -> any any (content:"evil"; sid:1;)
 alert tcp any any -> any any (content:"first"; content:"second"; distance:0; within:20; sid:2;)
 "#;
-    check(rules, &[
-        (to_server().stream("an ev"), &[]),
-        (to_server().stream("an evil thing first"), &[1]),
-        (to_server().stream("an evil thing first and sec"), &[]),
-        (to_server().stream("an evil thing first and second"), &[2]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().stream("an ev"), &[]),
+            (to_server().stream("an evil thing first"), &[1]),
+            (to_server().stream("an evil thing first and sec"), &[]),
+            (to_server().stream("an evil thing first and second"), &[2]),
+        ],
+    );
 }
 
 #[test]
 fn an_anchored_content_is_looked_for_in_packet_and_stream_and_told_once() {
     let rules = r#"alert tcp any any -> any any (content:"GET"; depth:3; sid:1;)"#;
-    check(rules, &[
-        (to_server().payload("GET /").with(|t| t.in_stream = true), &[1]),
-        (to_server().stream("GET /"), &[]),
-        (to_server().stream("GET /a b"), &[]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().payload("GET /").with(|t| t.in_stream = true), &[1]),
+            (to_server().stream("GET /"), &[]),
+            (to_server().stream("GET /a b"), &[]),
+        ],
+    );
 }
 
 #[test]
@@ -171,10 +195,10 @@ alert tcp any any -> any any (content:"x"; flow:no_stream; sid:2;)
 alert tcp-pkt any any -> any any (content:"x"; sid:3;)
 alert tcp-stream any any -> any any (content:"x"; sid:4;)
 "#;
-    check(rules, &[
-        (to_server().payload("x").with(|t| t.in_stream = true), &[2, 3]),
-        (to_server().stream("x"), &[1, 4]),
-    ]);
+    check(
+        rules,
+        &[(to_server().payload("x").with(|t| t.in_stream = true), &[2, 3]), (to_server().stream("x"), &[1, 4])],
+    );
 }
 
 #[test]
@@ -185,12 +209,7 @@ alert ip any any -> 10.0.0.1 any (sid:2;)
 alert tcp !192.168.0.0/16 any -> any any (sid:3;)
 alert ip [1.1.1.1,2.2.2.2] any -> any any (sid:4;)
 "#;
-    check(rules, &[
-        (to_server(), &[1, 3]),
-        (to_server(), &[3]),
-        (to_client(), &[2, 3]),
-        (to_client(), &[3]),
-    ]);
+    check(rules, &[(to_server(), &[1, 3]), (to_server(), &[3]), (to_client(), &[2, 3]), (to_client(), &[3])]);
 }
 
 #[test]
@@ -201,14 +220,20 @@ alert tcp any any -> any any (app-layer-protocol:!other; flow:to_server; sid:2;)
 alert tcp any any -> any any (app-layer-protocol:failed; sid:3;)
 "#;
     let known = |t: harness::Turn| t.with(|t| (t.protocol, t.detection_done) = (Some(0), true));
-    check(rules, &[(to_server(), &[]), (known(to_server()), &[1, 2]), (known(to_server()), &[]), (known(to_client()), &[1])]);
+    check(
+        rules,
+        &[(to_server(), &[]), (known(to_server()), &[1, 2]), (known(to_server()), &[]), (known(to_client()), &[1])],
+    );
     check(rules, &[(to_server().with(|t| t.detection_done = true), &[2, 3])]);
 }
 
 #[test]
 fn a_rule_for_a_protocol_alone_fires_for_its_packets() {
     let known = |t: harness::Turn| t.with(|t| t.protocol = Some(0));
-    check("alert made any any -> any any (flow:to_server; sid:1;)", &[(to_server(), &[]), (known(to_server()), &[1]), (known(to_client()), &[])]);
+    check(
+        "alert made any any -> any any (flow:to_server; sid:1;)",
+        &[(to_server(), &[]), (known(to_server()), &[1]), (known(to_client()), &[])],
+    );
 }
 
 #[test]
@@ -218,12 +243,15 @@ alert pkthdr any any -> any any (decode-event:tcp.pkt_too_small; sid:1;)
 alert tcp any any -> any any (stream-event:reassembly_overlap_different_data; sid:2;)
 alert tcp any any -> any any (app-layer-event:applayer_proto_detection_skipped; sid:3;)
 "#;
-    check(rules, &[
-        (to_server().with(|t| t.decoder_events = vec![1]), &[1]),
-        (to_server().with(|t| t.stream_events = vec![1]), &[2]),
-        (to_server().with(|t| t.flow_events = vec![0]), &[3]),
-        (to_server().with(|t| t.stream_events = vec![0]), &[]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().with(|t| t.decoder_events = vec![1]), &[1]),
+            (to_server().with(|t| t.stream_events = vec![1]), &[2]),
+            (to_server().with(|t| t.flow_events = vec![0]), &[3]),
+            (to_server().with(|t| t.stream_events = vec![0]), &[]),
+        ],
+    );
 }
 
 #[test]
@@ -237,15 +265,18 @@ alert udp any any -> any any (content:"n"; flowint:n,+,1; noalert; sid:5;)
 alert udp any any -> any any (content:"n"; flowint:n,>,1; sid:6;)
 "#;
     let udp = |text: &str| to_server().udp().payload(text);
-    check(rules, &[
-        (udp("b"), &[3]),
-        (udp("ab"), &[2, 3]),
-        (udp("b"), &[2, 3]),
-        (udp("c"), &[]),
-        (udp("b"), &[3]),
-        (udp("n"), &[]),
-        (udp("n"), &[6]),
-    ]);
+    check(
+        rules,
+        &[
+            (udp("b"), &[3]),
+            (udp("ab"), &[2, 3]),
+            (udp("b"), &[2, 3]),
+            (udp("c"), &[]),
+            (udp("b"), &[3]),
+            (udp("n"), &[]),
+            (udp("n"), &[6]),
+        ],
+    );
 }
 
 #[test]
@@ -258,14 +289,17 @@ alert udp any any -> any any (content:"p"; xbits:set,p,track ip_pair,expire 100;
 alert udp any any -> any any (content:"q"; xbits:isset,p,track ip_pair; sid:5;)
 "#;
     let udp = |turn: harness::Turn, text: &str, after: i64| turn.udp().payload(text).with(|t| t.at_secs += after);
-    check(rules, &[
-        (udp(to_server(), "a", 0), &[]),
-        (udp(to_server(), "b", 5), &[2]),
-        (udp(to_client(), "b", 5), &[3]),
-        (udp(to_server(), "b", 11), &[]),
-        (udp(to_server(), "p", 11), &[]),
-        (udp(to_client(), "q", 12), &[5]),
-    ]);
+    check(
+        rules,
+        &[
+            (udp(to_server(), "a", 0), &[]),
+            (udp(to_server(), "b", 5), &[2]),
+            (udp(to_client(), "b", 5), &[3]),
+            (udp(to_server(), "b", 11), &[]),
+            (udp(to_server(), "p", 11), &[]),
+            (udp(to_client(), "q", 12), &[5]),
+        ],
+    );
 }
 
 #[test]
@@ -278,13 +312,7 @@ alert udp any any -> any any (content:"a"; detection_filter:track by_src,count 2
 alert udp any any -> any any (content:"a"; threshold:type backoff,track by_flow,count 1,multiplier 2; sid:5;)
 "#;
     let at = |secs: i64| to_server().udp().payload("a").with(|t| t.at_secs += secs);
-    check(rules, &[
-        (at(0), &[1, 5]),
-        (at(1), &[2, 3, 5]),
-        (at(2), &[4]),
-        (at(3), &[2, 4, 5]),
-        (at(100), &[1]),
-    ]);
+    check(rules, &[(at(0), &[1, 5]), (at(1), &[2, 3, 5]), (at(2), &[4]), (at(3), &[2, 4, 5]), (at(100), &[1])]);
 }
 
 #[test]
@@ -293,7 +321,8 @@ fn a_threshold_config_suppresses_and_limits() {
         thresholds: Some("suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.0/8\nthreshold gen_id 1, sig_id 2, type limit, track by_src, count 1, seconds 60\n".into()),
         ..Default::default()
     };
-    let rules = "alert udp any any -> any any (content:\"a\"; sid:1;)\nalert udp any any -> any any (content:\"a\"; sid:2;)";
+    let rules =
+        "alert udp any any -> any any (content:\"a\"; sid:1;)\nalert udp any any -> any any (content:\"a\"; sid:2;)";
     let mut bench = Bench::with(rules, &settings);
     assert_eq!(bench.inspect(&to_server().udp().payload("a")), [2]);
     assert_eq!(bench.inspect(&to_server().udp().payload("a")), [0u32; 0]);
@@ -328,12 +357,19 @@ alert udp any any -> any any (content:"U"; pcre:!"/nothing/"; sid:4;)
 #[test]
 fn base64_is_decoded_and_looked_into() {
     let rules = r#"alert udp any any -> any any (content:"Basic "; base64_decode:bytes 12, relative; base64_data; content:"root:"; startswith; sid:1;)"#;
-    check(rules, &[(to_server().udp().payload("Basic cm9vdDp0b29y"), &[1]), (to_server().udp().payload("Basic bm9ib2R5OngK"), &[])]);
+    check(
+        rules,
+        &[
+            (to_server().udp().payload("Basic cm9vdDp0b29y"), &[1]),
+            (to_server().udp().payload("Basic bm9ib2R5OngK"), &[]),
+        ],
+    );
 }
 
 #[test]
 fn at_most_so_many_alerts_are_told_for_one_packet() {
-    let rules: String = (1..=20).map(|sid| format!("alert udp any any -> any any (content:\"a\"; sid:{sid};)\n")).collect();
+    let rules: String =
+        (1..=20).map(|sid| format!("alert udp any any -> any any (content:\"a\"; sid:{sid};)\n")).collect();
     let mut bench = Bench::new(&rules);
     assert_eq!(bench.inspect(&to_server().udp().payload("a")).len(), 15);
     assert_eq!(bench.outcome.overflow, 5);

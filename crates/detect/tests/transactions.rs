@@ -2,7 +2,9 @@
 
 mod harness;
 
-use harness::{BODY, Bench, CODE, HEADER, HOST, LINE, NAME, check, context, load_with, to_client, to_server, transaction};
+use harness::{
+    BODY, Bench, CODE, HEADER, HOST, LINE, NAME, check, context, load_with, to_client, to_server, transaction,
+};
 use phitak_detect::{Detail, Settings};
 
 #[test]
@@ -14,18 +16,27 @@ alert made any any -> any any (made.host; content:"absent.example"; sid:3;)
 "#;
     let started = transaction(1, 0).request(LINE, "GET /");
     let headers = transaction(2, 0).request(LINE, "GET /").request(HOST, "www.example.org");
-    check(rules, &[
-        (to_server().transactions(&[started]), &[1]),
-        (to_server().transactions(std::slice::from_ref(&headers)), &[2]),
-        (to_server().transactions(&[headers]), &[]),
-    ]);
+    check(
+        rules,
+        &[
+            (to_server().transactions(&[started]), &[1]),
+            (to_server().transactions(std::slice::from_ref(&headers)), &[2]),
+            (to_server().transactions(&[headers]), &[]),
+        ],
+    );
 }
 
 #[test]
 fn each_transaction_fires_for_itself() {
     let rules = r#"alert made any any -> any any (made.line; content:"GET"; sid:1;)"#;
     let one = transaction(4, 4).request(LINE, "GET /");
-    check(rules, &[(to_server().transactions(&[one.clone(), one.clone()]), &[1, 1]), (to_server().transactions(&[one.clone(), one.clone(), one]), &[1])]);
+    check(
+        rules,
+        &[
+            (to_server().transactions(&[one.clone(), one.clone()]), &[1, 1]),
+            (to_server().transactions(&[one.clone(), one.clone(), one]), &[1]),
+        ],
+    );
 }
 
 #[test]
@@ -64,7 +75,10 @@ alert made any any -> any any (made.header; content:"x"; sid:1;)
 alert made any any -> any any (flow:to_client; made.header; content:"x"; sid:2;)
 "#;
     let both = transaction(4, 4).request(HEADER, "x").response(HEADER, "x");
-    check(rules, &[(to_server().transactions(std::slice::from_ref(&both)), &[1]), (to_client().transactions(&[both]), &[1, 2])]);
+    check(
+        rules,
+        &[(to_server().transactions(std::slice::from_ref(&both)), &[1]), (to_client().transactions(&[both]), &[1, 2])],
+    );
 }
 
 #[test]
@@ -75,7 +89,14 @@ fn a_growing_body_is_looked_at_when_it_is_complete_or_large() {
         t.body_complete = complete;
         to_server().transactions(&[t])
     };
-    check(rules, &[(body(b"a nee".to_vec(), false), &[]), (body(b"a needle".to_vec(), false), &[]), (body(b"a needle".to_vec(), true), &[1])]);
+    check(
+        rules,
+        &[
+            (body(b"a nee".to_vec(), false), &[]),
+            (body(b"a needle".to_vec(), false), &[]),
+            (body(b"a needle".to_vec(), true), &[1]),
+        ],
+    );
     let mut large = vec![b'x'; 40_000];
     large.extend_from_slice(b"needle");
     check(rules, &[(body(large[..40_003].to_vec(), false), &[]), (body(large, false), &[1])]);
@@ -145,7 +166,13 @@ alert made any any -> any any (flow:to_server; app-layer-event:made.broken; sid:
 #[test]
 fn a_hook_waits_for_its_stage() {
     let rules = "alert made:request_complete any any -> any any (sid:1;)";
-    check(rules, &[(to_server().transactions(&[transaction(2, 0)]), &[]), (to_server().transactions(&[transaction(4, 0)]), &[1])]);
+    check(
+        rules,
+        &[
+            (to_server().transactions(&[transaction(2, 0)]), &[]),
+            (to_server().transactions(&[transaction(4, 0)]), &[1]),
+        ],
+    );
 }
 
 #[test]
@@ -211,7 +238,18 @@ alert tcp any any -> any any (content:"a"; sid:7;)
 "#;
     let (compiled, _) = load_with(rules, &Settings::default());
     let told: Vec<(Option<u32>, u32, u32)> = compiled.diagnostics.iter().map(|d| (d.sid, d.line, d.column)).collect();
-    assert_eq!(told, [(Some(1), 2, 32), (Some(2), 3, 1), (Some(3), 4, 56), (Some(4), 5, 31), (Some(5), 6, 43), (Some(6), 7, 43), (Some(7), 9, 1)]);
+    assert_eq!(
+        told,
+        [
+            (Some(1), 2, 32),
+            (Some(2), 3, 1),
+            (Some(3), 4, 56),
+            (Some(4), 5, 31),
+            (Some(5), 6, 43),
+            (Some(6), 7, 43),
+            (Some(7), 9, 1)
+        ]
+    );
     assert_eq!(compiled.rules.len(), 1);
     let _ = context();
 }

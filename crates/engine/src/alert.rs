@@ -2,10 +2,7 @@
 
 use crate::eve::AlertParts;
 use phitak_detect::{Place, Source};
-use phitak_model::{
-    Alert, Evidence, Severity,
-    alert::EVIDENCE_BYTES_MAX,
-};
+use phitak_model::{Alert, Evidence, Severity, alert::EVIDENCE_BYTES_MAX};
 use phitak_packet::packet::ip_proto;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};

@@ -379,13 +379,8 @@ impl AppLayer {
             Guess::Yes | Guess::More => side.found = Some(number),
             Guess::No => {
                 side.done = true;
-                let answer = around.candidates.ask(
-                    bytes,
-                    direction,
-                    around.transport,
-                    around.ports,
-                    &mut RuledOut::default(),
-                );
+                let answer =
+                    around.candidates.ask(bytes, direction, around.transport, around.ports, &mut RuledOut::default());
                 if let Answer::Found(other) = answer {
                     self.side_mut(direction).found = Some(other);
                     self.events.push(flow_event::MISMATCH);

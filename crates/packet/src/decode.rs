@@ -146,14 +146,7 @@ impl Decoder {
         emit(packet);
     }
 
-    fn link<'a>(
-        &mut self,
-        link: LinkType,
-        bytes: &'a [u8],
-        packet: &mut Packet<'a>,
-        layers: &mut u8,
-        emit: Emit<'_>,
-    ) {
+    fn link<'a>(&mut self, link: LinkType, bytes: &'a [u8], packet: &mut Packet<'a>, layers: &mut u8, emit: Emit<'_>) {
         match link {
             LinkType::Ethernet => self.ethernet(bytes, packet, layers, emit),
             LinkType::Raw => self.raw(bytes, packet, layers, emit),

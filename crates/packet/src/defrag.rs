@@ -244,7 +244,10 @@ impl Tracker {
             }
             overlap = true;
             if new_wins(policy, start, end, piece) {
-                kept.extend([Piece { end: start.max(piece.start), ..*piece }, Piece { start: end.min(piece.end), ..*piece }]);
+                kept.extend([
+                    Piece { end: start.max(piece.start), ..*piece },
+                    Piece { start: end.min(piece.end), ..*piece },
+                ]);
             } else {
                 kept.push(*piece);
                 if at < piece.start {

@@ -109,7 +109,8 @@ impl Way {
 }
 
 fn within(address: IpAddr, net: IpAddr, bits: u8) -> bool {
-    let shared = |a: u128, b: u128, width: u32| (a ^ b).checked_shr(width.saturating_sub(bits.into())).unwrap_or(0) == 0;
+    let shared =
+        |a: u128, b: u128, width: u32| (a ^ b).checked_shr(width.saturating_sub(bits.into())).unwrap_or(0) == 0;
     match (address, net) {
         (IpAddr::V4(a), IpAddr::V4(b)) => shared(a.to_bits().into(), b.to_bits().into(), 32),
         (IpAddr::V6(a), IpAddr::V6(b)) => shared(a.to_bits(), b.to_bits(), 128),
@@ -174,7 +175,8 @@ mod tests {
         ] {
             check(yes, true);
         }
-        for no in ["port 22", "tcp port 53", "src port 53", "net 11.0.0.0/8", "ip6", "arp", "vlan", "not udp", "greater 29"]
+        for no in
+            ["port 22", "tcp port 53", "src port 53", "net 11.0.0.0/8", "ip6", "arp", "vlan", "not udp", "greater 29"]
         {
             check(no, false);
         }
@@ -182,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_filter_that_makes_no_sense_names_the_word() {
-        for (text, word) in [("port", ""), ("port ssh2", "ssh2"), ("host", ""), ("prot 5", "prot"), ("tcp )", ")"), ("( tcp", "")]
+        for (text, word) in
+            [("port", ""), ("port ssh2", "ssh2"), ("host", ""), ("prot 5", "prot"), ("tcp )", ")"), ("( tcp", "")]
         {
             let error = Filter::new(text).err().expect(text);
             assert!(error.to_string().contains(word), "{text}: {error}");

@@ -34,7 +34,9 @@ impl LinkType {
             ),
             189 | 220 | 249 => Err("the capture holds USB traffic, not network packets"),
             201 | 187 | 251 => Err("the capture holds Bluetooth traffic, not network packets"),
-            _ => Err("the capture's link type is not supported (Ethernet, raw IP, loopback, PPP, Cisco HDLC and Linux cooked are)"),
+            _ => Err(
+                "the capture's link type is not supported (Ethernet, raw IP, loopback, PPP, Cisco HDLC and Linux cooked are)",
+            ),
         }
     }
 }

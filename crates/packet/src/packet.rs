@@ -182,7 +182,11 @@ pub enum Layer4<'a> {
     Tcp(Tcp<'a>),
     Udp(Udp<'a>),
     Icmp(Icmp<'a>),
-    Sctp { src_port: u16, dst_port: u16, header: &'a [u8] },
+    Sctp {
+        src_port: u16,
+        dst_port: u16,
+        header: &'a [u8],
+    },
     /// Another protocol, a later fragment, or a header that did not parse.
     Other,
 }

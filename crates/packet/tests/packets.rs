@@ -3,9 +3,7 @@
 mod wire;
 
 use phitak_model::Timestamp;
-use phitak_packet::{
-    DECODER_EVENTS, Decoder, DecoderSettings, Frame, Layer4, LinkType, Packet,
-};
+use phitak_packet::{DECODER_EVENTS, Decoder, DecoderSettings, Frame, Layer4, LinkType, Packet};
 use wire::{Dice, TcpParts, ethernet, ipv4, ipv6, tcp, udp};
 
 fn frame(link: LinkType, bytes: &[u8]) -> Frame<'_> {
@@ -144,7 +142,11 @@ fn malformed_headers_are_named() {
         &ipv4(6, 0, 1, &segment),
         &["wire/pcap | v4 | tcp 4000>80 flags 02 | vlan [] | 0 bytes | tcp.opt_invalid_len"],
     );
-    check(LinkType::Ethernet, &[1, 2, 3], &["wire/pcap | no ip | other | vlan [] | 0 bytes | invalid ethernet.pkt_too_small"]);
+    check(
+        LinkType::Ethernet,
+        &[1, 2, 3],
+        &["wire/pcap | no ip | other | vlan [] | 0 bytes | invalid ethernet.pkt_too_small"],
+    );
 }
 
 #[test]
@@ -157,7 +159,8 @@ fn checksums_are_judged_and_zero_means_none_for_udp_over_ipv4() {
         (checksums.ip_bad, checksums.layer4_bad)
     };
     assert_eq!(judge(&hello()), (false, false));
-    let good = ipv4(6, 0, 1, &tcp(&TcpParts { src: 4000, dst: 80, seq: 1, ack: 0, flags: 2, options: &[], payload: b"x" }));
+    let good =
+        ipv4(6, 0, 1, &tcp(&TcpParts { src: 4000, dst: 80, seq: 1, ack: 0, flags: 2, options: &[], payload: b"x" }));
     assert_eq!(judge(&good), (false, false));
     let mut bad = good.clone();
     bad[11] ^= 1;
@@ -176,8 +179,14 @@ fn truncated_and_mutated_frames_never_panic() {
         (LinkType::Raw, ipv4(17, 0, 1, &udp(5000, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0], &inner[..]].concat()))),
         (LinkType::Raw, ipv4(17, 0, 1, &udp(5000, 6081, &[&[0, 0, 0x65, 0x58, 0, 0, 1, 0], &inner[..]].concat()))),
         (LinkType::Raw, ipv4(17, 0, 1, &udp(3544, 3544, &ipv6(17, &udp(1, 2, b"x"))))),
-        (LinkType::Raw, ipv4(47, 0, 1, &[&[0x30, 0, 0x88, 0xbe, 0, 0, 0, 1, 0, 0, 0, 2][..], &[0x10; 8], &inner].concat())),
-        (LinkType::Raw, ipv6(0, &[60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 5, 2, 0, 0, 1, 0, 44, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 1])),
+        (
+            LinkType::Raw,
+            ipv4(47, 0, 1, &[&[0x30, 0, 0x88, 0xbe, 0, 0, 0, 1, 0, 0, 0, 2][..], &[0x10; 8], &inner].concat()),
+        ),
+        (
+            LinkType::Raw,
+            ipv6(0, &[60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 5, 2, 0, 0, 1, 0, 44, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 1]),
+        ),
         (LinkType::Raw, ipv4(1, 0, 1, &[&[3, 4, 0, 0, 0, 0, 5, 0], &hello()[..]].concat())),
         (LinkType::Ppp, [&[0xff, 3, 0, 0x21], &hello()[..]].concat()),
     ];

@@ -180,7 +180,11 @@ fn lost_bytes_become_gaps_of_the_right_length() {
             }
         }
         t.send(ToClient, server(0, bytes.len() as u32, ACK, b""));
-        let gaps: usize = t.out[0].split('[').skip(1).map(|rest| rest.split(']').next().unwrap_or("").parse::<usize>().expect("a length")).sum();
+        let gaps: usize = t.out[0]
+            .split('[')
+            .skip(1)
+            .map(|rest| rest.split(']').next().unwrap_or("").parse::<usize>().expect("a length"))
+            .sum();
         let data = t.out[0].chars().filter(|c| *c == 'x').count();
         assert!(gaps + data == bytes.len() || gaps + data + 1 == bytes.len(), "round {round}: {gaps} + {data}");
     }
@@ -239,10 +243,7 @@ fn odd_sessions_raise_the_events_that_name_them() {
     check(&[(ToServer, segment(CLIENT_ISN, 0, SYN, b""))], "est_syn_resend");
     check(&[(ToClient, segment(7, 8, SYN | ACK, b""))], "est_synack_resend_with_different_ack");
     check(
-        &[
-            (ToServer, client(0, 0, ACK, b"abcdef")),
-            (ToServer, client(0, 0, ACK, b"abcXef")),
-        ],
+        &[(ToServer, client(0, 0, ACK, b"abcdef")), (ToServer, client(0, 0, ACK, b"abcXef"))],
         "reassembly_overlap_different_data",
     );
 }
@@ -296,7 +297,9 @@ fn depth_ends_a_direction_once() {
 
 #[test]
 fn an_urgent_byte_is_taken_out_or_left_in_as_told() {
-    for (urgent, wanted) in [(UrgentPolicy::OutOfBand, "abdefg"), (UrgentPolicy::Inline, "abcdefg"), (UrgentPolicy::Gap, "ab[1]defg")] {
+    for (urgent, wanted) in
+        [(UrgentPolicy::OutOfBand, "abdefg"), (UrgentPolicy::Inline, "abcdefg"), (UrgentPolicy::Gap, "ab[1]defg")]
+    {
         let mut t = Table::open(TcpSettings { urgent, ..TcpSettings::default() });
         t.send(ToServer, Segment { urgent: 3, ..client(0, 0, ACK | URG, b"abcd") });
         t.send(ToServer, client(4, 0, ACK, b"efg"));

@@ -166,8 +166,7 @@ impl Transaction for Message {
     }
 
     fn write_eve(&self, out: &mut Writer) {
-        const KINDS: &[&str] =
-            &["discover", "offer", "request", "decline", "ack", "nak", "release", "inform"];
+        const KINDS: &[&str] = &["discover", "offer", "request", "decline", "ack", "nak", "release", "inform"];
         out.key("dhcp");
         out.begin_object();
         out.member_str("type", if self.is_request { "request" } else { "reply" });

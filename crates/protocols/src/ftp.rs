@@ -71,7 +71,8 @@ pub(crate) static FTP: Protocol = Protocol {
     ],
 };
 
-const VERBS: &[&[u8]] = &[b"USER", b"PASS", b"PORT", b"FEAT", b"PASV", b"EPSV", b"EPRT", b"SYST", b"AUTH", b"RETR", b"STOR"];
+const VERBS: &[&[u8]] =
+    &[b"USER", b"PASS", b"PORT", b"FEAT", b"PASV", b"EPSV", b"EPRT", b"SYST", b"AUTH", b"RETR", b"STOR"];
 
 /// A greeting that names FTP or stands in brackets, or a command that only FTP has.
 fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {

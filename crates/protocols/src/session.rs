@@ -98,7 +98,10 @@ pub enum Outcome {
     Failed,
     /// The stream continues as another protocol (CONNECT, STARTTLS, Upgrade); the bytes from `consumed` on belong to
     /// it. `None`: detect it anew. The engine then asks [`Session::left`] once for each direction.
-    Upgrade { protocol: Option<&'static str>, consumed: usize },
+    Upgrade {
+        protocol: Option<&'static str>,
+        consumed: usize,
+    },
 }
 
 /// What a session may write to while it is fed.

@@ -54,11 +54,8 @@ fn log_ins_behind_tls_are_told_and_the_stream_goes_on_as_tls() {
     check("mysql", 3306, mysql, &[database(3306, Database::Mysql, true)], Some("tls"));
     let pgsql: &[(Direction, &[u8])] = &[sample("pgsql")[0], (ToClient, b"S")];
     check("pgsql", 5432, pgsql, &[database(5432, Database::Postgresql, true)], Some("tls"));
-    let mssql: &[(Direction, &[u8])] = &[
-        sample("mssql")[0],
-        sample("mssql")[1],
-        (ToServer, b"\x12\x01\x00\x0d\x00\x00\x01\x00\x16\x03\x01\x00\x00"),
-    ];
+    let mssql: &[(Direction, &[u8])] =
+        &[sample("mssql")[0], sample("mssql")[1], (ToServer, b"\x12\x01\x00\x0d\x00\x00\x01\x00\x16\x03\x01\x00\x00")];
     check("mssql", 1433, mssql, &[database(1433, Database::Mssql, true)], None);
     let ftp: &[(Direction, &[u8])] =
         &[(ToClient, b"220 (x)\r\n"), (ToServer, b"AUTH TLS\r\n"), (ToClient, b"234 Proceed\r\n")];
@@ -67,11 +64,8 @@ fn log_ins_behind_tls_are_told_and_the_stream_goes_on_as_tls() {
 
 #[test]
 fn refused_log_ins_tell_nothing() {
-    let mysql: &[(Direction, &[u8])] = &[
-        sample("mysql")[0],
-        sample("mysql")[1],
-        (ToClient, b"\x09\x00\x00\x02\xff\x15\x04#28000x"),
-    ];
+    let mysql: &[(Direction, &[u8])] =
+        &[sample("mysql")[0], sample("mysql")[1], (ToClient, b"\x09\x00\x00\x02\xff\x15\x04#28000x")];
     check("mysql", 3306, mysql, &[], None);
     let telnet: &[(Direction, &[u8])] = &[
         (ToClient, b"login: "),

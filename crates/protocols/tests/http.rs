@@ -241,8 +241,8 @@ fn bodies_are_looked_at_up_to_their_limit() {
     response.resize(4000, b'x');
     let played = play_with(&settings, &[(ToServer, REQUEST), (ToClient, &response)]);
     assert_eq!(played.buffer(0, "file.data", ToClient)[0].len(), 1024);
-    assert_eq!(played.files.iter().map(|file| (file.size, file.state)).collect::<Vec<_>>(), [(
-        1024,
-        FileState::Truncated
-    )]);
+    assert_eq!(
+        played.files.iter().map(|file| (file.size, file.state)).collect::<Vec<_>>(),
+        [(1024, FileState::Truncated)]
+    );
 }

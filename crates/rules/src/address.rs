@@ -60,11 +60,7 @@ impl Addresses {
     }
 
     fn union(self, other: &Self) -> Self {
-        Self {
-            v4: self.v4.union(&other.v4),
-            v6: self.v6.union(&other.v6),
-            negated: self.negated || other.negated,
-        }
+        Self { v4: self.v4.union(&other.v4), v6: self.v6.union(&other.v6), negated: self.negated || other.negated }
     }
 
     fn minus(self, other: &Self) -> Self {
@@ -100,8 +96,11 @@ fn element(text: Text<'_>, variables: &Variables, depth: u32) -> Result<Addresse
             return Err(unknown_variable(name, variables));
         };
         // Faults inside a variable's value are told at the place of its use.
-        return element(Text::new(value, text.at), variables, depth + 1)
-            .map_err(|f| Fault { at: text.at, reason: format!("in ${}: {}", name.text, f.reason), hint: f.hint });
+        return element(Text::new(value, text.at), variables, depth + 1).map_err(|f| Fault {
+            at: text.at,
+            reason: format!("in ${}: {}", name.text, f.reason),
+            hint: f.hint,
+        });
     }
     single(text)
 }
@@ -160,10 +159,12 @@ fn single(text: Text<'_>) -> Result<Addresses, Fault> {
     if text.is("any") {
         return Ok(Addresses::any());
     }
-    let refuse = || text.fault(format!("{:?} is not an address, a CIDR block, a range, a group or a variable", text.text));
+    let refuse =
+        || text.fault(format!("{:?} is not an address, a CIDR block, a range, a group or a variable", text.text));
     if let Some((address, mask)) = text.split_once('/') {
         let address: IpAddr = address.text.trim().parse().map_err(|_| refuse())?;
-        return block(address, mask.trim()).ok_or_else(|| mask.fault(format!("{:?} is not a prefix length or mask", mask.text)));
+        return block(address, mask.trim())
+            .ok_or_else(|| mask.fault(format!("{:?} is not a prefix length or mask", mask.text)));
     }
     if let Some((first, last)) = text.split_once('-') {
         let first: IpAddr = first.text.trim().parse().map_err(|_| refuse())?;

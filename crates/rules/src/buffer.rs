@@ -10,7 +10,10 @@ pub enum Buffer {
     /// A buffer that a protocol declares, by its name.
     Named(String),
     /// A frame: the protocol when it is written, and the frame's type.
-    Frame { protocol: Option<String>, kind: String },
+    Frame {
+        protocol: Option<String>,
+        kind: String,
+    },
     Header(Header),
     /// The packet's addresses as bytes in network order.
     SourceAddress,

@@ -127,7 +127,14 @@ impl<'a> Builder<'a> {
         if self.sections.len() >= SECTIONS_MAX {
             return Err(keyword.fault(format!("more than {SECTIONS_MAX} buffers")));
         }
-        self.sections.push(Draft { buffer, transforms: Vec::new(), direction: None, legacy, tests: Vec::new(), at: keyword.at });
+        self.sections.push(Draft {
+            buffer,
+            transforms: Vec::new(),
+            direction: None,
+            legacy,
+            tests: Vec::new(),
+            at: keyword.at,
+        });
         Ok(self.sections.len() - 1)
     }
 
@@ -236,7 +243,9 @@ impl<'a> Builder<'a> {
     /// Moves the last content into a modifier's buffer.
     fn modify(&mut self, keyword: Text<'_>, name: &'static str) -> Result<(), Fault> {
         if self.sticky.is_some() {
-            return Err(keyword.fault(format!("{} cannot be used while a sticky buffer is on", keyword.text)).hint(format!("write {name} before the content")));
+            return Err(keyword
+                .fault(format!("{} cannot be used while a sticky buffer is on", keyword.text))
+                .hint(format!("write {name} before the content")));
         }
         let place = self.last.filter(|(s, t)| self.content_at(*s, *t).is_some());
         let Some((section, test)) = place else {
@@ -344,10 +353,17 @@ impl<'a> Builder<'a> {
                 && !content.negated
                 && content.pattern.len() as u64 > most
             {
-                return Err(Fault::new(at, format!("this content has {} bytes, but bsize allows at most {most}", content.pattern.len())));
+                return Err(Fault::new(
+                    at,
+                    format!("this content has {} bytes, but bsize allows at most {most}", content.pattern.len()),
+                ));
             }
-            if draft.buffer == Buffer::Named("http.host".into()) && !content.nocase && content.pattern.iter().any(u8::is_ascii_uppercase) {
-                return Err(Fault::new(at, "http.host is always lower case: this content can never match").hint("write it in lower case, or use http.host.raw"));
+            if draft.buffer == Buffer::Named("http.host".into())
+                && !content.nocase
+                && content.pattern.iter().any(u8::is_ascii_uppercase)
+            {
+                return Err(Fault::new(at, "http.host is always lower case: this content can never match")
+                    .hint("write it in lower case, or use http.host.raw"));
             }
         }
         Ok(())

@@ -119,7 +119,10 @@ pub const VARIABLES_MAX: usize = 16;
 fn variable(text: Text<'_>, names: &Names) -> Result<u8, Fault> {
     let found = names.iter().position(|n| n == text.text).and_then(|i| u8::try_from(i).ok());
     found.ok_or_else(|| {
-        text.fault(format!("{:?} is neither a number nor a variable that an earlier byte_extract or byte_math sets", text.text))
+        text.fault(format!(
+            "{:?} is neither a number nor a variable that an earlier byte_extract or byte_math sets",
+            text.text
+        ))
     })
 }
 
@@ -222,7 +225,11 @@ pub(crate) fn byte_test(text: Text<'_>, names: &Names) -> Result<ByteTest, Fault
         ">=" => Comparison::GreaterOrEqual,
         "&" => Comparison::And,
         "^" => Comparison::Or,
-        _ => return Err(sign.fault(format!("{:?} is not an operator of byte_test", sign.text)).hint("one of < > = <= >= & ^, with ! before it")),
+        _ => {
+            return Err(sign
+                .fault(format!("{:?} is not an operator of byte_test", sign.text))
+                .hint("one of < > = <= >= & ^, with ! before it"));
+        }
     };
     let mut reading = reading(value(*width, names)?, value(*offset, names)?);
     for option in options {
@@ -321,7 +328,8 @@ pub(crate) fn byte_math(text: Text<'_>, names: &mut Names) -> Result<ByteMath, F
             _ => return Err(option.fault(format!("{:?} is not an option of byte_math", option.text))),
         }
     }
-    let (Some((width_text, width)), Some(offset), Some(operator), Some(operand), Some(result)) = (width, offset, operator, right, result)
+    let (Some((width_text, width)), Some(offset), Some(operator), Some(operand), Some(result)) =
+        (width, offset, operator, right, result)
     else {
         return Err(too_few(text, "byte_math", "bytes, offset, oper, rvalue and result"));
     };
@@ -376,7 +384,11 @@ pub(crate) fn base64_decode(text: Option<Text<'_>>) -> Result<Base64Decode, Faul
             "bytes" => decode.bytes = rest.number::<u16>().map(u32::from)?,
             "offset" => decode.offset = rest.number::<u16>().map(u32::from)?,
             "relative" => decode.relative = true,
-            _ => return Err(option.fault(format!("{:?} is not an option of base64_decode", option.text)).hint("bytes N, offset N, relative")),
+            _ => {
+                return Err(option
+                    .fault(format!("{:?} is not an option of base64_decode", option.text))
+                    .hint("bytes N, offset N, relative"));
+            }
         }
     }
     Ok(decode)
@@ -399,7 +411,8 @@ mod tests {
         assert_eq!((test.negated, test.value, test.reading.text_base), (true, Operand::Number(42), Some(10)));
         let jump = byte_jump(t("0,0, from_end, post_offset -8"), &names).expect("jump");
         assert_eq!((jump.from, jump.post_offset), (JumpFrom::End, Value::Number(-8)));
-        let math = byte_math(t("bytes 4, offset 0, oper +, rvalue size, result var, relative"), &mut names).expect("math");
+        let math =
+            byte_math(t("bytes 4, offset 0, oper +, rvalue size, result var, relative"), &mut names).expect("math");
         assert_eq!((math.operand, math.result), (Operand::Variable(0), 1));
         assert_eq!(byte_test(t("size,=,var,0"), &names).expect("variables").reading.width, Value::Variable(0));
         assert!(is_data_at(t("!1,relative"), &names).expect("isdataat").negated);

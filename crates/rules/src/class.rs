@@ -120,14 +120,23 @@ impl References {
 type LineFault = crate::text::Fault;
 
 /// Lines of the form `config KIND: value`.
-fn config_lines(file: &str, text: &str, kind: &str, mut take: impl FnMut(Text<'_>) -> Result<(), LineFault>) -> Vec<Diagnostic> {
+fn config_lines(
+    file: &str,
+    text: &str,
+    kind: &str,
+    mut take: impl FnMut(Text<'_>) -> Result<(), LineFault>,
+) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = Text::new(line, 0).trim();
         if line.is_empty() || line.text.starts_with('#') {
             continue;
         }
-        let value = line.strip_prefix("config").map(Text::trim).and_then(|t| t.strip_prefix(kind)).and_then(|t| t.trim().strip_prefix(":"));
+        let value = line
+            .strip_prefix("config")
+            .map(Text::trim)
+            .and_then(|t| t.strip_prefix(kind))
+            .and_then(|t| t.trim().strip_prefix(":"));
         let result = match value {
             Some(value) => take(value.trim()),
             None => Err(line.fault(format!("the line does not begin with \"config {kind}:\""))),
@@ -154,7 +163,10 @@ mod tests {
     #[test]
     fn classes_are_added_and_replaced() {
         let mut classes = Classes::default();
-        let told = classes.read("c", "# x\nconfig classification: trojan-activity,Bad,4\nconfig classification: mine,My own class,2\nnonsense\n");
+        let told = classes.read(
+            "c",
+            "# x\nconfig classification: trojan-activity,Bad,4\nconfig classification: mine,My own class,2\nnonsense\n",
+        );
         assert_eq!(classes.get("mine").map(|c| c.priority), Some(2));
         assert_eq!(classes.get("Trojan-Activity").map(|c| c.description.as_str()), Some("Bad"));
         assert_eq!(told.iter().map(|d| (d.line, d.column)).collect::<Vec<_>>(), [(4, 1)]);

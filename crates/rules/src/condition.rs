@@ -27,26 +27,64 @@ pub enum Condition {
     /// The MTU of an ICMPv6 "packet too big".
     IcmpMtu(NumberTest),
     PayloadSize(NumberTest),
-    VlanId { test: NumberTest, layer: VlanLayer },
+    VlanId {
+        test: NumberTest,
+        layer: VlanLayer,
+    },
     VlanLayers(NumberTest),
-    Checksum { layer: ChecksumLayer, valid: bool },
+    Checksum {
+        layer: ChecksumLayer,
+        valid: bool,
+    },
     Flow(FlowTest),
     FlowAge(NumberTest),
-    FlowPackets { side: Side, test: NumberTest },
-    FlowBytes { side: Side, test: NumberTest },
-    StreamSize { side: Side, test: NumberTest },
+    FlowPackets {
+        side: Side,
+        test: NumberTest,
+    },
+    FlowBytes {
+        side: Side,
+        test: NumberTest,
+    },
+    StreamSize {
+        side: Side,
+        test: NumberTest,
+    },
     /// Any of the names is set (or, not set: none of them).
-    FlowBits { set: bool, names: Vec<String> },
-    FlowInt { name: String, test: FlowIntTest },
-    HostBits { set: bool, name: String, track: Track },
+    FlowBits {
+        set: bool,
+        names: Vec<String>,
+    },
+    FlowInt {
+        name: String,
+        test: FlowIntTest,
+    },
+    HostBits {
+        set: bool,
+        name: String,
+        track: Track,
+    },
     AppProtocol(AppProtocolTest),
     /// An event's name without its protocol; `protocol` is the part before the dot, as written.
-    Event { source: EventSource, protocol: Option<String>, name: String },
+    Event {
+        source: EventSource,
+        protocol: Option<String>,
+        name: String,
+    },
     /// Number of application transactions of the flow so far.
     Field(FieldTest),
-    Reputation { side: ReputationSide, category: String, test: NumberTest, set: Option<bool> },
+    Reputation {
+        side: ReputationSide,
+        category: String,
+        test: NumberTest,
+        set: Option<bool>,
+    },
     /// SUNRPC call: program, version, procedure; `None` for any.
-    Rpc { program: u32, version: Option<u32>, procedure: Option<u32> },
+    Rpc {
+        program: u32,
+        version: Option<u32>,
+        procedure: Option<u32>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,9 +256,15 @@ pub enum FieldCheck {
     Present,
     Number(NumberTest),
     /// The number is (not) within one of the closed ranges.
-    OneOf { ranges: Vec<(u64, u64)>, negated: bool },
+    OneOf {
+        ranges: Vec<(u64, u64)>,
+        negated: bool,
+    },
     /// The word equals, without regard to case.
-    Word { word: String, negated: bool },
+    Word {
+        word: String,
+        negated: bool,
+    },
     /// How many values there are.
     Count(NumberTest),
     /// A moment in seconds since 1970 compared with the packet's time: before it or after it.
@@ -254,14 +298,35 @@ pub enum ReputationSide {
 /// What a rule does when it fires, besides its action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    FlowBits { change: BitChange, names: Vec<String> },
-    FlowInt { name: String, change: FlowIntChange, operand: FlowIntOperand },
-    HostBits { change: BitChange, name: String, track: Track, expire_secs: u32 },
+    FlowBits {
+        change: BitChange,
+        names: Vec<String>,
+    },
+    FlowInt {
+        name: String,
+        change: FlowIntChange,
+        operand: FlowIntOperand,
+    },
+    HostBits {
+        change: BitChange,
+        name: String,
+        track: Track,
+        expire_secs: u32,
+    },
     Bypass,
-    StoreFile { direction: Option<Direction>, scope: FileScope },
-    Tag { host: Option<TagHost>, count: u32, unit: TagUnit },
+    StoreFile {
+        direction: Option<Direction>,
+        scope: FileScope,
+    },
+    Tag {
+        host: Option<TagHost>,
+        count: u32,
+        unit: TagUnit,
+    },
     /// `config:logging disable`: no records of what matched.
-    NoLogging { scope: ConfigScope },
+    NoLogging {
+        scope: ConfigScope,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -320,14 +385,22 @@ pub enum Transform {
     Xor(Vec<u8>),
     /// The first capture (or the whole match) of an expression.
     Expression(String),
-    FromBase64 { bytes: Option<Value>, offset: Value, mode: Base64Mode },
+    FromBase64 {
+        bytes: Option<Value>,
+        offset: Value,
+        mode: Base64Mode,
+    },
     HeaderLowercase,
     StripPseudoHeaders,
     /// The registered domain and its top-level domain.
     Domain,
     TopLevelDomain,
-    Gunzip { bytes_max: u32 },
-    ZlibDeflate { bytes_max: u32 },
+    Gunzip {
+        bytes_max: u32,
+    },
+    ZlibDeflate {
+        bytes_max: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -35,7 +35,10 @@ pub enum FastPattern {
     /// The prefilter alone decides; the content is not looked for again.
     Only,
     /// Only `length` bytes from `offset` on go into the prefilter.
-    Chop { offset: u16, length: u16 },
+    Chop {
+        offset: u16,
+        length: u16,
+    },
 }
 
 impl Content {
@@ -72,14 +75,18 @@ pub(crate) fn quoted_bytes(text: Text<'_>) -> Result<(bool, Vec<u8>), Fault> {
         return Err(body.fault("the content must stand in double quotes"));
     };
     let Some(inner) = open.strip_suffix("\"") else {
-        return Err(body.fault("the content has no closing quote").hint("a \";\" or \"\\\"\" inside quotes must be escaped"));
+        return Err(body
+            .fault("the content has no closing quote")
+            .hint("a \";\" or \"\\\"\" inside quotes must be escaped"));
     };
     let bytes = bytes(inner)?;
     if bytes.is_empty() {
         return Err(body.fault("the content is empty"));
     }
     if bytes.len() > CONTENT_BYTES_MAX {
-        return Err(body.fault(format!("the content has {} bytes; at most {CONTENT_BYTES_MAX} are possible", bytes.len())));
+        return Err(
+            body.fault(format!("the content has {} bytes; at most {CONTENT_BYTES_MAX} are possible", bytes.len()))
+        );
     }
     Ok((negated, bytes))
 }
@@ -110,7 +117,8 @@ pub(crate) fn bytes(text: Text<'_>) -> Result<Vec<u8>, Fault> {
             }
         } else if escaped {
             if !matches!(byte, b':' | b';' | b'\\' | b'"') {
-                return Err(here().fault("only \":\", \";\", \"\\\" and '\"' can be escaped by a backslash")
+                return Err(here()
+                    .fault("only \":\", \";\", \"\\\" and '\"' can be escaped by a backslash")
                     .hint("write other bytes in hexadecimal, such as |0d 0a|"));
             }
             out.push(byte);
@@ -144,7 +152,10 @@ pub(crate) fn fast_pattern(text: Option<Text<'_>>, pattern_length: usize) -> Res
     };
     let (offset, length): (u16, u16) = (offset.number()?, length.number()?);
     if length == 0 || usize::from(offset) + usize::from(length) > pattern_length {
-        return Err(text.fault(format!("bytes {offset} to {} are not within the content's {pattern_length} bytes", u32::from(offset) + u32::from(length))));
+        return Err(text.fault(format!(
+            "bytes {offset} to {} are not within the content's {pattern_length} bytes",
+            u32::from(offset) + u32::from(length)
+        )));
     }
     Ok(FastPattern::Chop { offset, length })
 }

@@ -69,7 +69,11 @@ fn kind(text: Text<'_>) -> Result<DataKind, Fault> {
         "sha256" => DataKind::Sha256,
         "ipv4" => DataKind::Ipv4,
         "ip" => DataKind::Ip,
-        _ => return Err(text.fault(format!("{:?} is not a type of dataset", text.text)).hint("string, md5, sha256, ipv4, ip")),
+        _ => {
+            return Err(text
+                .fault(format!("{:?} is not a type of dataset", text.text))
+                .hint("string, md5, sha256, ipv4, ip"));
+        }
     })
 }
 
@@ -87,7 +91,11 @@ pub(crate) fn dataset(text: Text<'_>) -> Result<Dataset, Fault> {
         "unset" => DatasetCommand::Unset,
         "isset" => DatasetCommand::IsSet,
         "isnotset" => DatasetCommand::IsNotSet,
-        _ => return Err(command.fault(format!("{:?} is not a command of dataset", command.text)).hint("set, unset, isset, isnotset")),
+        _ => {
+            return Err(command
+                .fault(format!("{:?} is not a command of dataset", command.text))
+                .hint("set, unset, isset, isnotset"));
+        }
     };
     let mut set = Dataset { name: name(*set_name, "dataset")?, command, kind: None, load: None, json: None };
     let mut json = DatasetJson::default();
@@ -107,7 +115,11 @@ pub(crate) fn dataset(text: Text<'_>) -> Result<Dataset, Fault> {
                 "csv" => {}
                 "json" => is_json = true,
                 "ndjson" | "jsonline" => (is_json, json.by_line) = (true, true),
-                _ => return Err(rest.fault(format!("{:?} is not a format of dataset", rest.text)).hint("csv, json, ndjson")),
+                _ => {
+                    return Err(rest
+                        .fault(format!("{:?} is not a format of dataset", rest.text))
+                        .hint("csv, json, ndjson"));
+                }
             },
             "value_key" => json.value_key = rest.text.to_owned(),
             "array_key" => json.array_key = Some(rest.text.to_owned()),
@@ -137,7 +149,9 @@ pub(crate) fn dataset(text: Text<'_>) -> Result<Dataset, Fault> {
 pub(crate) fn reputation(text: Text<'_>) -> Result<DataReputation, Fault> {
     let parts = text.split(',');
     let [set_name, sign, number, options @ ..] = parts.as_slice() else {
-        return Err(text.fault("datarep needs a name, an operator and a value").hint("datarep:name,>,100,type string,load file"));
+        return Err(text
+            .fault("datarep needs a name, an operator and a value")
+            .hint("datarep:name,>,100,type string,load file"));
     };
     let joined = format!("{}{}", sign.text, number.text);
     let test = number::parse(Text::new(&joined, sign.at), u64::from(u16::MAX), &[])?;
@@ -160,12 +174,19 @@ mod tests {
 
     #[test]
     fn sets_are_read_with_their_files() {
-        let set = dataset(Text::new("isset,bad,type string,load host.lst,format ndjson,context_key c,value_key ioc.host,remove_key", 0)).expect("good");
+        let set = dataset(Text::new(
+            "isset,bad,type string,load host.lst,format ndjson,context_key c,value_key ioc.host,remove_key",
+            0,
+        ))
+        .expect("good");
         let json = set.json.expect("json");
         assert!(json.by_line && json.remove_key);
         assert_eq!((json.value_key.as_str(), set.load.as_deref()), ("ioc.host", Some("host.lst")));
         assert_eq!(dataset(Text::new("isset,bad,type strings", 0)).expect_err("type").at, 15);
         assert!(dataset(Text::new("isset,bad,type string,value_key x", 0)).is_err());
-        assert_eq!(reputation(Text::new("rep, >, 200, load f, type md5", 0)).expect("good").test, NumberTest::Greater(200));
+        assert_eq!(
+            reputation(Text::new("rep, >, 200, load f, type md5", 0)).expect("good").test,
+            NumberTest::Greater(200)
+        );
     }
 }

@@ -60,7 +60,11 @@ pub(crate) fn parse(text: Text<'_>) -> Result<Entropy, Fault> {
             "offset" => offset = rest.number()?,
             "value" => test = Some(comparison(rest)?),
             _ if test.is_none() => test = Some(comparison(option)?),
-            _ => return Err(option.fault(format!("{:?} is not an option of entropy", option.text)).hint("bytes N, offset N, value >= 7.5")),
+            _ => {
+                return Err(option
+                    .fault(format!("{:?} is not an option of entropy", option.text))
+                    .hint("bytes N, offset N, value >= 7.5"));
+            }
         }
     }
     let Some(test) = test else { return Err(text.fault("entropy has no value")) };

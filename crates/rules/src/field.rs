@@ -30,54 +30,191 @@ const U16: u64 = u16::MAX as u64;
 const U32: u64 = u32::MAX as u64;
 
 const DNS_TYPES: Names = &[
-    ("a", 1), ("aaaa", 28), ("any", 255), ("axfr", 252), ("caa", 257), ("cert", 37), ("cname", 5), ("dname", 39),
-    ("dnskey", 48), ("ds", 43), ("hinfo", 13), ("https", 65), ("ixfr", 251), ("loc", 29), ("mx", 15), ("naptr", 35),
-    ("ns", 2), ("nsec", 47), ("nsec3", 50), ("nsec3param", 51), ("null", 10), ("opt", 41), ("ptr", 12), ("rp", 17),
-    ("rrsig", 46), ("soa", 6), ("spf", 99), ("srv", 33), ("sshfp", 44), ("svcb", 64), ("tkey", 249), ("tlsa", 52),
-    ("tsig", 250), ("txt", 16), ("uri", 256), ("wks", 11),
+    ("a", 1),
+    ("aaaa", 28),
+    ("any", 255),
+    ("axfr", 252),
+    ("caa", 257),
+    ("cert", 37),
+    ("cname", 5),
+    ("dname", 39),
+    ("dnskey", 48),
+    ("ds", 43),
+    ("hinfo", 13),
+    ("https", 65),
+    ("ixfr", 251),
+    ("loc", 29),
+    ("mx", 15),
+    ("naptr", 35),
+    ("ns", 2),
+    ("nsec", 47),
+    ("nsec3", 50),
+    ("nsec3param", 51),
+    ("null", 10),
+    ("opt", 41),
+    ("ptr", 12),
+    ("rp", 17),
+    ("rrsig", 46),
+    ("soa", 6),
+    ("spf", 99),
+    ("srv", 33),
+    ("sshfp", 44),
+    ("svcb", 64),
+    ("tkey", 249),
+    ("tlsa", 52),
+    ("tsig", 250),
+    ("txt", 16),
+    ("uri", 256),
+    ("wks", 11),
 ];
 const DNS_CODES: Names = &[
-    ("noerror", 0), ("formerr", 1), ("servfail", 2), ("nxdomain", 3), ("notimp", 4), ("refused", 5), ("yxdomain", 6),
-    ("yxrrset", 7), ("nxrrset", 8), ("notauth", 9), ("notzone", 10), ("badvers", 16), ("badsig", 16), ("badkey", 17),
-    ("badtime", 18), ("badmode", 19), ("badname", 20), ("badalg", 21), ("badtrunc", 22),
+    ("noerror", 0),
+    ("formerr", 1),
+    ("servfail", 2),
+    ("nxdomain", 3),
+    ("notimp", 4),
+    ("refused", 5),
+    ("yxdomain", 6),
+    ("yxrrset", 7),
+    ("nxrrset", 8),
+    ("notauth", 9),
+    ("notzone", 10),
+    ("badvers", 16),
+    ("badsig", 16),
+    ("badkey", 17),
+    ("badtime", 18),
+    ("badmode", 19),
+    ("badname", 20),
+    ("badalg", 21),
+    ("badtrunc", 22),
 ];
 const HTTP2_ERRORS: Names = &[
-    ("no_error", 0), ("protocol_error", 1), ("internal_error", 2), ("flow_control_error", 3), ("settings_timeout", 4),
-    ("stream_closed", 5), ("frame_size_error", 6), ("refused_stream", 7), ("cancel", 8), ("compression_error", 9),
-    ("connect_error", 10), ("enhance_your_calm", 11), ("inadequate_security", 12), ("http_1_1_required", 13),
+    ("no_error", 0),
+    ("protocol_error", 1),
+    ("internal_error", 2),
+    ("flow_control_error", 3),
+    ("settings_timeout", 4),
+    ("stream_closed", 5),
+    ("frame_size_error", 6),
+    ("refused_stream", 7),
+    ("cancel", 8),
+    ("compression_error", 9),
+    ("connect_error", 10),
+    ("enhance_your_calm", 11),
+    ("inadequate_security", 12),
+    ("http_1_1_required", 13),
 ];
 const HTTP2_FRAMES: Names = &[
-    ("data", 0), ("headers", 1), ("priority", 2), ("rststream", 3), ("settings", 4), ("pushpromise", 5), ("ping", 6),
-    ("goaway", 7), ("windowupdate", 8), ("continuation", 9),
+    ("data", 0),
+    ("headers", 1),
+    ("priority", 2),
+    ("rststream", 3),
+    ("settings", 4),
+    ("pushpromise", 5),
+    ("ping", 6),
+    ("goaway", 7),
+    ("windowupdate", 8),
+    ("continuation", 9),
 ];
 const LDAP_OPERATIONS: Names = &[
-    ("bind_request", 0), ("bind_response", 1), ("unbind_request", 2), ("search_request", 3), ("search_result_entry", 4),
-    ("search_result_done", 5), ("modify_request", 6), ("modify_response", 7), ("add_request", 8), ("add_response", 9),
-    ("del_request", 10), ("del_response", 11), ("mod_dn_request", 12), ("mod_dn_response", 13), ("compare_request", 14),
-    ("compare_response", 15), ("abandon_request", 16), ("search_result_reference", 19), ("extended_request", 23),
-    ("extended_response", 24), ("intermediate_response", 25),
+    ("bind_request", 0),
+    ("bind_response", 1),
+    ("unbind_request", 2),
+    ("search_request", 3),
+    ("search_result_entry", 4),
+    ("search_result_done", 5),
+    ("modify_request", 6),
+    ("modify_response", 7),
+    ("add_request", 8),
+    ("add_response", 9),
+    ("del_request", 10),
+    ("del_response", 11),
+    ("mod_dn_request", 12),
+    ("mod_dn_response", 13),
+    ("compare_request", 14),
+    ("compare_response", 15),
+    ("abandon_request", 16),
+    ("search_result_reference", 19),
+    ("extended_request", 23),
+    ("extended_response", 24),
+    ("intermediate_response", 25),
 ];
 const LDAP_RESULTS: Names = &[
-    ("success", 0), ("operations_error", 1), ("protocol_error", 2), ("time_limit_exceeded", 3), ("size_limit_exceeded", 4),
-    ("compare_false", 5), ("compare_true", 6), ("auth_method_not_supported", 7), ("stronger_auth_required", 8),
-    ("referral", 10), ("admin_limit_exceeded", 11), ("unavailable_critical_extension", 12), ("confidentiality_required", 13),
-    ("sasl_bind_in_progress", 14), ("no_such_attribute", 16), ("undefined_attribute_type", 17), ("inappropriate_matching", 18),
-    ("constraint_violation", 19), ("attribute_or_value_exists", 20), ("invalid_attribute_syntax", 21), ("no_such_object", 32),
-    ("alias_problem", 33), ("invalid_dns_syntax", 34), ("is_leaf", 35), ("alias_dereferencing_problem", 36),
-    ("inappropriate_authentication", 48), ("invalid_credentials", 49), ("insufficient_access_rights", 50), ("busy", 51),
-    ("unavailable", 52), ("unwilling_to_perform", 53), ("loop_detect", 54), ("sort_control_missing", 60),
-    ("offset_range_error", 61), ("naming_violation", 64), ("object_class_violation", 65), ("not_allowed_on_non_leaf", 66),
-    ("not_allowed_on_rdn", 67), ("entry_already_exists", 68), ("object_class_mods_prohibited", 69), ("results_too_large", 70),
-    ("affects_multiple_dsas", 71), ("control_error", 76), ("other", 80), ("server_down", 81), ("local_error", 82),
+    ("success", 0),
+    ("operations_error", 1),
+    ("protocol_error", 2),
+    ("time_limit_exceeded", 3),
+    ("size_limit_exceeded", 4),
+    ("compare_false", 5),
+    ("compare_true", 6),
+    ("auth_method_not_supported", 7),
+    ("stronger_auth_required", 8),
+    ("referral", 10),
+    ("admin_limit_exceeded", 11),
+    ("unavailable_critical_extension", 12),
+    ("confidentiality_required", 13),
+    ("sasl_bind_in_progress", 14),
+    ("no_such_attribute", 16),
+    ("undefined_attribute_type", 17),
+    ("inappropriate_matching", 18),
+    ("constraint_violation", 19),
+    ("attribute_or_value_exists", 20),
+    ("invalid_attribute_syntax", 21),
+    ("no_such_object", 32),
+    ("alias_problem", 33),
+    ("invalid_dns_syntax", 34),
+    ("is_leaf", 35),
+    ("alias_dereferencing_problem", 36),
+    ("inappropriate_authentication", 48),
+    ("invalid_credentials", 49),
+    ("insufficient_access_rights", 50),
+    ("busy", 51),
+    ("unavailable", 52),
+    ("unwilling_to_perform", 53),
+    ("loop_detect", 54),
+    ("sort_control_missing", 60),
+    ("offset_range_error", 61),
+    ("naming_violation", 64),
+    ("object_class_violation", 65),
+    ("not_allowed_on_non_leaf", 66),
+    ("not_allowed_on_rdn", 67),
+    ("entry_already_exists", 68),
+    ("object_class_mods_prohibited", 69),
+    ("results_too_large", 70),
+    ("affects_multiple_dsas", 71),
+    ("control_error", 76),
+    ("other", 80),
+    ("server_down", 81),
+    ("local_error", 82),
 ];
 const MQTT_TYPES: Names = &[
-    ("connect", 1), ("connack", 2), ("publish", 3), ("puback", 4), ("pubrec", 5), ("pubrel", 6), ("pubcomp", 7),
-    ("subscribe", 8), ("suback", 9), ("unsubscribe", 10), ("unsuback", 11), ("pingreq", 12), ("pingresp", 13),
-    ("disconnect", 14), ("auth", 15), ("unassigned", 0),
+    ("connect", 1),
+    ("connack", 2),
+    ("publish", 3),
+    ("puback", 4),
+    ("pubrec", 5),
+    ("pubrel", 6),
+    ("pubcomp", 7),
+    ("subscribe", 8),
+    ("suback", 9),
+    ("unsubscribe", 10),
+    ("unsuback", 11),
+    ("pingreq", 12),
+    ("pingresp", 13),
+    ("disconnect", 14),
+    ("auth", 15),
+    ("unassigned", 0),
 ];
 const SNMP_PDUS: Names = &[
-    ("get_request", 0), ("get_next_request", 1), ("response", 2), ("set_request", 3), ("trap_v1", 4),
-    ("get_bulk_request", 5), ("inform_request", 6), ("trap_v2", 7), ("report", 8),
+    ("get_request", 0),
+    ("get_next_request", 1),
+    ("response", 2),
+    ("set_request", 3),
+    ("trap_v1", 4),
+    ("get_bulk_request", 5),
+    ("inform_request", 6),
+    ("trap_v2", 7),
+    ("report", 8),
 ];
 const WEBSOCKET_CODES: Names =
     &[("continuation", 0), ("text", 1), ("binary", 2), ("close", 8), ("ping", 9), ("pong", 10)];
@@ -150,7 +287,11 @@ pub(crate) fn keywords() -> impl Iterator<Item = &'static str> {
 }
 
 /// Reads a field keyword; `None` when the keyword is none of these.
-pub(crate) fn parse(keyword: Text<'_>, value: Option<Text<'_>>, declared: &[String]) -> Option<Result<FieldTest, Fault>> {
+pub(crate) fn parse(
+    keyword: Text<'_>,
+    value: Option<Text<'_>>,
+    declared: &[String],
+) -> Option<Result<FieldTest, Fault>> {
     let listed = FIELDS.binary_search_by(|(name, ..)| (*name).cmp(keyword.text)).ok().and_then(|i| FIELDS.get(i));
     let (name, form) = match listed {
         Some((_, name, form)) => (*name, *form),
@@ -164,7 +305,11 @@ pub(crate) fn parse(keyword: Text<'_>, value: Option<Text<'_>>, declared: &[Stri
 fn own_form(value: Option<Text<'_>>) -> Form {
     let Some(value) = value.filter(|v| !v.is_empty()) else { return Form::Present };
     let body = value.text.trim_start_matches(['!', '=', '<', '>', '&']);
-    if Text::new(body, 0).looks_numeric() || body.starts_with("count ") { Form::Numbers(u64::MAX, &[]) } else { Form::Word }
+    if Text::new(body, 0).looks_numeric() || body.starts_with("count ") {
+        Form::Numbers(u64::MAX, &[])
+    } else {
+        Form::Word
+    }
 }
 
 fn read(name: &str, form: Form, keyword: Text<'_>, value: Option<Text<'_>>) -> Result<FieldTest, Fault> {
@@ -258,7 +403,9 @@ fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     let groups: Vec<usize> = uuid.text.split('-').map(str::len).collect();
     let hex = uuid.text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
     if groups != [8, 4, 4, 4, 12] || !hex {
-        return Err(uuid.fault(format!("{:?} is not the UUID of an interface", uuid.text)).hint("367abb81-9844-35f1-ad32-98f038001003"));
+        return Err(uuid
+            .fault(format!("{:?} is not the UUID of an interface", uuid.text))
+            .hint("367abb81-9844-35f1-ad32-98f038001003"));
     }
     for option in parts.get(1..).unwrap_or_default() {
         if !matches!(option.text, "any_frag") {
@@ -268,8 +415,14 @@ fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     Ok((FieldCheck::Word { word: uuid.text.to_ascii_lowercase(), negated: false }, FieldIndex::Any))
 }
 
-const TLS_VERSIONS: &[(&str, u64)] =
-    &[("sslv2", 0x0200), ("sslv3", 0x0300), ("tls1.0", 0x0301), ("tls1.1", 0x0302), ("tls1.2", 0x0303), ("tls1.3", 0x0304)];
+const TLS_VERSIONS: &[(&str, u64)] = &[
+    ("sslv2", 0x0200),
+    ("sslv3", 0x0300),
+    ("tls1.0", 0x0301),
+    ("tls1.1", 0x0302),
+    ("tls1.2", 0x0303),
+    ("tls1.3", 0x0304),
+];
 
 fn ssl_version(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     let (mut negated, mut ranges) = (false, Vec::new());
@@ -283,7 +436,9 @@ fn ssl_version(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
         }
         let found = TLS_VERSIONS.iter().find(|(name, _)| item.is(name));
         let Some((_, version)) = found else {
-            return Err(item.fault(format!("{:?} is not a version", item.text)).hint("sslv2, sslv3, tls1.0, tls1.1, tls1.2, tls1.3"));
+            return Err(item
+                .fault(format!("{:?} is not a version", item.text))
+                .hint("sslv2, sslv3, tls1.0, tls1.1, tls1.2, tls1.3"));
         };
         ranges.push((*version, *version));
     }
@@ -297,7 +452,9 @@ fn tls_version(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
         "1.1" => 0x0302,
         "1.2" => 0x0303,
         "1.3" => 0x0304,
-        _ => text.number::<u16>().map(u64::from).map_err(|f| f.hint("1.0, 1.1, 1.2, 1.3 or a number such as 0x7f12"))?,
+        _ => {
+            text.number::<u16>().map(u64::from).map_err(|f| f.hint("1.0, 1.1, 1.2, 1.3 or a number such as 0x7f12"))?
+        }
     };
     Ok((FieldCheck::OneOf { ranges: vec![(version, version)], negated: false }, FieldIndex::Any))
 }
@@ -316,7 +473,9 @@ fn ssl_state(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
         };
         let found = states.iter().find(|(name, _)| item.is(name));
         let Some((_, bit)) = found else {
-            return Err(item.fault(format!("{:?} is not a state", item.text)).hint("client_hello, server_hello, client_keyx, server_keyx, unknown"));
+            return Err(item
+                .fault(format!("{:?} is not a state", item.text))
+                .hint("client_hello, server_hello, client_keyx, server_keyx, unknown"));
         };
         mask |= bit;
     }
@@ -343,8 +502,14 @@ mod tests {
         assert_eq!(read("dns.rrtype", "!aaaa").expect("name").check, FieldCheck::Number(NumberTest::NotEqual(28)));
         let field = read("ldap.responses.operation", "search_result_done,-1").expect("index");
         assert_eq!((field.check, field.index), (FieldCheck::Number(NumberTest::Equal(5)), FieldIndex::At(-1)));
-        assert_eq!(read("dcerpc.opnum", "1,5-8").expect("ranges").check, FieldCheck::OneOf { ranges: vec![(1, 1), (5, 8)], negated: false });
-        assert!(matches!(read("ssl_version", "!tls1.3,tls1.2").expect("versions").check, FieldCheck::OneOf { negated: true, .. }));
+        assert_eq!(
+            read("dcerpc.opnum", "1,5-8").expect("ranges").check,
+            FieldCheck::OneOf { ranges: vec![(1, 1), (5, 8)], negated: false }
+        );
+        assert!(matches!(
+            read("ssl_version", "!tls1.3,tls1.2").expect("versions").check,
+            FieldCheck::OneOf { negated: true, .. }
+        ));
         assert_eq!(read("filesize", "to_client, >100").expect("direction").direction, Some(Direction::ToClient));
         assert_eq!(read("hl7.count", ">3").expect("own").check, FieldCheck::Number(NumberTest::Greater(3)));
         assert_eq!(read("dcerpc.iface", "367abb81").expect_err("uuid").at, 20);

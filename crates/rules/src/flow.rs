@@ -104,7 +104,9 @@ pub(crate) fn flowbits(text: Text<'_>) -> Result<FlowWord, Fault> {
         "toggle" => change(BitChange::Toggle),
         "isset" => Ok(FlowWord::Condition(Condition::FlowBits { set: true, names: names(rest, "flowbits")? })),
         "isnotset" => Ok(FlowWord::Condition(Condition::FlowBits { set: false, names: names(rest, "flowbits")? })),
-        _ => Err(command.fault(format!("{:?} is not a command of flowbits", command.text)).hint("set, unset, toggle, isset, isnotset, noalert")),
+        _ => Err(command
+            .fault(format!("{:?} is not a command of flowbits", command.text))
+            .hint("set, unset, toggle, isset, isnotset, noalert")),
     }
 }
 
@@ -153,7 +155,9 @@ pub(crate) fn xbits(text: Text<'_>) -> Result<FlowWord, Fault> {
     }
     let parts = text.split(',');
     let [command, name, options @ ..] = parts.as_slice() else {
-        return Err(text.fault("xbits needs a command, a name and what to track").hint("xbits:set,name,track ip_src,expire 60"));
+        return Err(text
+            .fault("xbits needs a command, a name and what to track")
+            .hint("xbits:set,name,track ip_src,expire 60"));
     };
     let mut track = None;
     let mut expire = EXPIRE_SECS_DEFAULT;
@@ -165,14 +169,20 @@ pub(crate) fn xbits(text: Text<'_>) -> Result<FlowWord, Fault> {
                     "ip_src" => Track::Source,
                     "ip_dst" => Track::Destination,
                     "ip_pair" => Track::Pair,
-                    _ => return Err(rest.fault(format!("{:?} cannot be tracked", rest.text)).hint("ip_src, ip_dst or ip_pair")),
+                    _ => {
+                        return Err(rest
+                            .fault(format!("{:?} cannot be tracked", rest.text))
+                            .hint("ip_src, ip_dst or ip_pair"));
+                    }
                 });
             }
             "expire" => expire = expire_secs(rest)?,
             _ => return Err(option.fault(format!("{:?} is not an option of xbits", option.text))),
         }
     }
-    let Some(track) = track else { return Err(text.fault("xbits does not say what to track").hint("track ip_src, ip_dst or ip_pair")) };
+    let Some(track) = track else {
+        return Err(text.fault("xbits does not say what to track").hint("track ip_src, ip_dst or ip_pair"));
+    };
     host_bits(*command, *name, track, expire, "xbits")
 }
 
@@ -201,7 +211,13 @@ fn expire_secs(text: Text<'_>) -> Result<u32, Fault> {
     }
 }
 
-fn host_bits(command: Text<'_>, name: Text<'_>, track: Track, expire_secs: u32, keyword: &str) -> Result<FlowWord, Fault> {
+fn host_bits(
+    command: Text<'_>,
+    name: Text<'_>,
+    track: Track,
+    expire_secs: u32,
+    keyword: &str,
+) -> Result<FlowWord, Fault> {
     let name = one_name(name, keyword)?;
     let change = |change, name| Ok(FlowWord::Effect(Effect::HostBits { change, name, track, expire_secs }));
     match command.text {
@@ -210,7 +226,9 @@ fn host_bits(command: Text<'_>, name: Text<'_>, track: Track, expire_secs: u32, 
         "toggle" => change(BitChange::Toggle, name),
         "isset" => Ok(FlowWord::Condition(Condition::HostBits { set: true, name, track })),
         "isnotset" => Ok(FlowWord::Condition(Condition::HostBits { set: false, name, track })),
-        _ => Err(command.fault(format!("{:?} is not a command of {keyword}", command.text)).hint("set, unset, toggle, isset, isnotset, noalert")),
+        _ => Err(command
+            .fault(format!("{:?} is not a command of {keyword}", command.text))
+            .hint("set, unset, toggle, isset, isnotset, noalert")),
     }
 }
 
@@ -252,7 +270,10 @@ mod tests {
     #[test]
     fn flow_takes_what_can_be_true_together() {
         let test = flow(t("to_client, established,no_stream")).expect("good");
-        assert_eq!((test.direction, test.established, test.stream), (Some(Direction::ToClient), Some(true), StreamChoice::NoStream));
+        assert_eq!(
+            (test.direction, test.established, test.stream),
+            (Some(Direction::ToClient), Some(true), StreamChoice::NoStream)
+        );
         for (bad, at) in [("to_client,to_server", 10), ("established,stateless", 12), ("establishd", 0)] {
             assert_eq!(flow(t(bad)).expect_err(bad).at, at);
         }
@@ -260,19 +281,36 @@ mod tests {
 
     #[test]
     fn bits_are_changed_or_asked_for() {
-        assert!(matches!(flowbits(t("isset,a|b")), Ok(FlowWord::Condition(Condition::FlowBits { set: true, names })) if names == ["a", "b"]));
+        assert!(
+            matches!(flowbits(t("isset,a|b")), Ok(FlowWord::Condition(Condition::FlowBits { set: true, names })) if names == ["a", "b"])
+        );
         assert!(matches!(flowbits(t("noalert")), Ok(FlowWord::NoAlert)));
         assert!(flowbits(t("set,a|b")).is_err());
-        assert!(matches!(xbits(t("set,x,track ip_pair,expire 60")), Ok(FlowWord::Effect(Effect::HostBits { track: Track::Pair, expire_secs: 60, .. }))));
+        assert!(matches!(
+            xbits(t("set,x,track ip_pair,expire 60")),
+            Ok(FlowWord::Effect(Effect::HostBits { track: Track::Pair, expire_secs: 60, .. }))
+        ));
         assert!(xbits(t("set,x")).is_err());
-        assert!(matches!(hostbits(t("isnotset,abc,dst")), Ok(FlowWord::Condition(Condition::HostBits { track: Track::Destination, .. }))));
+        assert!(matches!(
+            hostbits(t("isnotset,abc,dst")),
+            Ok(FlowWord::Condition(Condition::HostBits { track: Track::Destination, .. }))
+        ));
     }
 
     #[test]
     fn flowint_compares_and_counts() {
-        assert!(matches!(flowint(t("n, +, 1")), Ok(FlowWord::Effect(Effect::FlowInt { change: FlowIntChange::Add, .. }))));
-        assert!(matches!(flowint(t("n,>,m")), Ok(FlowWord::Condition(Condition::FlowInt { test: FlowIntTest::Compare(..), .. }))));
-        assert!(matches!(flowint(t("n, notset")), Ok(FlowWord::Condition(Condition::FlowInt { test: FlowIntTest::IsNotSet, .. }))));
+        assert!(matches!(
+            flowint(t("n, +, 1")),
+            Ok(FlowWord::Effect(Effect::FlowInt { change: FlowIntChange::Add, .. }))
+        ));
+        assert!(matches!(
+            flowint(t("n,>,m")),
+            Ok(FlowWord::Condition(Condition::FlowInt { test: FlowIntTest::Compare(..), .. }))
+        ));
+        assert!(matches!(
+            flowint(t("n, notset")),
+            Ok(FlowWord::Condition(Condition::FlowInt { test: FlowIntTest::IsNotSet, .. }))
+        ));
         assert!(flowint(t("n,~,1")).is_err());
     }
 }

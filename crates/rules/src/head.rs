@@ -117,12 +117,15 @@ pub(crate) fn app_names(written: &str, context: &Context) -> Option<Vec<String>>
 
 pub(crate) fn app_protocol_hint(written: &str, context: &Context) -> Option<String> {
     let known = APP_PROTOCOLS.iter().map(|(name, _)| *name).chain(TRANSPORTS.iter().map(|(name, _)| *name));
-    nearest(written, known.chain(context.protocols.iter().map(String::as_str))).map(|near| format!("did you mean {near}?"))
+    nearest(written, known.chain(context.protocols.iter().map(String::as_str)))
+        .map(|near| format!("did you mean {near}?"))
 }
 
 pub(crate) fn parse(text: Text<'_>, context: &Context, lists: &mut Lists) -> Result<Head, Fault> {
     let words = words(text);
-    let [action_word, protocol_word, source, source_ports, arrow_word, destination, destination_ports] = words.as_slice() else {
+    let [action_word, protocol_word, source, source_ports, arrow_word, destination, destination_ports] =
+        words.as_slice()
+    else {
         return Err(shape_fault(text, &words));
     };
     let (protocol, hook) = protocol(*protocol_word, context)?;
@@ -167,12 +170,23 @@ fn shape_fault(text: Text<'_>, words: &[Text<'_>]) -> Fault {
     if let Some(Err(fault)) = words.first().map(|w| action(*w)) {
         return fault;
     }
-    let names = ["action", "protocol", "source addresses", "source ports", "arrow", "destination addresses", "destination ports"];
+    let names = [
+        "action",
+        "protocol",
+        "source addresses",
+        "source ports",
+        "arrow",
+        "destination addresses",
+        "destination ports",
+    ];
     let end = Text::new("", text.at + text.text.trim_end().len());
     match (names.get(words.len()), words.get(names.len())) {
-        (Some(missing), _) => end.fault(format!("{missing} missing before the options"))
+        (Some(missing), _) => end
+            .fault(format!("{missing} missing before the options"))
             .hint("action protocol source ports -> destination ports (options)"),
-        (None, Some(extra)) => extra.fault(format!("{:?} stands between the destination ports and the options", extra.text)),
+        (None, Some(extra)) => {
+            extra.fault(format!("{:?} stands between the destination ports and the options", extra.text))
+        }
         (None, None) => text.fault("the rule's head is incomplete"),
     }
 }
@@ -196,7 +210,9 @@ fn protocol(word: Text<'_>, context: &Context) -> Result<(RuleProtocol, Option<S
     let lower = name.text.to_ascii_lowercase();
     if let Some((_, protocol)) = TRANSPORTS.iter().find(|(n, _)| *n == lower) {
         if let Some(hook) = hook {
-            return Err(hook.fault("hooks of packets belong to firewall mode; only application protocols have hooks here"));
+            return Err(
+                hook.fault("hooks of packets belong to firewall mode; only application protocols have hooks here")
+            );
         }
         return Ok((protocol.clone(), None));
     }
@@ -250,8 +266,12 @@ mod tests {
 
     #[test]
     fn a_head_has_seven_parts() {
-        let head = read("alert http1:request_complete [10.0.0.0/8, !10.1.1.1] any => $HOME_NET [80, 8080]").expect("good");
-        assert_eq!((head.action, head.arrow, head.hook.as_deref()), (Action::Alert, Arrow::Transaction, Some("request_complete")));
+        let head =
+            read("alert http1:request_complete [10.0.0.0/8, !10.1.1.1] any => $HOME_NET [80, 8080]").expect("good");
+        assert_eq!(
+            (head.action, head.arrow, head.hook.as_deref()),
+            (Action::Alert, Arrow::Transaction, Some("request_complete"))
+        );
         assert!(head.destination_ports.contains(8080));
     }
 

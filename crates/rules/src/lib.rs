@@ -4,8 +4,8 @@
 //! [`Context`]. Whether this engine can show a buffer or field to a rule is decided later, when rules are compiled.
 
 pub mod address;
-mod builder;
 pub mod buffer;
+mod builder;
 pub mod bytes;
 pub mod class;
 pub mod condition;

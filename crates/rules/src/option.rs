@@ -16,7 +16,8 @@ pub(crate) fn split(text: Text<'_>) -> Result<Vec<RuleOption<'_>>, Fault> {
     let mut rest = text.trim();
     while !rest.is_empty() {
         let Some(end) = semicolon(rest.text) else {
-            return Err(Text::new("", rest.at + rest.text.len()).fault(format!("\";\" is missing behind the option {:?}", shorten(rest.text))));
+            return Err(Text::new("", rest.at + rest.text.len())
+                .fault(format!("\";\" is missing behind the option {:?}", shorten(rest.text))));
         };
         let option = rest.to(end);
         quotes(option)?;
@@ -49,7 +50,9 @@ fn quotes(option: Text<'_>) -> Result<(), Fault> {
     let body = value.strip_prefix("!").map_or(value, Text::trim);
     let closed = body.text.len() > 1 && body.text.ends_with('"');
     if body.text.starts_with('"') && !closed {
-        return Err(body.fault("this quote is not closed before the next \";\"").hint("a \";\" inside quotes is written \\;"));
+        return Err(body
+            .fault("this quote is not closed before the next \";\"")
+            .hint("a \";\" inside quotes is written \\;"));
     }
     Ok(())
 }
@@ -82,7 +85,8 @@ mod tests {
         let options = split(Text::new(r#"msg:"a\; b"; nocase ;pcre:"/a\\;/"#, 0));
         assert!(options.is_err());
         let options = split(Text::new(r#"msg:"a\; b"; nocase ; sid : 1;"#, 0)).expect("good");
-        let read: Vec<(&str, Option<&str>)> = options.iter().map(|o| (o.keyword.text, o.value.map(|v| v.text))).collect();
+        let read: Vec<(&str, Option<&str>)> =
+            options.iter().map(|o| (o.keyword.text, o.value.map(|v| v.text))).collect();
         assert_eq!(read, [("msg", Some(r#""a\; b""#)), ("nocase", None), ("sid", Some("1"))]);
     }
 

@@ -8,17 +8,57 @@ use crate::{
 
 /// Names of IP protocols (IANA) that rules use.
 pub(crate) const IP_PROTOCOLS: number::Names = &[
-    ("ah", 51), ("dccp", 33), ("egp", 8), ("eigrp", 88), ("esp", 50), ("ggp", 3), ("gre", 47), ("hip", 139), ("icmp", 1),
-    ("icmp6", 58), ("icmpv6", 58), ("igmp", 2), ("ip", 0), ("ipip", 4), ("ipv4", 4), ("ipv6", 41), ("ipv6-frag", 44),
-    ("ipv6-icmp", 58), ("ipv6-nonxt", 59), ("ipv6-opts", 60), ("ipv6-route", 43), ("isis", 124), ("l2tp", 115),
-    ("mobility", 135), ("mtp", 92), ("ospf", 89), ("pim", 103), ("pup", 12), ("rdp", 27), ("rsvp", 46), ("sctp", 132),
-    ("tcp", 6), ("udp", 17), ("udplite", 136), ("vrrp", 112), ("xns-idp", 22),
+    ("ah", 51),
+    ("dccp", 33),
+    ("egp", 8),
+    ("eigrp", 88),
+    ("esp", 50),
+    ("ggp", 3),
+    ("gre", 47),
+    ("hip", 139),
+    ("icmp", 1),
+    ("icmp6", 58),
+    ("icmpv6", 58),
+    ("igmp", 2),
+    ("ip", 0),
+    ("ipip", 4),
+    ("ipv4", 4),
+    ("ipv6", 41),
+    ("ipv6-frag", 44),
+    ("ipv6-icmp", 58),
+    ("ipv6-nonxt", 59),
+    ("ipv6-opts", 60),
+    ("ipv6-route", 43),
+    ("isis", 124),
+    ("l2tp", 115),
+    ("mobility", 135),
+    ("mtp", 92),
+    ("ospf", 89),
+    ("pim", 103),
+    ("pup", 12),
+    ("rdp", 27),
+    ("rsvp", 46),
+    ("sctp", 132),
+    ("tcp", 6),
+    ("udp", 17),
+    ("udplite", 136),
+    ("vrrp", 112),
+    ("xns-idp", 22),
 ];
 
 pub(crate) fn ip_option(text: Text<'_>) -> Result<IpOption, Fault> {
     let kinds: [(&str, u8); 11] = [
-        ("cipso", 134), ("eol", 0), ("esec", 133), ("lsrr", 131), ("nop", 1), ("rr", 7), ("rtralt", 148), ("satid", 136),
-        ("sec", 130), ("ssrr", 137), ("ts", 68),
+        ("cipso", 134),
+        ("eol", 0),
+        ("esec", 133),
+        ("lsrr", 131),
+        ("nop", 1),
+        ("rr", 7),
+        ("rtralt", 148),
+        ("satid", 136),
+        ("sec", 130),
+        ("ssrr", 137),
+        ("ts", 68),
     ];
     if text.is("any") {
         return Ok(IpOption::Any);
@@ -34,7 +74,9 @@ pub(crate) fn ip_option(text: Text<'_>) -> Result<IpOption, Fault> {
 }
 
 fn mode_and_rest(text: Text<'_>) -> (BitsMode, Text<'_>) {
-    for (sign, mode) in [("+", BitsMode::AtLeast), ("*", BitsMode::AnyOf), ("!", BitsMode::NoneOf), ("-", BitsMode::Exactly)] {
+    for (sign, mode) in
+        [("+", BitsMode::AtLeast), ("*", BitsMode::AnyOf), ("!", BitsMode::NoneOf), ("-", BitsMode::Exactly)]
+    {
         if let Some(rest) = text.strip_prefix(sign) {
             return (mode, rest.trim());
         }
@@ -78,7 +120,12 @@ fn flag_letters(text: Text<'_>) -> Result<u8, Fault> {
             'E' | '2' => 64,
             'C' | '1' => 128,
             '0' => 0,
-            _ => return Err(text.from(index).fault(format!("{letter:?} is not a TCP flag")).hint("F S R P A U E C, 0 for none")),
+            _ => {
+                return Err(text
+                    .from(index)
+                    .fault(format!("{letter:?} is not a TCP flag"))
+                    .hint("F S R P A U E C, 0 for none"));
+            }
         };
     }
     Ok(flags)
@@ -159,6 +206,9 @@ mod tests {
         assert_eq!(ip_option(Text::new("lsrr", 0)), Ok(IpOption::Kind(131)));
         assert!(ip_option(Text::new("lsr", 0)).is_err());
         assert_eq!(fragment_bits(Text::new("!DF", 0)).expect_err("letter").at, 2);
-        assert_eq!(vlan_id(Text::new("400,-1", 0)), Ok(Condition::VlanId { test: number::NumberTest::Equal(400), layer: VlanLayer::At(-1) }));
+        assert_eq!(
+            vlan_id(Text::new("400,-1", 0)),
+            Ok(Condition::VlanId { test: number::NumberTest::Equal(400), layer: VlanLayer::At(-1) })
+        );
     }
 }

@@ -47,8 +47,12 @@ pub fn parse(file: &str, text: &str, context: &Context) -> Parsed {
     for line in &logical {
         match rule(&name, line, context, &mut lists) {
             Ok(rule) => parsed.rules.push(rule),
-            Err(Refusal::Fault(fault)) => parsed.diagnostics.push(diagnostic(file, line.place(fault.at), sid_of(&line.text), fault)),
-            Err(Refusal::LeftOut(fault)) => parsed.left_out.push(diagnostic(file, line.place(fault.at), sid_of(&line.text), fault)),
+            Err(Refusal::Fault(fault)) => {
+                parsed.diagnostics.push(diagnostic(file, line.place(fault.at), sid_of(&line.text), fault))
+            }
+            Err(Refusal::LeftOut(fault)) => {
+                parsed.left_out.push(diagnostic(file, line.place(fault.at), sid_of(&line.text), fault))
+            }
         }
     }
     parsed.diagnostics.sort_by_key(|d| (d.line, d.column));

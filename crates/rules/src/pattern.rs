@@ -188,7 +188,10 @@ mod tests {
     #[test]
     fn flags_choose_options_and_buffers() {
         let (p, buffer) = read(r#"!"/a\/b[0-9]{3}$/UiR""#).expect("good");
-        assert_eq!((p.expression.as_str(), p.negated, p.relative, p.flags.caseless), (r"a\/b[0-9]{3}$", true, true, true));
+        assert_eq!(
+            (p.expression.as_str(), p.negated, p.relative, p.flags.caseless),
+            (r"a\/b[0-9]{3}$", true, true, true)
+        );
         assert_eq!(buffer, Some("http.uri"));
     }
 

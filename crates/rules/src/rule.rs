@@ -55,7 +55,10 @@ pub enum RuleProtocol {
     /// `pkthdr`: any frame, decoded or not.
     PacketHeader,
     /// Application protocols by the names they declare: `http` stands for HTTP/1 and HTTP/2.
-    App { written: String, names: Vec<String> },
+    App {
+        written: String,
+        names: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +145,9 @@ pub enum Test {
     ByteMath(ByteMath),
     BufferSize(NumberTest),
     /// The buffer does not exist; `or_else` also allows that the rest of the section holds.
-    Absent { or_else: bool },
+    Absent {
+        or_else: bool,
+    },
     Dataset(Dataset),
     DataReputation(DataReputation),
     /// What follows in the next [`Buffer::Base64`] section is looked for in the decoded bytes.

@@ -57,9 +57,18 @@ pub struct ThresholdLine {
 pub enum ThresholdRule {
     Threshold(Threshold),
     /// No alert; without an address for nobody at all.
-    Suppress { track: SuppressTrack, addresses: Addresses },
+    Suppress {
+        track: SuppressTrack,
+        addresses: Addresses,
+    },
     /// Another action once the rate is reached, for a while.
-    Rate { track: ThresholdTrack, count: u32, seconds: u32, action: crate::Action, timeout_secs: u32 },
+    Rate {
+        track: ThresholdTrack,
+        count: u32,
+        seconds: u32,
+        action: crate::Action,
+        timeout_secs: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +95,11 @@ fn track(text: Text<'_>) -> Result<ThresholdTrack, Fault> {
         "by_both" => ThresholdTrack::Both,
         "by_rule" => ThresholdTrack::Rule,
         "by_flow" => ThresholdTrack::Flow,
-        _ => return Err(text.fault(format!("{:?} cannot be tracked", text.text)).hint("by_src, by_dst, by_both, by_rule, by_flow")),
+        _ => {
+            return Err(text
+                .fault(format!("{:?} cannot be tracked", text.text))
+                .hint("by_src, by_dst, by_both, by_rule, by_flow"));
+        }
     })
 }
 
@@ -136,7 +149,11 @@ pub(crate) fn threshold(text: Text<'_>) -> Result<Threshold, Fault> {
             }
             ThresholdKind::Backoff { multiplier: found.multiplier.ok_or_else(|| missing("multiplier"))? }
         }
-        _ => return Err(kind_text.fault(format!("{:?} is not a type of threshold", kind_text.text)).hint("limit, threshold, both, backoff")),
+        _ => {
+            return Err(kind_text
+                .fault(format!("{:?} is not a type of threshold", kind_text.text))
+                .hint("limit, threshold, both, backoff"));
+        }
     };
     let seconds = match (kind, found.seconds) {
         (_, Some(seconds)) => seconds,
@@ -168,7 +185,14 @@ pub fn read_config(file: &str, text: &str, variables: &Variables) -> (Vec<Thresh
             Ok(rule) => read.push(rule),
             Err(fault) => {
                 let (number, column) = line.place(fault.at);
-                diagnostics.push(Diagnostic { file: file.to_owned(), line: number, column, sid: None, reason: fault.reason, hint: fault.hint });
+                diagnostics.push(Diagnostic {
+                    file: file.to_owned(),
+                    line: number,
+                    column,
+                    sid: None,
+                    reason: fault.reason,
+                    hint: fault.hint,
+                });
             }
         }
     }
@@ -226,7 +250,9 @@ fn rate_action(text: Text<'_>) -> Result<crate::Action, Fault> {
         "drop" => Ok(crate::Action::Drop),
         "pass" => Ok(crate::Action::Pass),
         "reject" => Ok(crate::Action::Reject),
-        _ => Err(text.fault(format!("{:?} is not an action of rate_filter", text.text)).hint("alert, drop, pass, reject")),
+        _ => Err(text
+            .fault(format!("{:?} is not an action of rate_filter", text.text))
+            .hint("alert, drop, pass, reject")),
     }
 }
 
@@ -250,8 +276,14 @@ mod tests {
     #[test]
     fn thresholds_of_every_type_are_read() {
         let limit = threshold(t("type limit, track by_src, seconds 180, count 1")).expect("limit");
-        assert_eq!(limit, Threshold { kind: ThresholdKind::Limit, track: ThresholdTrack::Source, count: 1, seconds: 180 });
-        assert!(matches!(threshold(t("type backoff, track by_flow, count 1, multiplier 10")).expect("backoff").kind, ThresholdKind::Backoff { multiplier: 10 }));
+        assert_eq!(
+            limit,
+            Threshold { kind: ThresholdKind::Limit, track: ThresholdTrack::Source, count: 1, seconds: 180 }
+        );
+        assert!(matches!(
+            threshold(t("type backoff, track by_flow, count 1, multiplier 10")).expect("backoff").kind,
+            ThresholdKind::Backoff { multiplier: 10 }
+        ));
         assert!(threshold(t("type backoff, track by_src, count 1, multiplier 10")).is_err());
         assert!(threshold(t("type limit, track by_src, count 1")).is_err());
         assert_eq!(threshold(t("type limits, track by_src, count 1, seconds 1")).expect_err("type").at, 5);
@@ -261,10 +293,21 @@ mod tests {
     #[test]
     fn lines_of_a_threshold_config_are_read() {
         let variables = Variables::default();
-        let line = config_line(t("suppress gen_id 1, sig_id 2002087, track by_src, ip [10.0.0.1,10.0.0.2]"), &variables).expect("suppress");
+        let line =
+            config_line(t("suppress gen_id 1, sig_id 2002087, track by_src, ip [10.0.0.1,10.0.0.2]"), &variables)
+                .expect("suppress");
         assert!(matches!(line.rule, ThresholdRule::Suppress { track: SuppressTrack::Source, .. }));
-        assert!(config_line(t("threshold gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds 60"), &variables).is_ok());
-        assert!(config_line(t("rate_filter gen_id 1, sig_id 1, track by_rule, count 100, seconds 60, new_action drop, timeout 30"), &variables).is_ok());
+        assert!(
+            config_line(t("threshold gen_id 1, sig_id 1, type limit, track by_src, count 1, seconds 60"), &variables)
+                .is_ok()
+        );
+        assert!(
+            config_line(
+                t("rate_filter gen_id 1, sig_id 1, track by_rule, count 100, seconds 60, new_action drop, timeout 30"),
+                &variables
+            )
+            .is_ok()
+        );
         assert!(config_line(t("suppres gen_id 1, sig_id 1"), &variables).is_err());
     }
 }

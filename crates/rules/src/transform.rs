@@ -53,14 +53,17 @@ fn plain(value: Option<Text<'_>>, keyword: Text<'_>, transform: Transform) -> Re
 
 fn expression(value: Option<Text<'_>>, keyword: Text<'_>) -> Result<Transform, Fault> {
     match value.map(Text::unquote) {
-        Some(text) if !text.is_empty() => Ok(Transform::Expression(text.text.replace("\\;", ";").replace("\\\"", "\""))),
+        Some(text) if !text.is_empty() => {
+            Ok(Transform::Expression(text.text.replace("\\;", ";").replace("\\\"", "\"")))
+        }
         _ => Err(keyword.fault("pcrexform needs an expression in quotes")),
     }
 }
 
 fn xor(value: Option<Text<'_>>, keyword: Text<'_>) -> Result<Transform, Fault> {
     let key = value.map(Text::unquote).ok_or_else(|| keyword.fault("xor needs a key in hexadecimal"))?;
-    let digits: Vec<u8> = key.text.bytes().filter_map(|b| (b as char).to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
+    let digits: Vec<u8> =
+        key.text.bytes().filter_map(|b| (b as char).to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
     if digits.is_empty() || digits.len() != key.text.len() || digits.len() % 2 == 1 || digits.len() > 1024 {
         return Err(key.fault("xor needs a key of pairs of hexadecimal digits"));
     }
@@ -84,7 +87,11 @@ fn from_base64(value: Option<Text<'_>>, names: &Names) -> Result<Transform, Faul
                     _ => return Err(rest.fault("the mode is rfc4648, rfc2045 or strict")),
                 }
             }
-            _ => return Err(option.fault(format!("{:?} is not an option of from_base64", option.text)).hint("bytes N, offset N, mode M")),
+            _ => {
+                return Err(option
+                    .fault(format!("{:?} is not an option of from_base64", option.text))
+                    .hint("bytes N, offset N, mode M"));
+            }
         }
     }
     Ok(Transform::FromBase64 { bytes, offset, mode })

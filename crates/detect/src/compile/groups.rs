@@ -10,11 +10,7 @@ use phitak_model::{
     Direction,
     inspect::{ProtocolDecl, Shape},
 };
-use phitak_rules::{
-    Ports, Rule, Section,
-    buffer::Buffer,
-    condition::Transform,
-};
+use phitak_rules::{Ports, Rule, Section, buffer::Buffer, condition::Transform};
 use std::collections::{BTreeMap, HashMap};
 
 /// A rule with more server ports than this is in the group of all ports.
@@ -74,7 +70,8 @@ impl PacketGroups {
         let mut built: [[PortGroups; 2]; 4] = Default::default();
         for ((class, direction), groups) in self.groups {
             if let Some(slot) = built.get_mut(class).and_then(|d| d.get_mut(direction)) {
-                let by_port: HashMap<u16, PacketGroup> = groups.by_port.into_iter().map(|(port, g)| (port, g.build())).collect();
+                let by_port: HashMap<u16, PacketGroup> =
+                    groups.by_port.into_iter().map(|(port, g)| (port, g.build())).collect();
                 *slot = PortGroups { any: groups.any.build(), by_port };
             }
         }
@@ -205,7 +202,11 @@ impl AppGroupsBuilder {
 }
 
 /// The check of a route that looks at one of the rule's sections.
-fn check_of<'r>(route: &'r Route, app_sections: &[(usize, u32)], index: usize) -> Option<&'r crate::compiled::AppCheck> {
+fn check_of<'r>(
+    route: &'r Route,
+    app_sections: &[(usize, u32)],
+    index: usize,
+) -> Option<&'r crate::compiled::AppCheck> {
     let (_, compiled) = app_sections.iter().find(|(i, _)| *i == index)?;
     route.checks.iter().find(|c| matches!(c.kind, AppCheckKind::Buffer { section, .. } if section == *compiled))
 }
@@ -238,7 +239,12 @@ impl AppBuilder {
             matcher: g.matcher.build(),
             overlap: g.overlap,
         });
-        AppGroups { groups: groups.collect(), always: self.always.into(), by_event: self.by_event.into(), is_used: self.is_used }
+        AppGroups {
+            groups: groups.collect(),
+            always: self.always.into(),
+            by_event: self.by_event.into(),
+            is_used: self.is_used,
+        }
     }
 }
 

@@ -42,7 +42,10 @@ fn literal(content: &Content, section: &Section) -> Literal {
         let part = content.pattern.get(from..from + usize::from(length)).unwrap_or(&content.pattern);
         return Literal { bytes: part.to_vec(), nocase: content.nocase, standing: Standing::Anywhere };
     }
-    let exact = section.tests.iter().any(|t| matches!(t.value, Test::BufferSize(NumberTest::Equal(n)) if n == content.pattern.len() as u64));
+    let exact = section
+        .tests
+        .iter()
+        .any(|t| matches!(t.value, Test::BufferSize(NumberTest::Equal(n)) if n == content.pattern.len() as u64));
     let standing = if exact || content.starts_with && content.ends_with {
         Standing::Whole
     } else if content.ends_with && content.pattern.first() == Some(&b'.') {

@@ -12,7 +12,8 @@ const CHAIN_MAX: u8 = 16;
 
 pub(super) fn sort(rules: Vec<Rule>) -> Vec<Rule> {
     let levels = bit_levels(&rules);
-    let mut keyed: Vec<(Key, usize)> = rules.iter().enumerate().map(|(i, rule)| (key(rule, levels.get(i).copied().unwrap_or(0)), i)).collect();
+    let mut keyed: Vec<(Key, usize)> =
+        rules.iter().enumerate().map(|(i, rule)| (key(rule, levels.get(i).copied().unwrap_or(0)), i)).collect();
     keyed.sort();
     let mut slots: Vec<Option<Rule>> = rules.into_iter().map(Some).collect();
     keyed.into_iter().filter_map(|(_, i)| slots.get_mut(i).and_then(Option::take)).collect()
@@ -39,8 +40,14 @@ fn key(rule: &Rule, level: u8) -> Key {
             Action::Alert => 4,
         },
         flow_bits: level,
-        flow_ints: rank(reads(|c| matches!(c, Condition::FlowInt { .. })), writes(|e| matches!(e, Effect::FlowInt { .. }))),
-        host_bits: rank(reads(|c| matches!(c, Condition::HostBits { .. })), writes(|e| matches!(e, Effect::HostBits { .. }))),
+        flow_ints: rank(
+            reads(|c| matches!(c, Condition::FlowInt { .. })),
+            writes(|e| matches!(e, Effect::FlowInt { .. })),
+        ),
+        host_bits: rank(
+            reads(|c| matches!(c, Condition::HostBits { .. })),
+            writes(|e| matches!(e, Effect::HostBits { .. })),
+        ),
         priority: rule.meta.priority,
     }
 }

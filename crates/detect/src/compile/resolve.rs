@@ -4,8 +4,8 @@ use super::{Compiler, Trouble};
 use crate::{
     check::{Check, FlowIntOperand as IntOperand, WantedProtocol},
     compiled::{
-        AppCheck, AppCheckKind, CompiledEffect, CompiledRule, Head, Kind, PacketSection, PacketSource, PayloadOf, Route,
-        TransportTest, direction_bit,
+        AppCheck, AppCheckKind, CompiledEffect, CompiledRule, Head, Kind, PacketSection, PacketSource, PayloadOf,
+        Route, TransportTest, direction_bit,
     },
 };
 use phitak_model::Direction;
@@ -94,9 +94,14 @@ impl Compiler<'_> {
         }
         checks.sort_by_key(cost);
         let protocols = self.head_protocols(rule)?;
-        let routes = if app.is_empty() && rule.hook.is_none() { Vec::new() } else { self.routes(number, rule, &app, &flow, protocols.as_deref())? };
+        let routes = if app.is_empty() && rule.hook.is_none() {
+            Vec::new()
+        } else {
+            self.routes(number, rule, &app, &flow, protocols.as_deref())?
+        };
         let is_transaction = !routes.is_empty();
-        let needs_packet = needs_packet(rule) || packet_sections.iter().any(|s| matches!(s.source, PacketSource::Header(_)));
+        let needs_packet =
+            needs_packet(rule) || packet_sections.iter().any(|s| matches!(s.source, PacketSource::Header(_)));
         let payload_of = payload_of(rule, &flow, needs_packet);
         let kind = kind(rule, is_transaction, payload.is_some(), payload_of, !packet_sections.is_empty(), &events);
         let directions = match flow.direction {
@@ -127,7 +132,10 @@ impl Compiler<'_> {
         let RuleProtocol::App { written, names } = &rule.protocol else { return Ok(None) };
         let numbers = self.protocol_numbers(names);
         if numbers.is_empty() {
-            return Err(Trouble::new((rule.line, rule.column), format!("the protocol {written} is not parsed by this engine")));
+            return Err(Trouble::new(
+                (rule.line, rule.column),
+                format!("the protocol {written} is not parsed by this engine"),
+            ));
         }
         Ok(Some(numbers))
     }
@@ -155,7 +163,9 @@ impl Compiler<'_> {
                     }
                 }
             }
-            Condition::HostBits { set, name, track } => Check::HostBits { set: *set, bit: self.host_bits.number(name), track: *track },
+            Condition::HostBits { set, name, track } => {
+                Check::HostBits { set: *set, bit: self.host_bits.number(name), track: *track }
+            }
             Condition::AppProtocol(test) => {
                 let wanted = match &test.protocol {
                     AppProtocolName::Failed => WantedProtocol::Failed,
@@ -163,7 +173,10 @@ impl Compiler<'_> {
                     AppProtocolName::AnyOf(names) => {
                         let numbers = self.protocol_numbers(names);
                         if numbers.is_empty() && !test.negated {
-                            return Err(Trouble::new(at, format!("the protocol {} is not parsed by this engine", names.join(", "))));
+                            return Err(Trouble::new(
+                                at,
+                                format!("the protocol {} is not parsed by this engine", names.join(", ")),
+                            ));
                         }
                         WantedProtocol::AnyOf(numbers.into())
                     }
@@ -181,9 +194,11 @@ impl Compiler<'_> {
         let unknown = || Trouble::new(at, format!("no event is called {name} here"));
         // Both tables are tried for the older keyword that names either.
         let decoder = find(self.catalogue.decoder_events);
-        let stream = find(self.catalogue.stream_events).or_else(|| name.strip_prefix("stream.").and_then(|n| {
-            self.catalogue.stream_events.iter().position(|e| *e == n).and_then(|i| u8::try_from(i).ok())
-        }));
+        let stream = find(self.catalogue.stream_events).or_else(|| {
+            name.strip_prefix("stream.").and_then(|n| {
+                self.catalogue.stream_events.iter().position(|e| *e == n).and_then(|i| u8::try_from(i).ok())
+            })
+        });
         match source {
             EventSource::App => {
                 let number = find(self.catalogue.flow_events).ok_or_else(unknown)?;
@@ -221,18 +236,33 @@ impl Compiler<'_> {
         for effect in &rule.effects {
             match &effect.value {
                 Effect::FlowBits { change, names } => {
-                    effects.extend(names.iter().map(|n| CompiledEffect::FlowBit { change: *change, bit: self.flow_bits.number(n) }));
+                    effects.extend(
+                        names
+                            .iter()
+                            .map(|n| CompiledEffect::FlowBit { change: *change, bit: self.flow_bits.number(n) }),
+                    );
                 }
                 Effect::FlowInt { name, change, operand } => {
                     let operand = self.int_operand(operand);
-                    effects.push(CompiledEffect::FlowInt { name: self.flow_ints.number(name), change: *change, operand });
+                    effects.push(CompiledEffect::FlowInt {
+                        name: self.flow_ints.number(name),
+                        change: *change,
+                        operand,
+                    });
                 }
                 Effect::HostBits { change, name, track, expire_secs } => {
                     let bit = self.host_bits.number(name);
-                    effects.push(CompiledEffect::HostBit { change: *change, bit, track: *track, expire_secs: *expire_secs });
+                    effects.push(CompiledEffect::HostBit {
+                        change: *change,
+                        bit,
+                        track: *track,
+                        expire_secs: *expire_secs,
+                    });
                 }
                 Effect::Bypass => effects.push(CompiledEffect::Bypass),
-                Effect::StoreFile { direction, scope } => effects.push(CompiledEffect::StoreFile { direction: *direction, scope: *scope }),
+                Effect::StoreFile { direction, scope } => {
+                    effects.push(CompiledEffect::StoreFile { direction: *direction, scope: *scope })
+                }
                 Effect::NoLogging { scope } => effects.push(CompiledEffect::NoLogging(*scope)),
                 // Tagged packets would only be recorded, and no packet is.
                 Effect::Tag { .. } => {}
@@ -242,7 +272,14 @@ impl Compiler<'_> {
     }
 
     /// The routes of a rule: one for each protocol and direction in which all of its checks exist.
-    fn routes(&self, number: u32, rule: &Rule, app: &AppPart<'_>, flow: &FlowTest, protocols: Option<&[u16]>) -> Result<Vec<Route>, Trouble> {
+    fn routes(
+        &self,
+        number: u32,
+        rule: &Rule,
+        app: &AppPart<'_>,
+        flow: &FlowTest,
+        protocols: Option<&[u16]>,
+    ) -> Result<Vec<Route>, Trouble> {
         let mut routes = Vec::new();
         let mut first_trouble = None;
         for index in 0..self.catalogue.protocols.len() {
@@ -262,12 +299,21 @@ impl Compiler<'_> {
             }
         }
         if routes.is_empty() {
-            return Err(first_trouble.unwrap_or_else(|| Trouble::new((rule.line, rule.column), "no protocol offers what this rule looks at".into())));
+            return Err(first_trouble.unwrap_or_else(|| {
+                Trouble::new((rule.line, rule.column), "no protocol offers what this rule looks at".into())
+            }));
         }
         Ok(routes)
     }
 
-    fn protocol_routes(&self, number: u32, protocol: u16, rule: &Rule, app: &AppPart<'_>, flow: &FlowTest) -> Result<Vec<Route>, Trouble> {
+    fn protocol_routes(
+        &self,
+        number: u32,
+        protocol: u16,
+        rule: &Rule,
+        app: &AppPart<'_>,
+        flow: &FlowTest,
+    ) -> Result<Vec<Route>, Trouble> {
         if rule.arrow == Arrow::Transaction {
             let checks = self.app_checks(protocol, rule, app, None)?;
             return Ok(vec![Route { rule: number, protocol, directions: BOTH, checks: checks.into() }]);
@@ -279,7 +325,12 @@ impl Compiler<'_> {
                 continue;
             }
             match self.app_checks(protocol, rule, app, Some(direction)) {
-                Ok(checks) => routes.push(Route { rule: number, protocol, directions: direction_bit(direction), checks: checks.into() }),
+                Ok(checks) => routes.push(Route {
+                    rule: number,
+                    protocol,
+                    directions: direction_bit(direction),
+                    checks: checks.into(),
+                }),
                 Err(t) if trouble.as_ref().is_none_or(|known: &Trouble| t.at > known.at) => trouble = Some(t),
                 Err(_) => {}
             }
@@ -291,7 +342,13 @@ impl Compiler<'_> {
     }
 
     /// The checks of a rule on one protocol, all in one direction, or (`None`) each in its own.
-    fn app_checks(&self, protocol: u16, rule: &Rule, app: &AppPart<'_>, direction: Option<Direction>) -> Result<Vec<AppCheck>, Trouble> {
+    fn app_checks(
+        &self,
+        protocol: u16,
+        rule: &Rule,
+        app: &AppPart<'_>,
+        direction: Option<Direction>,
+    ) -> Result<Vec<AppCheck>, Trouble> {
         let Some(decl) = self.catalogue.protocols.get(usize::from(protocol)) else { return Ok(Vec::new()) };
         let mut checks = Vec::new();
         for (_, section, compiled) in &app.sections {
@@ -299,27 +356,43 @@ impl Compiler<'_> {
             let name = buffer_name(&section.buffer, decl.name);
             let found = (0u8..).zip(decl.buffers).find(|(_, b)| name.as_deref().is_some_and(|n| n == b.name));
             let Some((buffer, declared)) = found else {
-                return Err(Trouble::new(at, format!("{} is not offered by {}", shown(&section.buffer), self.offerer(rule, decl.name))));
+                return Err(Trouble::new(
+                    at,
+                    format!("{} is not offered by {}", shown(&section.buffer), self.offerer(rule, decl.name)),
+                ));
             };
             let direction = match (direction.or(section.direction), declared.to_server, declared.to_client) {
                 (Some(Direction::ToServer), true, _) => Direction::ToServer,
                 (Some(Direction::ToClient), _, true) => Direction::ToClient,
-                (Some(_), ..) => return Err(Trouble::new(at, format!("{} does not exist in this rule's direction", declared.name))),
+                (Some(_), ..) => {
+                    return Err(Trouble::new(at, format!("{} does not exist in this rule's direction", declared.name)));
+                }
                 (None, true, _) => Direction::ToServer,
                 (None, false, _) => Direction::ToClient,
             };
             let stage = declared.stage.get(direction.index()).copied().unwrap_or(0);
-            checks.push(AppCheck { kind: AppCheckKind::Buffer { number: buffer, shape: declared.shape, section: *compiled }, direction, stage });
+            checks.push(AppCheck {
+                kind: AppCheckKind::Buffer { number: buffer, shape: declared.shape, section: *compiled },
+                direction,
+                stage,
+            });
         }
         for (condition, test) in &app.fields {
             let at = (condition.line, condition.column);
             let found = (0u8..).zip(decl.fields).find(|(_, f)| f.name == test.name);
             let Some((field, declared)) = found else {
-                return Err(Trouble::new(at, format!("{} is not offered by {}", test.name, self.offerer(rule, decl.name))));
+                return Err(Trouble::new(
+                    at,
+                    format!("{} is not offered by {}", test.name, self.offerer(rule, decl.name)),
+                ));
             };
             let direction = direction.or(test.direction).unwrap_or(Direction::ToServer);
             let stage = declared.stage.get(direction.index()).copied().unwrap_or(0);
-            checks.push(AppCheck { kind: AppCheckKind::Field { number: field, check: test.check.clone(), index: test.index }, direction, stage });
+            checks.push(AppCheck {
+                kind: AppCheckKind::Field { number: field, check: test.check.clone(), index: test.index },
+                direction,
+                stage,
+            });
         }
         for (condition, event_protocol, name) in &app.events {
             checks.push(self.event_check(condition, event_protocol, name, decl, direction)?);
@@ -354,7 +427,12 @@ impl Compiler<'_> {
     }
 
     /// The stage of a hook.
-    fn hook_check(&self, rule: &Rule, decl: &phitak_model::inspect::ProtocolDecl, direction: Option<Direction>) -> Result<Option<AppCheck>, Trouble> {
+    fn hook_check(
+        &self,
+        rule: &Rule,
+        decl: &phitak_model::inspect::ProtocolDecl,
+        direction: Option<Direction>,
+    ) -> Result<Option<AppCheck>, Trouble> {
         let Some(hook) = &rule.hook else { return Ok(None) };
         let sides = [(Direction::ToServer, decl.stages_to_server), (Direction::ToClient, decl.stages_to_client)];
         for (side, stages) in sides {
@@ -365,7 +443,10 @@ impl Compiler<'_> {
                 return Ok(Some(AppCheck { kind: AppCheckKind::Reached, direction: side, stage }));
             }
         }
-        Err(Trouble::new((rule.line, rule.column), format!("{} has no stage called {hook} in this direction", decl.name)))
+        Err(Trouble::new(
+            (rule.line, rule.column),
+            format!("{} has no stage called {hook} in this direction", decl.name),
+        ))
     }
 
     /// Who was asked for a buffer, in words.
@@ -464,25 +545,44 @@ fn payload_of(rule: &Rule, flow: &FlowTest, needs_packet: bool) -> PayloadOf {
     let only_packet = PayloadOf { packet: true, ..PayloadOf::default() };
     let on_stream = matches!(
         rule.protocol,
-        RuleProtocol::Tcp | RuleProtocol::TcpStream | RuleProtocol::App { .. } | RuleProtocol::Ip | RuleProtocol::Ipv4 | RuleProtocol::Ipv6
+        RuleProtocol::Tcp
+            | RuleProtocol::TcpStream
+            | RuleProtocol::App { .. }
+            | RuleProtocol::Ip
+            | RuleProtocol::Ipv4
+            | RuleProtocol::Ipv6
     );
     if !on_stream || flow.stream == StreamChoice::NoStream {
         return only_packet;
     }
     if rule.protocol == RuleProtocol::TcpStream || flow.stream == StreamChoice::OnlyStream {
-        return PayloadOf { stream: true, packet_outside_stream: rule.protocol == RuleProtocol::TcpStream, ..PayloadOf::default() };
+        return PayloadOf {
+            stream: true,
+            packet_outside_stream: rule.protocol == RuleProtocol::TcpStream,
+            ..PayloadOf::default()
+        };
     }
     if needs_packet {
         return only_packet;
     }
     let anchored = |section: &Section| {
-        section.tests.iter().any(|t| matches!(&t.value, Test::Content(c) if c.starts_with || c.depth.is_some() || c.offset.is_some()))
+        section
+            .tests
+            .iter()
+            .any(|t| matches!(&t.value, Test::Content(c) if c.starts_with || c.depth.is_some() || c.offset.is_some()))
     };
     let is_anchored = rule.sections.iter().any(|s| s.buffer == Buffer::Payload && anchored(s));
     PayloadOf { packet: is_anchored, stream: true, packet_outside_stream: !is_anchored }
 }
 
-fn kind(rule: &Rule, is_transaction: bool, has_payload: bool, payload_of: PayloadOf, has_packet_sections: bool, events: &Events) -> Kind {
+fn kind(
+    rule: &Rule,
+    is_transaction: bool,
+    has_payload: bool,
+    payload_of: PayloadOf,
+    has_packet_sections: bool,
+    events: &Events,
+) -> Kind {
     if is_transaction {
         return Kind::Transaction;
     }
@@ -493,13 +593,16 @@ fn kind(rule: &Rule, is_transaction: bool, has_payload: bool, payload_of: Payloa
             _ => Kind::Packet,
         };
     }
-    let only = |wanted: fn(&Condition) -> bool| !rule.conditions.is_empty() && rule.conditions.iter().all(|c| wanted(&c.value));
+    let only = |wanted: fn(&Condition) -> bool| {
+        !rule.conditions.is_empty() && rule.conditions.iter().all(|c| wanted(&c.value))
+    };
     if !events.decoder.is_empty() && only(|c| matches!(c, Condition::Event { .. })) {
         return Kind::DecoderEvents;
     }
     let plain_flow = |c: &Condition| matches!(c, Condition::Flow(f) if f.established.is_none() && !f.stateless && f.fragments.is_none() && f.stream == StreamChoice::Both);
     let has_app_protocol = rule.conditions.iter().any(|c| matches!(c.value, Condition::AppProtocol(_)));
-    let protocol_only = rule.conditions.iter().all(|c| matches!(c.value, Condition::AppProtocol(_)) || plain_flow(&c.value));
+    let protocol_only =
+        rule.conditions.iter().all(|c| matches!(c.value, Condition::AppProtocol(_)) || plain_flow(&c.value));
     if has_app_protocol && protocol_only && !has_packet_sections {
         return Kind::ProtocolOnly;
     }

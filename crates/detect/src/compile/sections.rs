@@ -18,8 +18,8 @@ impl Compiler<'_> {
     /// Compiles one section; those of decoded Base64 hang on the section that decodes.
     pub(super) fn section(&mut self, section: &phitak_rules::Section, base64: &[Placed<Test>]) -> Result<u32, Trouble> {
         let at = (section.line, section.column);
-        let transforms =
-            Transforms::compile(&section.transforms, &mut self.expressions).map_err(|reason| Trouble::new(at, reason))?;
+        let transforms = Transforms::compile(&section.transforms, &mut self.expressions)
+            .map_err(|reason| Trouble::new(at, reason))?;
         let program = self.program(&section.tests, base64)?;
         let absent = section.tests.iter().find_map(|t| match t.value {
             Test::Absent { or_else: true } => Some(Absent::OrElse),
@@ -49,7 +49,12 @@ impl Compiler<'_> {
         Ok(Program { steps: steps.into(), has_variables, has_positive })
     }
 
-    fn step(&mut self, test: &Placed<Test>, rest: &[Placed<Test>], base64: &[Placed<Test>]) -> Result<Option<Step>, Trouble> {
+    fn step(
+        &mut self,
+        test: &Placed<Test>,
+        rest: &[Placed<Test>],
+        base64: &[Placed<Test>],
+    ) -> Result<Option<Step>, Trouble> {
         let at = (test.line, test.column);
         Ok(Some(match &test.value {
             Test::Content(content) => {
@@ -61,7 +66,13 @@ impl Compiler<'_> {
                 let expression = Expression::compile(pattern).map_err(|reason| Trouble::new(at, reason))?;
                 let number = self.expressions;
                 self.expressions = self.expressions.saturating_add(1);
-                Step::Pattern(PatternStep { expression, number, negated: pattern.negated, relative: pattern.relative, retry: is_needed_by(rest) })
+                Step::Pattern(PatternStep {
+                    expression,
+                    number,
+                    negated: pattern.negated,
+                    relative: pattern.relative,
+                    retry: is_needed_by(rest),
+                })
             }
             Test::IsDataAt(test) => Step::IsDataAt(*test),
             Test::ByteTest(test) => Step::ByteTest(*test),
@@ -72,11 +83,14 @@ impl Compiler<'_> {
             Test::Entropy(entropy) => Step::Entropy(*entropy),
             Test::Absent { .. } => return Ok(None),
             Test::Dataset(set) => {
-                let number = self.set(&set.name, set.kind, set.load.as_deref(), set.json.as_ref()).map_err(|r| Trouble::new(at, r))?;
+                let number = self
+                    .set(&set.name, set.kind, set.load.as_deref(), set.json.as_ref())
+                    .map_err(|r| Trouble::new(at, r))?;
                 Step::Dataset { set: number, command: set.command }
             }
             Test::DataReputation(set) => {
-                let number = self.set(&set.name, set.kind, set.load.as_deref(), None).map_err(|r| Trouble::new(at, r))?;
+                let number =
+                    self.set(&set.name, set.kind, set.load.as_deref(), None).map_err(|r| Trouble::new(at, r))?;
                 Step::Reputation { set: number, test: set.test }
             }
             Test::Base64Decode(decode) => {
@@ -87,14 +101,24 @@ impl Compiler<'_> {
     }
 
     /// The number of a set; sets of one name are one set, and are loaded once.
-    fn set(&mut self, name: &str, kind: Option<DataKind>, load: Option<&str>, json: Option<&DatasetJson>) -> Result<u32, String> {
+    fn set(
+        &mut self,
+        name: &str,
+        kind: Option<DataKind>,
+        load: Option<&str>,
+        json: Option<&DatasetJson>,
+    ) -> Result<u32, String> {
         if let Some(index) = self.sets.iter().position(|s| s.name == name) {
             return match (kind, self.sets.get(index)) {
-                (Some(kind), Some(set)) if set.kind != kind => Err(format!("the set {name} has another type in an earlier rule")),
+                (Some(kind), Some(set)) if set.kind != kind => {
+                    Err(format!("the set {name} has another type in an earlier rule"))
+                }
                 _ => Ok(small(index)),
             };
         }
-        let Some(kind) = kind else { return Err(format!("the set {name} is not known yet: its first use must name its type")) };
+        let Some(kind) = kind else {
+            return Err(format!("the set {name} is not known yet: its first use must name its type"));
+        };
         let file = match load {
             None => None,
             Some(file) => match self.settings.files.get(file) {

@@ -76,7 +76,13 @@ impl Detector {
     }
 
     /// Puts what fired in order and settles what is alerted.
-    pub(super) fn conclude(&mut self, rules: &Ruleset, scene: &Scene<'_>, mut flow: Option<&mut FlowState>, out: &mut Outcome) {
+    pub(super) fn conclude(
+        &mut self,
+        rules: &Ruleset,
+        scene: &Scene<'_>,
+        mut flow: Option<&mut FlowState>,
+        out: &mut Outcome,
+    ) {
         let mut pending = std::mem::take(&mut self.pending);
         pending.sort_by_key(|p| (p.rule, p.transaction));
         for fired in pending.drain(..) {
@@ -121,7 +127,13 @@ impl Detector {
         }
     }
 
-    fn verdict(&mut self, number: u32, rule: &CompiledRule, scene: &Scene<'_>, flow: Option<&mut FlowState>) -> Verdict {
+    fn verdict(
+        &mut self,
+        number: u32,
+        rule: &CompiledRule,
+        scene: &Scene<'_>,
+        flow: Option<&mut FlowState>,
+    ) -> Verdict {
         let suppressed = rule.extra.as_ref().is_some_and(|extra| Thresholds::is_suppressed(extra, scene.input));
         if suppressed {
             return Verdict::Quiet;

@@ -36,7 +36,13 @@ impl Kit {
     }
 
     /// Runs a section's transforms and program.
-    pub fn run(&mut self, section: &Section, span: Span<'_>, variables: &mut Variables, steps_max: u32) -> Option<Found> {
+    pub fn run(
+        &mut self,
+        section: &Section,
+        span: Span<'_>,
+        variables: &mut Variables,
+        steps_max: u32,
+    ) -> Option<Found> {
         if section.transforms.is_empty() {
             return run::run(&section.program, span, variables, &mut self.tools(steps_max));
         }
@@ -47,7 +53,12 @@ impl Kit {
     }
 
     /// Gives transformed bytes to `then`.
-    pub fn with_transformed<T>(&mut self, transforms: &crate::transform::Transforms, bytes: &[u8], then: impl FnOnce(&mut Self, &[u8]) -> T) -> T {
+    pub fn with_transformed<T>(
+        &mut self,
+        transforms: &crate::transform::Transforms,
+        bytes: &[u8],
+        then: impl FnOnce(&mut Self, &[u8]) -> T,
+    ) -> T {
         let mut transformed = std::mem::take(&mut self.transformed);
         let mut spare = std::mem::take(&mut self.spare);
         transforms.run(bytes, &mut transformed, &mut spare, &mut self.caches);
@@ -58,6 +69,12 @@ impl Kit {
     }
 
     fn tools(&mut self, steps_max: u32) -> Tools<'_> {
-        Tools { caches: &mut self.caches, sets: &mut self.sets, details: &mut self.details, decoded: &mut self.decoded, steps_max }
+        Tools {
+            caches: &mut self.caches,
+            sets: &mut self.sets,
+            details: &mut self.details,
+            decoded: &mut self.decoded,
+            steps_max,
+        }
     }
 }

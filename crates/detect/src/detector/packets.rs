@@ -45,7 +45,13 @@ impl<'a> FreshStream<'a> {
 }
 
 impl Detector {
-    pub(super) fn packet_rules(&mut self, rules: &Ruleset, scene: &Scene<'_>, mut flow: Option<&mut FlowState>, out: &mut Outcome) {
+    pub(super) fn packet_rules(
+        &mut self,
+        rules: &Ruleset,
+        scene: &Scene<'_>,
+        mut flow: Option<&mut FlowState>,
+        out: &mut Outcome,
+    ) {
         let stream = fresh_stream(scene, flow.as_deref());
         self.candidates.clear();
         self.gather(rules, scene, flow.as_deref_mut(), stream);
@@ -65,9 +71,18 @@ impl Detector {
     }
 
     /// Collects the rules that may fire.
-    fn gather(&mut self, rules: &Ruleset, scene: &Scene<'_>, flow: Option<&mut FlowState>, stream: Option<FreshStream<'_>>) {
+    fn gather(
+        &mut self,
+        rules: &Ruleset,
+        scene: &Scene<'_>,
+        flow: Option<&mut FlowState>,
+        stream: Option<FreshStream<'_>>,
+    ) {
         let packet = scene.packet;
-        let events = [(packet.events.as_slice(), &rules.decoder_event_rules), (scene.input.stream_events, &rules.stream_event_rules)];
+        let events = [
+            (packet.events.as_slice(), &rules.decoder_event_rules),
+            (scene.input.stream_events, &rules.stream_event_rules),
+        ];
         let flow_events = scene.flow.map_or(&[][..], |f| f.app_events);
         for (numbers, lists) in events.into_iter().chain([(flow_events, &rules.flow_event_rules)]) {
             for list in numbers.iter().filter_map(|n| lists.get(usize::from(*n))) {
@@ -162,7 +177,14 @@ impl Detector {
     }
 
     /// Headers and addresses.
-    pub(super) fn packet_sections(&mut self, rules: &Ruleset, rule: &CompiledRule, scene: &Scene<'_>, variables: &mut Variables, place: &mut Option<Place>) -> bool {
+    pub(super) fn packet_sections(
+        &mut self,
+        rules: &Ruleset,
+        rule: &CompiledRule,
+        scene: &Scene<'_>,
+        variables: &mut Variables,
+        place: &mut Option<Place>,
+    ) -> bool {
         for part in &rule.packet_sections {
             let Some(section) = rules.sections.get(part.section as usize) else { return false };
             let mut octets = [0u8; 16];
@@ -310,7 +332,9 @@ pub(super) fn applies(rule: &CompiledRule, scene: &Scene<'_>) -> bool {
         return false;
     }
     // Of the packet alone, rules for addresses, protocols and detection are not asked again for pseudo packets.
-    if scene.is_pseudo() && matches!(rule.kind, Kind::Packet | Kind::AddressOnly | Kind::AddressLike | Kind::DecoderEvents) {
+    if scene.is_pseudo()
+        && matches!(rule.kind, Kind::Packet | Kind::AddressOnly | Kind::AddressLike | Kind::DecoderEvents)
+    {
         return false;
     }
     head(&rule.head, scene)

@@ -75,7 +75,13 @@ enum RouteVerdict {
 }
 
 impl Detector {
-    pub(super) fn transaction_rules(&mut self, rules: &Ruleset, scene: &Scene<'_>, state: &mut FlowState, out: &mut Outcome) {
+    pub(super) fn transaction_rules(
+        &mut self,
+        rules: &Ruleset,
+        scene: &Scene<'_>,
+        state: &mut FlowState,
+        out: &mut Outcome,
+    ) {
         let Some(app) = scene.flow.and_then(|f| f.app) else { return };
         let live = app.transactions.live();
         state.release_below(live.start);
@@ -94,7 +100,14 @@ impl Detector {
                 }
                 continue;
             };
-            let subject = Subject { transaction, protocol: app.protocol, ended: app.ended, direction: scene.direction, last_stages, now_secs: scene.packet.at.secs() };
+            let subject = Subject {
+                transaction,
+                protocol: app.protocol,
+                ended: app.ended,
+                direction: scene.direction,
+                last_stages,
+                now_secs: scene.packet.at.secs(),
+            };
             let finished = subject.is_finished(scene.direction);
             if groups.is_used && !state.is_inspected(id, scene.direction) {
                 let mut progress = state.take_transaction(id);
@@ -131,7 +144,12 @@ impl Detector {
         groups.always.iter().for_each(|r| self.candidates.add(*r));
         for event in subject.transaction.events() {
             let from = groups.by_event.partition_point(|(e, _)| e < event);
-            groups.by_event.iter().skip(from).take_while(|(e, _)| e == event).for_each(|(_, r)| self.candidates.add(*r));
+            groups
+                .by_event
+                .iter()
+                .skip(from)
+                .take_while(|(e, _)| e == event)
+                .for_each(|(_, r)| self.candidates.add(*r));
         }
         for waiting in progress.progress.iter().filter(|p| !p.over) {
             self.candidates.add(waiting.route);
@@ -164,7 +182,15 @@ impl Detector {
     }
 
     /// Looks at the checks of a route that do not hold yet.
-    fn route(&mut self, rules: &Ruleset, route: &Route, known: Option<u64>, scene: &Scene<'_>, flow: &mut FlowState, subject: &Subject<'_>) -> RouteVerdict {
+    fn route(
+        &mut self,
+        rules: &Ruleset,
+        route: &Route,
+        known: Option<u64>,
+        scene: &Scene<'_>,
+        flow: &mut FlowState,
+        subject: &Subject<'_>,
+    ) -> RouteVerdict {
         let Some(rule) = rules.rules.get(route.rule as usize) else { return RouteVerdict::Never };
         let mut variables = Variables::default();
         let mut place = None;
@@ -216,7 +242,13 @@ fn longer(a: Option<Place>, b: Option<Place>) -> Option<Place> {
 }
 
 /// Searches the buffers that can be read for literals of rules.
-fn search(groups: &AppGroups, subject: &Subject<'_>, progress: &mut TransactionState, kit: &mut Kit, candidates: &mut Candidates) {
+fn search(
+    groups: &AppGroups,
+    subject: &Subject<'_>,
+    progress: &mut TransactionState,
+    kit: &mut Kit,
+    candidates: &mut Candidates,
+) {
     let direction = subject.direction;
     let reached = subject.progress(direction);
     for (index, group) in groups.groups.iter().enumerate() {
@@ -239,7 +271,10 @@ fn search(groups: &AppGroups, subject: &Subject<'_>, progress: &mut TransactionS
                 }
                 is_final
             }
-            Shape::Stream => search_growing(group, index, subject, progress, kit, candidates) || is_final && subject.is_finished(direction),
+            Shape::Stream => {
+                search_growing(group, index, subject, progress, kit, candidates)
+                    || is_final && subject.is_finished(direction)
+            }
         };
         if done && let Some(slot) = progress.searched.get_mut(direction.index()) {
             *slot |= bit;
@@ -248,7 +283,13 @@ fn search(groups: &AppGroups, subject: &Subject<'_>, progress: &mut TransactionS
 }
 
 /// Whether there is such a value.
-fn search_one(group: &AppGroup, subject: &Subject<'_>, instance: u32, kit: &mut Kit, candidates: &mut Candidates) -> bool {
+fn search_one(
+    group: &AppGroup,
+    subject: &Subject<'_>,
+    instance: u32,
+    kit: &mut Kit,
+    candidates: &mut Candidates,
+) -> bool {
     let mut buffer = std::mem::take(&mut kit.buffer);
     buffer.clear();
     let view = subject.transaction.buffer(group.buffer, subject.direction, instance, &mut buffer);
@@ -265,7 +306,14 @@ fn search_one(group: &AppGroup, subject: &Subject<'_>, instance: u32, kit: &mut 
 }
 
 /// Whether all of the values are complete and searched.
-fn search_growing(group: &AppGroup, index: usize, subject: &Subject<'_>, progress: &mut TransactionState, kit: &mut Kit, candidates: &mut Candidates) -> bool {
+fn search_growing(
+    group: &AppGroup,
+    index: usize,
+    subject: &Subject<'_>,
+    progress: &mut TransactionState,
+    kit: &mut Kit,
+    candidates: &mut Candidates,
+) -> bool {
     let mut all_complete = false;
     for instance in 0..INSTANCES_MAX.min(255) {
         let mut buffer = std::mem::take(&mut kit.buffer);
@@ -284,7 +332,9 @@ fn search_growing(group: &AppGroup, index: usize, subject: &Subject<'_>, progres
                 let fresh = usize::try_from(from).ok().and_then(|f| view.bytes.get(f..)).unwrap_or(view.bytes);
                 group.matcher.find_within(fresh, candidates);
             } else {
-                kit.with_transformed(&group.transforms, view.bytes, |_, bytes| group.matcher.find_within(bytes, candidates));
+                kit.with_transformed(&group.transforms, view.bytes, |_, bytes| {
+                    group.matcher.find_within(bytes, candidates)
+                });
             }
             progress.set_grown(subject.direction, key, total);
         }
@@ -297,7 +347,13 @@ fn is_ripe(complete: bool, total: u64, subject: &Subject<'_>, stage: u8) -> bool
     complete || total >= GROWING_BYTES_MIN || subject.is_final(subject.direction, stage)
 }
 
-fn app_check(check: &AppCheck, rules: &Ruleset, subject: &Subject<'_>, kit: &mut Kit, variables: &mut Variables) -> Verdict {
+fn app_check(
+    check: &AppCheck,
+    rules: &Ruleset,
+    subject: &Subject<'_>,
+    kit: &mut Kit,
+    variables: &mut Variables,
+) -> Verdict {
     if check.stage > subject.progress(check.direction) {
         // A direction that ended short of the stage never gets there.
         return if subject.is_finished(check.direction) { never_unless_absent(check, rules) } else { Verdict::Waits };
@@ -331,9 +387,13 @@ fn never_unless_absent(check: &AppCheck, rules: &Ruleset) -> Verdict {
 enum Looked {
     Holds(Place),
     /// Values are there, and none holds; `decided` when they cannot change.
-    Fails { decided: bool },
+    Fails {
+        decided: bool,
+    },
     /// There is no value.
-    Missing { absent: Absent },
+    Missing {
+        absent: Absent,
+    },
 }
 
 fn settle(looked: Looked, check: &AppCheck, subject: &Subject<'_>) -> Verdict {
@@ -349,7 +409,16 @@ fn settle(looked: Looked, check: &AppCheck, subject: &Subject<'_>) -> Verdict {
 }
 
 #[allow(clippy::too_many_arguments, reason = "one call, with all that a check has")]
-fn buffer_check(number: u8, shape: Shape, section: u32, check: &AppCheck, rules: &Ruleset, subject: &Subject<'_>, kit: &mut Kit, variables: &mut Variables) -> Looked {
+fn buffer_check(
+    number: u8,
+    shape: Shape,
+    section: u32,
+    check: &AppCheck,
+    rules: &Ruleset,
+    subject: &Subject<'_>,
+    kit: &mut Kit,
+    variables: &mut Variables,
+) -> Looked {
     let Some(section) = rules.sections.get(section as usize) else { return Looked::Fails { decided: true } };
     let instances = if shape == Shape::Single { 1 } else { INSTANCES_MAX };
     let mut there = 0u32;
@@ -363,7 +432,10 @@ fn buffer_check(number: u8, shape: Shape, section: u32, check: &AppCheck, rules:
         };
         there += 1;
         let total = view.offset.saturating_add(view.bytes.len() as u64);
-        let ripe = shape != Shape::Stream || view.complete || total >= GROWING_BYTES_MIN || subject.is_final(check.direction, check.stage);
+        let ripe = shape != Shape::Stream
+            || view.complete
+            || total >= GROWING_BYTES_MIN
+            || subject.is_final(check.direction, check.stage);
         decided &= view.complete;
         let mut found = None;
         if ripe && section.absent != Absent::Only {
@@ -372,7 +444,8 @@ fn buffer_check(number: u8, shape: Shape, section: u32, check: &AppCheck, rules:
         }
         kit.buffer = buffer;
         if let Some(found) = found {
-            let source = Source::Buffer { protocol: subject.protocol, buffer: number, instance, direction: check.direction };
+            let source =
+                Source::Buffer { protocol: subject.protocol, buffer: number, instance, direction: check.direction };
             return Looked::Holds(placed(source, found));
         }
     }
@@ -386,7 +459,9 @@ fn field_check(number: u8, test: &FieldCheck, index: FieldIndex, check: &AppChec
     let is_final = subject.is_final(check.direction, check.stage);
     let value = |instance: u32| subject.transaction.field(number, check.direction, instance);
     let count = (0..INSTANCES_MAX).take_while(|i| value(*i).is_some()).count();
-    let passes = |instance: usize| u32::try_from(instance).ok().and_then(value).is_some_and(|v| field_passes(test, v, subject.now_secs));
+    let passes = |instance: usize| {
+        u32::try_from(instance).ok().and_then(value).is_some_and(|v| field_passes(test, v, subject.now_secs))
+    };
     let passing = || (0..count).filter(|i| passes(*i)).count();
     // Tests of all values wait until no more can come.
     let (holds, waits_for_all) = match (test, index) {
@@ -417,7 +492,9 @@ fn field_passes(test: &FieldCheck, value: FieldValue<'_>, now_secs: i64) -> bool
     match (test, value) {
         (FieldCheck::Present, _) => true,
         (FieldCheck::Number(test), FieldValue::Number(n)) => test.holds(n),
-        (FieldCheck::OneOf { ranges, negated }, FieldValue::Number(n)) => ranges.iter().any(|(a, b)| (*a..=*b).contains(&n)) != *negated,
+        (FieldCheck::OneOf { ranges, negated }, FieldValue::Number(n)) => {
+            ranges.iter().any(|(a, b)| (*a..=*b).contains(&n)) != *negated
+        }
         (FieldCheck::Word { word, negated }, FieldValue::Text(text)) => text.eq_ignore_ascii_case(word) != *negated,
         (FieldCheck::Word { word, negated }, FieldValue::Number(n)) => {
             let yes = match word.as_str() {

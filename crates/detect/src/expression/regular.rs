@@ -92,7 +92,12 @@ impl Reader<'_> {
     }
 
     fn literal(&mut self, byte: u8) {
-        if byte.is_ascii_punctuation() && !matches!(byte, b'<' | b'>' | b'"' | b'\'' | b'/' | b',' | b';' | b':' | b'=' | b'!' | b'@' | b'%' | b'_' | b'`') {
+        if byte.is_ascii_punctuation()
+            && !matches!(
+                byte,
+                b'<' | b'>' | b'"' | b'\'' | b'/' | b',' | b';' | b':' | b'=' | b'!' | b'@' | b'%' | b'_' | b'`'
+            )
+        {
             self.out.push('\\');
         }
         self.out.push(char::from(byte));
@@ -144,7 +149,10 @@ impl Reader<'_> {
         let rest = self.bytes.get(self.at..)?;
         let end = rest.windows(2).position(|w| w == b":]")?;
         let name = std::str::from_utf8(rest.get(1..end)?).ok()?;
-        let known = ["alpha", "digit", "alnum", "upper", "lower", "space", "punct", "xdigit", "word", "blank", "cntrl", "graph", "print"];
+        let known = [
+            "alpha", "digit", "alnum", "upper", "lower", "space", "punct", "xdigit", "word", "blank", "cntrl", "graph",
+            "print",
+        ];
         if !known.contains(&name.trim_start_matches('^')) {
             return None;
         }
@@ -202,7 +210,9 @@ impl Reader<'_> {
                 // Flags up to the colon or the closing parenthesis.
                 let rest = self.bytes.get(self.at..)?;
                 let end = rest.iter().position(|b| matches!(b, b':' | b')'))?;
-                if !rest.get(..end)?.iter().all(|b| matches!(b, b'i' | b's' | b'm' | b'U' | b'-')) || rest.get(..end)?.contains(&b'm') {
+                if !rest.get(..end)?.iter().all(|b| matches!(b, b'i' | b's' | b'm' | b'U' | b'-'))
+                    || rest.get(..end)?.contains(&b'm')
+                {
                     return None;
                 }
                 return Some(Previous::Nothing);
@@ -286,7 +296,20 @@ mod tests {
 
     #[test]
     fn what_is_not_regular_or_means_another_thing_is_left_to_pcre() {
-        for expression in [r"(a)\1", "a(?=b)", "(?<!a)b", "a++", "(?>a)b", r"\Ra", r"\v", "$a", "a{,3}", "(*ANY)a", "a{1,5000}", r"\Qa\E"] {
+        for expression in [
+            r"(a)\1",
+            "a(?=b)",
+            "(?<!a)b",
+            "a++",
+            "(?>a)b",
+            r"\Ra",
+            r"\v",
+            "$a",
+            "a{,3}",
+            "(*ANY)a",
+            "a{1,5000}",
+            r"\Qa\E",
+        ] {
             check(expression, None);
         }
     }

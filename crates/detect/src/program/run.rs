@@ -41,13 +41,21 @@ pub(crate) struct Found {
 }
 
 /// Runs the program; `variables` keep what was read.
-pub(crate) fn run(program: &Program, span: Span<'_>, variables: &mut Variables, tools: &mut Tools<'_>) -> Option<Found> {
+pub(crate) fn run(
+    program: &Program,
+    span: Span<'_>,
+    variables: &mut Variables,
+    tools: &mut Tools<'_>,
+) -> Option<Found> {
     let steps_left = tools.steps_max;
     let details = tools.details.len();
     let mut run = Run { program, span, variables, tools, steps_left, hopeless: false, reach: 0, best: (0, 0) };
     if run.go(0, 0) {
         let (start, length) = run.best;
-        return Some(Found { offset: span.offset.saturating_add(start as u64), length: u32::try_from(length).unwrap_or(u32::MAX) });
+        return Some(Found {
+            offset: span.offset.saturating_add(start as u64),
+            length: u32::try_from(length).unwrap_or(u32::MAX),
+        });
     }
     tools.details.truncate(details);
     None
@@ -110,8 +118,12 @@ impl<'b> Run<'_, 'b, '_> {
                 }
                 Step::Size(test) => (test.holds(self.span.offset.saturating_add(bytes.len() as u64)), false),
                 Step::Entropy(entropy) => (entropy_holds(entropy, bytes), false),
-                Step::Dataset { set, command } => (self.tools.sets.apply(*set, *command, bytes, self.tools.details), false),
-                Step::Reputation { set, test } => (self.tools.sets.reputation(*set, bytes).is_some_and(|r| test.holds(r)), false),
+                Step::Dataset { set, command } => {
+                    (self.tools.sets.apply(*set, *command, bytes, self.tools.details), false)
+                }
+                Step::Reputation { set, test } => {
+                    (self.tools.sets.reputation(*set, bytes).is_some_and(|r| test.holds(r)), false)
+                }
                 Step::Base64 { decode, inner } => {
                     let from = if decode.relative { cursor } else { 0 };
                     (self.base64(decode, inner, from), decode.relative)
@@ -183,7 +195,10 @@ impl<'b> Run<'_, 'b, '_> {
         let content = &step.content;
         let pattern = content.pattern.as_slice();
         let bytes = self.span.bytes;
-        let window = self.limits(step, cursor).and_then(|(from, end)| Some((from, bytes.get(..end)?))).filter(|(from, w)| from <= &w.len());
+        let window = self
+            .limits(step, cursor)
+            .and_then(|(from, end)| Some((from, bytes.get(..end)?)))
+            .filter(|(from, w)| from <= &w.len());
         let Some((mut from, window)) = window else {
             return if content.negated { Next::Go(cursor) } else { Next::Fail };
         };

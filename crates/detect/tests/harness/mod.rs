@@ -2,13 +2,17 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use phitak_detect::{AppView, Catalogue, Compiled, Detector, FlowState, FlowView, Input, Match, Outcome, Settings, StreamView, compile};
+use phitak_detect::{
+    AppView, Catalogue, Compiled, Detector, FlowState, FlowView, Input, Match, Outcome, Settings, StreamView, compile,
+};
 use phitak_model::{
     Direction, Timestamp,
     inspect::{BufferDecl, BufferView, FieldDecl, FieldValue, ProtocolDecl, Shape, Transaction, Transactions},
     json::Writer,
 };
-use phitak_packet::packet::{Checksums, DecoderEvents, Icmp, Ip, Layer4, Packet, PacketSource, Tcp, Udp, VLAN_TAGS_MAX, ip_proto};
+use phitak_packet::packet::{
+    Checksums, DecoderEvents, Icmp, Ip, Layer4, Packet, PacketSource, Tcp, Udp, VLAN_TAGS_MAX, ip_proto,
+};
 use phitak_rules::{Context, Diagnostic};
 use std::{net::IpAddr, ops::Range, sync::Arc};
 
@@ -40,8 +44,14 @@ pub const BODY: u8 = 4;
 pub const CODE: u8 = 5;
 
 /// A second protocol, for rules about detection.
-pub static OTHER: ProtocolDecl =
-    ProtocolDecl { name: "other", stages_to_server: &["done"], stages_to_client: &["done"], buffers: &[], fields: &[], events: &[] };
+pub static OTHER: ProtocolDecl = ProtocolDecl {
+    name: "other",
+    stages_to_server: &["done"],
+    stages_to_client: &["done"],
+    buffers: &[],
+    fields: &[],
+    events: &[],
+};
 
 pub static DECODER_EVENTS: &[&str] = &["ipv4.pkt_too_small", "tcp.pkt_too_small"];
 pub static STREAM_EVENTS: &[&str] = &["3whs_ack_in_wrong_dir", "reassembly_overlap_different_data"];
@@ -65,7 +75,13 @@ impl Transaction for MadeTransaction {
         self.progress[direction.index()]
     }
 
-    fn buffer<'a>(&'a self, number: u8, direction: Direction, instance: u32, _: &'a mut Vec<u8>) -> Option<BufferView<'a>> {
+    fn buffer<'a>(
+        &'a self,
+        number: u8,
+        direction: Direction,
+        instance: u32,
+        _: &'a mut Vec<u8>,
+    ) -> Option<BufferView<'a>> {
         let of = self.values.iter().filter(|(b, d, _)| (*b, *d) == (number, direction));
         let (_, _, bytes) = of.into_iter().nth(instance as usize)?;
         if number == BODY {
@@ -234,7 +250,12 @@ pub fn context() -> Context {
 static PROTOCOLS: &[&ProtocolDecl] = &[&MADE, &OTHER];
 
 pub fn catalogue() -> Catalogue<'static> {
-    Catalogue { protocols: PROTOCOLS, decoder_events: DECODER_EVENTS, stream_events: STREAM_EVENTS, flow_events: FLOW_EVENTS }
+    Catalogue {
+        protocols: PROTOCOLS,
+        decoder_events: DECODER_EVENTS,
+        stream_events: STREAM_EVENTS,
+        flow_events: FLOW_EVENTS,
+    }
 }
 
 pub fn load_with(rules: &str, settings: &Settings) -> (Compiled, Vec<Diagnostic>) {
@@ -257,23 +278,45 @@ impl Bench {
     pub fn with(rules: &str, settings: &Settings) -> Self {
         let (compiled, told) = load_with(rules, settings);
         assert!(told.is_empty() && compiled.diagnostics.is_empty(), "{told:?} {:?}", compiled.diagnostics);
-        Self { detector: Detector::new(Arc::new(compiled.rules)), flow: FlowState::default(), outcome: Outcome::default() }
+        Self {
+            detector: Detector::new(Arc::new(compiled.rules)),
+            flow: FlowState::default(),
+            outcome: Outcome::default(),
+        }
     }
 
     /// Inspects one packet; the sids that are alerted.
     pub fn inspect(&mut self, turn: &Turn) -> Vec<u32> {
-        let (src, dst): (IpAddr, IpAddr) = (turn.addresses.0.parse().expect("address"), turn.addresses.1.parse().expect("address"));
+        let (src, dst): (IpAddr, IpAddr) =
+            (turn.addresses.0.parse().expect("address"), turn.addresses.1.parse().expect("address"));
         let (client, server) = ((src, turn.ports.0), (dst, turn.ports.1));
         let (from, to) = if turn.direction == Direction::ToServer { (client, server) } else { (server, client) };
         let tcp_header = [0u8; 20];
         let layer4 = match turn.transport {
             ip_proto::TCP => Layer4::Tcp(Tcp {
-                src_port: from.1, dst_port: to.1, seq: 1, ack: 1, flags: turn.flags, window: 1024, urgent: 0, timestamp: None,
-                window_scale: None, mss: Some(1460), sack_permitted: false, fast_open: None, header: &tcp_header,
+                src_port: from.1,
+                dst_port: to.1,
+                seq: 1,
+                ack: 1,
+                flags: turn.flags,
+                window: 1024,
+                urgent: 0,
+                timestamp: None,
+                window_scale: None,
+                mss: Some(1460),
+                sack_permitted: false,
+                fast_open: None,
+                header: &tcp_header,
             }),
             ip_proto::UDP => Layer4::Udp(Udp { src_port: from.1, dst_port: to.1, header: &tcp_header[..8] }),
             _ => Layer4::Icmp(Icmp {
-                kind: turn.icmp.0, code: turn.icmp.1, id: Some(7), sequence: Some(9), mtu: None, about: None, header: &tcp_header[..8],
+                kind: turn.icmp.0,
+                code: turn.icmp.1,
+                id: Some(7),
+                sequence: Some(9),
+                mtu: None,
+                about: None,
+                header: &tcp_header[..8],
             }),
         };
         let mut events = DecoderEvents::default();
@@ -292,8 +335,17 @@ impl Bench {
             vlan_count: turn.vlans.len() as u8,
             source: if turn.pseudo { PacketSource::FlowEnd } else { PacketSource::Wire },
             ip: Some(Ip {
-                src: from.0, dst: to.0, protocol: turn.transport, ttl: 64, tos: 0, id: 99, dont_fragment: true, more_fragments: false,
-                fragment_offset: 0, header: &turn.ip_header, payload: &turn.payload,
+                src: from.0,
+                dst: to.0,
+                protocol: turn.transport,
+                ttl: 64,
+                tos: 0,
+                id: 99,
+                dont_fragment: true,
+                more_fragments: false,
+                fragment_offset: 0,
+                header: &turn.ip_header,
+                payload: &turn.payload,
             }),
             layer4,
             payload: &turn.payload,
@@ -301,8 +353,14 @@ impl Bench {
             invalid: false,
             checksums: Checksums::default(),
         };
-        let stream = turn.stream.as_ref().map(|(bytes, offset)| StreamView { bytes, offset: *offset, ended: turn.ended });
-        let app = turn.transactions.as_ref().map(|t| AppView { protocol: 0, transactions: t, advanced: true, ended: turn.ended });
+        let stream =
+            turn.stream.as_ref().map(|(bytes, offset)| StreamView { bytes, offset: *offset, ended: turn.ended });
+        let app = turn.transactions.as_ref().map(|t| AppView {
+            protocol: 0,
+            transactions: t,
+            advanced: true,
+            ended: turn.ended,
+        });
         let flow = FlowView {
             direction: turn.direction,
             client,

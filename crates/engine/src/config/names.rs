@@ -1,11 +1,7 @@
 //! Settings by the names that Suricata's configuration gives them.
 
 use super::{Config, Timeouts};
-use phitak_packet::{
-    decode::Ports,
-    defrag,
-    tcp::UrgentPolicy,
-};
+use phitak_packet::{decode::Ports, defrag, tcp::UrgentPolicy};
 
 /// What became of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,8 +116,15 @@ impl Config {
                 };
                 on(policy, "inline, oob, drop or gap", |policy| tcp.urgent = policy)
             }
-            "memcap" | "max-syn-queued" | "drop-invalid" | "reassembly.raw" | "reassembly.check-overlap-different-data"
-            | "midstream-policy" | "memcap-policy" | "reassembly.memcap-policy" | "reassembly.max-regions"
+            "memcap"
+            | "max-syn-queued"
+            | "drop-invalid"
+            | "reassembly.raw"
+            | "reassembly.check-overlap-different-data"
+            | "midstream-policy"
+            | "memcap-policy"
+            | "reassembly.memcap-policy"
+            | "reassembly.max-regions"
             | "reassembly.urgent.oob-limit-policy" => SetOutcome::Ignored,
             _ => return None,
         })

@@ -6,12 +6,7 @@ use phitak_model::{
     Direction::{self, ToClient, ToServer},
     Fact, Mac, Observation, Timestamp,
 };
-use phitak_packet::{
-    Packet,
-    bytes::be16,
-    flow::Flow,
-    tcp::TcpState,
-};
+use phitak_packet::{Packet, bytes::be16, flow::Flow, tcp::TcpState};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Bits of what a flow has told already.
@@ -84,10 +79,9 @@ impl Desk {
         if be16(body, 0) != Some(1) || be16(body, 2) != Some(0x0800) {
             return;
         }
-        let (Some(mac), Some(ip)) = (
-            body.get(8..).and_then(|b| b.first_chunk::<6>()),
-            body.get(14..).and_then(|b| b.first_chunk::<4>()),
-        ) else {
+        let (Some(mac), Some(ip)) =
+            (body.get(8..).and_then(|b| b.first_chunk::<6>()), body.get(14..).and_then(|b| b.first_chunk::<4>()))
+        else {
             return;
         };
         let host = IpAddr::V4(Ipv4Addr::from(*ip));

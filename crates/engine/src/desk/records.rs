@@ -7,9 +7,7 @@ use crate::{
     eve::AlertParts,
 };
 use phitak_detect::{Detail, Match};
-use phitak_model::{
-    Direction::{self, ToClient, ToServer},
-};
+use phitak_model::Direction::{self, ToClient, ToServer};
 use phitak_packet::{DECODER_EVENTS, Packet, STREAM_EVENTS, decode::DecoderCounters, flow::Flow};
 
 impl Desk {

@@ -1,6 +1,9 @@
 //! `alert` and packet `anomaly` records.
 
-use super::{Records, head::{Ends, Head}};
+use super::{
+    Records,
+    head::{Ends, Head},
+};
 use crate::{Sink, conversation::Conversation, recognition::Candidates};
 use phitak_detect::{Detail, Match, RuleInfo, Ruleset};
 use phitak_model::{

@@ -1,6 +1,9 @@
 //! Records of application protocols: transactions, files, anomalies.
 
-use super::{Records, head::{Ends, Head}};
+use super::{
+    Records,
+    head::{Ends, Head},
+};
 use crate::{Sink, conversation::Conversation, recognition::Candidates};
 use phitak_model::{
     Direction::{ToClient, ToServer},
@@ -130,8 +133,7 @@ impl Records {
         name: &str,
         sink: &mut dyn Sink,
     ) {
-        let head =
-            Head { kind: "anomaly", at: packet.at, packet: Some(packet), flow: Some(flow), ends: Ends::Packet };
+        let head = Head { kind: "anomaly", at: packet.at, packet: Some(packet), flow: Some(flow), ends: Ends::Packet };
         self.begin(&head);
         let protocol = flow.state.app.as_deref().and_then(|app| app.name(candidates));
         let out = &mut self.out;

@@ -1,6 +1,10 @@
 //! `flow` records, and the flow's part of alerts.
 
-use super::{Records, alert::metadata, head::{Ends, Head, address}};
+use super::{
+    Records,
+    alert::metadata,
+    head::{Ends, Head, address},
+};
 use crate::{
     Sink,
     conversation::{Conversation, EndReason, Phase, Verdict},

@@ -1,6 +1,9 @@
 //! The `stats` record at the end of a run.
 
-use super::{Records, head::{Ends, Head}};
+use super::{
+    Records,
+    head::{Ends, Head},
+};
 use crate::{Sink, counters::Counters};
 use phitak_model::{Timestamp, json::Writer};
 use phitak_packet::decode::DecoderCounters;

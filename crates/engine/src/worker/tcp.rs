@@ -23,11 +23,9 @@ pub(super) struct Taken {
 pub(super) fn phase(state: TcpState) -> Phase {
     match state {
         TcpState::None | TcpState::SynSent | TcpState::SynRecv => Phase::New,
-        TcpState::Established
-        | TcpState::FinWait1
-        | TcpState::FinWait2
-        | TcpState::Closing
-        | TcpState::CloseWait => Phase::Established,
+        TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::CloseWait => {
+            Phase::Established
+        }
         TcpState::LastAck | TcpState::TimeWait | TcpState::Closed => Phase::Closed,
     }
 }

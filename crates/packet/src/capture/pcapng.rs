@@ -138,10 +138,8 @@ impl Section {
 
     fn found(&self, placed: &Placed, body_length: usize, number: u64) -> Result<Found, CaptureFault> {
         let index = placed.interface as usize;
-        let interface = self
-            .interfaces
-            .get(index)
-            .ok_or(CaptureFault::NoInterface { number, interface: placed.interface })?;
+        let interface =
+            self.interfaces.get(index).ok_or(CaptureFault::NoInterface { number, interface: placed.interface })?;
         let link = interface.link.map_err(CaptureFault::Unsupported)?;
         let length = placed.length as usize;
         if placed.length > FRAME_BYTES_MAX || placed.data_at.saturating_add(length) > body_length {

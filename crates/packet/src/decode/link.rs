@@ -31,13 +31,7 @@ pub(super) mod ether_type {
 }
 
 impl Decoder {
-    pub(super) fn ethernet<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        packet: &mut Packet<'a>,
-        layers: &mut u8,
-        emit: Emit<'_>,
-    ) {
+    pub(super) fn ethernet<'a>(&mut self, bytes: &'a [u8], packet: &mut Packet<'a>, layers: &mut u8, emit: Emit<'_>) {
         self.counters.ethernet += 1;
         let (Some(head), Some(kind)) = (bytes.first_chunk::<12>(), be16(bytes, 12)) else {
             return refuse(packet, DecoderEvent::EthernetPktTooSmall);

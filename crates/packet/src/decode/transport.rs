@@ -130,7 +130,9 @@ fn tcp_options<'a>(mut rest: &'a [u8], tcp: &mut Tcp<'a>, packet: &mut Packet<'_
             // Shifts beyond 14 count as 14 (RFC 7323 §2.3).
             (3, [shift]) => tcp.window_scale.replace((*shift).min(14)).is_some(),
             (4, []) => std::mem::replace(&mut tcp.sack_permitted, true),
-            (5, blocks) if !blocks.is_empty() && blocks.len().is_multiple_of(8) => std::mem::replace(&mut sack_seen, true),
+            (5, blocks) if !blocks.is_empty() && blocks.len().is_multiple_of(8) => {
+                std::mem::replace(&mut sack_seen, true)
+            }
             (8, &[a, b, c, d, e, f, g, h]) => {
                 let pair = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
                 tcp.timestamp.replace(pair).is_some()
@@ -157,10 +159,7 @@ fn sctp<'a>(bytes: &'a [u8], packet: &mut Packet<'a>) {
     let Some(header) = bytes.get(..SCTP_BYTES) else {
         return refuse(packet, DecoderEvent::SctpPktTooSmall);
     };
-    packet.layer4 = Layer4::Sctp {
-        src_port: be16(header, 0).unwrap_or(0),
-        dst_port: be16(header, 2).unwrap_or(0),
-        header,
-    };
+    packet.layer4 =
+        Layer4::Sctp { src_port: be16(header, 0).unwrap_or(0), dst_port: be16(header, 2).unwrap_or(0), header };
     packet.payload = bytes.get(SCTP_BYTES..).unwrap_or_default();
 }

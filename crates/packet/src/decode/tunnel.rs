@@ -77,8 +77,8 @@ impl Decoder {
         emit: Emit<'_>,
     ) {
         let settings = &self.settings;
-        let teredo = settings.teredo_enabled
-            && (settings.teredo_ports.has(src_port) || settings.teredo_ports.has(dst_port));
+        let teredo =
+            settings.teredo_enabled && (settings.teredo_ports.has(src_port) || settings.teredo_ports.has(dst_port));
         let geneve = settings.geneve_enabled && settings.geneve_ports.has(dst_port);
         let vxlan = settings.vxlan_enabled && settings.vxlan_ports.has(dst_port);
         if teredo {

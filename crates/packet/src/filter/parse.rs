@@ -151,8 +151,7 @@ impl<'a> Words<'a> {
         if self.accept("proto") {
             let word = self.need("a protocol")?;
             let number = protocol_number(word.trim_start_matches('\\')).or_else(|| word.parse().ok());
-            let number =
-                number.ok_or_else(|| FilterError::Word { word: word.to_owned(), wanted: "an IP protocol" })?;
+            let number = number.ok_or_else(|| FilterError::Word { word: word.to_owned(), wanted: "an IP protocol" })?;
             return Ok(Node::Protocol(number, Some(version)));
         }
         match self.peek() {
@@ -190,7 +189,8 @@ impl<'a> Words<'a> {
             "port" => Kind::Port,
             "portrange" => Kind::PortRange,
             _ => {
-                let wanted = "a word of a filter (host, net, port, portrange, tcp, udp, icmp, ip, ip6, arp, vlan, and, or, not)";
+                let wanted =
+                    "a word of a filter (host, net, port, portrange, tcp, udp, icmp, ip, ip6, arp, vlan, and, or, not)";
                 return Err(FilterError::Word { word: word.to_owned(), wanted });
             }
         };

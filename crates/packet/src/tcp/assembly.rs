@@ -45,9 +45,15 @@ pub struct Inserted {
 /// What comes next in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunk<'a> {
-    Data { offset: u64, bytes: &'a [u8] },
+    Data {
+        offset: u64,
+        bytes: &'a [u8],
+    },
     /// These bytes will never come.
-    Gap { offset: u64, length: u64 },
+    Gap {
+        offset: u64,
+        length: u64,
+    },
 }
 
 #[derive(Debug, Default)]

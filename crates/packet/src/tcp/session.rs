@@ -327,7 +327,8 @@ impl TcpSession {
     pub fn window(&self, direction: Direction, from: u64, settings: &TcpSettings) -> (u64, &[u8]) {
         let side = self.side(direction);
         let assembly = &side.assembly;
-        let limit = if side.closing { assembly.highest() } else { self.limit(direction, settings).min(assembly.delivered()) };
+        let limit =
+            if side.closing { assembly.highest() } else { self.limit(direction, settings).min(assembly.delivered()) };
         assembly.window(from, limit)
     }
 

@@ -135,7 +135,8 @@ impl Side {
             UrgentPolicy::Gap | UrgentPolicy::OutOfBand => {
                 let raw = u64::try_from(self.raw(seq.wrapping_add(at as u32))).unwrap_or(0);
                 let known = self.urgent.contains(&raw);
-                let take_out = settings.urgent == UrgentPolicy::OutOfBand && (known || self.urgent.len() < URGENT_BYTES_MAX);
+                let take_out =
+                    settings.urgent == UrgentPolicy::OutOfBand && (known || self.urgent.len() < URGENT_BYTES_MAX);
                 let (head, tail) = bytes.split_at(at);
                 let stored = !head.is_empty() && self.store(seq, head, settings, overlap, memory, &mut raise);
                 if take_out && !known {

@@ -48,9 +48,22 @@ pub(crate) enum Data {
     Name(Name),
     /// One character-string; a TXT record of several has the first here and the others in records that follow.
     Text(Span),
-    Soa { primary: Name, mailbox: Name, numbers: [u32; 5] },
-    Srv { priority: u16, weight: u16, port: u16, target: Name },
-    Sshfp { algorithm: u8, kind: u8, fingerprint: Span },
+    Soa {
+        primary: Name,
+        mailbox: Name,
+        numbers: [u32; 5],
+    },
+    Srv {
+        priority: u16,
+        weight: u16,
+        port: u16,
+        target: Name,
+    },
+    Sshfp {
+        algorithm: u8,
+        kind: u8,
+        fingerprint: Span,
+    },
     /// EDNS options as on the wire.
     Opt(Span),
     Other(Span),

@@ -205,9 +205,9 @@ fn looks_like_message(bytes: &[u8]) -> bool {
     let opcode = (flags >> 3) & 0xf;
     let (questions, records) = (count(q1, q0), count(an1, an0) + count(ns1, ns0) + count(ar1, ar0));
     // NetBIOS names (RFC 1002) have the same header; their 32-byte first label of half-bytes tells them apart.
-    let netbios = bytes.get(12..45).is_some_and(|name| {
-        name.first() == Some(&32) && name.iter().skip(1).all(|byte| (b'A'..=b'P').contains(byte))
-    });
+    let netbios = bytes
+        .get(12..45)
+        .is_some_and(|name| name.first() == Some(&32) && name.iter().skip(1).all(|byte| (b'A'..=b'P').contains(byte)));
     opcode < 7
         && !netbios
         && questions + records > 0
@@ -373,13 +373,7 @@ struct DnsSession {
 
 impl DnsSession {
     fn new(flavour: Flavour, transport: Transport) -> Self {
-        Self {
-            flavour,
-            transport,
-            queue: Queue::new(HELD_MAX),
-            partial: [Vec::new(), Vec::new()],
-            lost: [false; 2],
-        }
+        Self { flavour, transport, queue: Queue::new(HELD_MAX), partial: [Vec::new(), Vec::new()], lost: [false; 2] }
     }
 
     fn message(&mut self, direction: Direction, wire: &[u8], context: &mut Context) {
@@ -405,9 +399,9 @@ impl DnsSession {
         loop {
             if kept.is_empty() {
                 // The usual case: whole messages straight from the segment.
-                let whole = data.split_first_chunk::<2>().and_then(|(length, rest)| {
-                    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-                });
+                let whole = data
+                    .split_first_chunk::<2>()
+                    .and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
                 let Some((message, after)) = whole else {
                     kept.extend_from_slice(data);
                     break;
@@ -503,4 +497,3 @@ impl Session for DnsSession {
         self.queue.release(id);
     }
 }
-

@@ -359,9 +359,7 @@ struct BrotliState {
 
 impl Default for BrotliState {
     fn default() -> Self {
-        Self {
-            state: brotli_decompressor::BrotliState::new(Alloc::default(), Alloc::default(), Alloc::default()),
-        }
+        Self { state: brotli_decompressor::BrotliState::new(Alloc::default(), Alloc::default(), Alloc::default()) }
     }
 }
 

@@ -449,7 +449,8 @@ fn host(transaction: &mut HttpTransaction, context: &Context) {
                     transaction.port = host.port;
                 }
                 Some(named) => {
-                    let port_differs = host.port.is_some() && transaction.port.is_some() && host.port != transaction.port;
+                    let port_differs =
+                        host.port.is_some() && transaction.port.is_some() && host.port != transaction.port;
                     if *named != host.name || port_differs {
                         transaction.raise(Event::HostHeaderAmbiguous);
                     }

@@ -180,9 +180,10 @@ impl HttpSession {
             self.response.enter(State::After);
             return;
         };
-        let coding = transaction.response.get("Transfer-Encoding").map(|value| {
-            (mentions(value, b"chunked"), same_name(value, b"chunked"))
-        });
+        let coding = transaction
+            .response
+            .get("Transfer-Encoding")
+            .map(|value| (mentions(value, b"chunked"), same_name(value, b"chunked")));
         let length = transaction.response.get("Content-Length").map(content_length);
         let status = transaction.status.unwrap_or(0);
         let framed = length.is_some() || coding.is_some();

@@ -16,8 +16,14 @@ use phitak_model::{
 
 pub(super) const STAGES_TO_SERVER: &[&str] =
     &["request_started", "request_line", "request_headers", "request_body", "request_trailer", "request_complete"];
-pub(super) const STAGES_TO_CLIENT: &[&str] =
-    &["response_started", "response_line", "response_headers", "response_body", "response_trailer", "response_complete"];
+pub(super) const STAGES_TO_CLIENT: &[&str] = &[
+    "response_started",
+    "response_line",
+    "response_headers",
+    "response_body",
+    "response_trailer",
+    "response_complete",
+];
 
 /// Stages: what their names say has been read.
 pub(super) const LINE: u8 = 1;

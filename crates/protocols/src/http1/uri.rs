@@ -216,7 +216,10 @@ impl Host {
             }
         };
         let number = port.map(|port| {
-            std::str::from_utf8(port.trim_ascii()).ok().and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0)
+            std::str::from_utf8(port.trim_ascii())
+                .ok()
+                .and_then(|port| port.parse::<u16>().ok())
+                .filter(|port| *port > 0)
         });
         let mut lower = name.trim_ascii().to_ascii_lowercase();
         while lower.last() == Some(&b'.') {

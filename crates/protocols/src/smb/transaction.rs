@@ -13,12 +13,8 @@ const fn buffer(name: &'static str) -> BufferDecl {
     BufferDecl { name, to_server: true, to_client: false, stage: [0, 0], shape: Shape::Single }
 }
 
-pub(super) static BUFFERS: &[BufferDecl] = &[
-    buffer("smb.share"),
-    buffer("smb.named_pipe"),
-    buffer("smb.ntlmssp_user"),
-    buffer("smb.ntlmssp_domain"),
-];
+pub(super) static BUFFERS: &[BufferDecl] =
+    &[buffer("smb.share"), buffer("smb.named_pipe"), buffer("smb.ntlmssp_user"), buffer("smb.ntlmssp_domain")];
 
 pub(super) static FIELDS: &[FieldDecl] = &[FieldDecl { name: "smb.version", stage: [0, 0] }];
 

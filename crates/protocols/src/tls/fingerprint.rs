@@ -37,12 +37,7 @@ pub(super) fn ja3(hello: &Hello) -> String {
 }
 
 pub(super) fn ja3s(hello: &Hello) -> String {
-    format!(
-        "{},{},{}",
-        hello.version,
-        joined(hello.ciphers.iter(), '-'),
-        joined(hello.extensions.iter(), '-')
-    )
+    format!("{},{},{}", hello.version, joined(hello.ciphers.iter(), '-'), joined(hello.extensions.iter(), '-'))
 }
 
 pub(super) fn md5_hex(text: &str) -> String {

@@ -5,7 +5,9 @@
 use super::{
     certificate::Certificate,
     event::Event,
-    handshake::{CERTIFICATE, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, Handshake, SERVER_HELLO, SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE},
+    handshake::{
+        CERTIFICATE, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, Handshake, SERVER_HELLO, SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE,
+    },
     hello::Hello,
 };
 use crate::{

@@ -163,7 +163,11 @@ fn filestore(value: Option<Text<'_>>) -> Result<Effect, Fault> {
             "file" => scope = FileScope::File,
             "tx" => scope = FileScope::Transaction,
             "ssn" | "flow" => scope = FileScope::Flow,
-            _ => return Err(option.fault(format!("{:?} is not an option of filestore", option.text)).hint("request, response, both; file, tx, flow")),
+            _ => {
+                return Err(option
+                    .fault(format!("{:?} is not an option of filestore", option.text))
+                    .hint("request, response, both; file, tx, flow"));
+            }
         }
     }
     Ok(Effect::StoreFile { direction, scope })
@@ -181,7 +185,9 @@ fn tag(value: Text<'_>) -> Result<Effect, Fault> {
         ("session", None) => None,
         ("host", Some("src")) => Some(TagHost::Source),
         ("host", Some("dst")) => Some(TagHost::Destination),
-        ("session" | "host", _) => return Err(value.fault("a tag of a host names src or dst; one of a session names neither")),
+        ("session" | "host", _) => {
+            return Err(value.fault("a tag of a host names src or dst; one of a session names neither"));
+        }
         _ => return Err(kind.fault(format!("{:?} cannot be tagged", kind.text)).hint("session or host")),
     };
     let unit = match unit.map(|u| u.text) {
@@ -206,7 +212,11 @@ fn config(value: Text<'_>) -> Result<Effect, Fault> {
             ("scope", "packet") => scope = Some(ConfigScope::Packet),
             ("scope", "flow") => scope = Some(ConfigScope::Flow),
             ("scope", "tx") => scope = Some(ConfigScope::Transaction),
-            _ => return Err(part.fault(format!("{:?} is not an option of config", part.text)).hint("logging disable, type tx, scope tx")),
+            _ => {
+                return Err(part
+                    .fault(format!("{:?} is not an option of config", part.text))
+                    .hint("logging disable, type tx, scope tx"));
+            }
         }
     }
     match (disables, scope) {

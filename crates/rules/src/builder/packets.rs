@@ -152,7 +152,11 @@ fn app_protocol_of(text: Text<'_>) -> Result<AppProtocolOf, Fault> {
         "final" => AppProtocolOf::Final,
         "original" => AppProtocolOf::Original,
         "either" => AppProtocolOf::Either,
-        _ => return Err(text.fault(format!("{:?} is not a mode of app-layer-protocol", text.text)).hint("direction, to_server, to_client, final, original, either")),
+        _ => {
+            return Err(text
+                .fault(format!("{:?} is not a mode of app-layer-protocol", text.text))
+                .hint("direction, to_server, to_client, final, original, either"));
+        }
     })
 }
 

@@ -22,8 +22,13 @@ fn program(contents: &[Content]) -> Program {
 
 fn matches(contents: &[Content], bytes: &[u8], fresh_from: u64) -> bool {
     let (mut caches, mut sets, mut details, mut decoded) = Default::default();
-    let mut tools =
-        Tools { caches: &mut caches, sets: &mut sets, details: &mut details, decoded: &mut decoded, steps_max: 1_000_000 };
+    let mut tools = Tools {
+        caches: &mut caches,
+        sets: &mut sets,
+        details: &mut details,
+        decoded: &mut decoded,
+        steps_max: 1_000_000,
+    };
     let span = Span { bytes, offset: 0, fresh_from };
     run(&program(contents), span, &mut Variables::default(), &mut tools).is_some()
 }
@@ -73,20 +78,28 @@ fn naive(contents: &[Content], bytes: &[u8], cursor: usize, reach: usize, fresh_
 fn content() -> impl Strategy<Value = Content> {
     let pattern = prop::collection::vec(prop::sample::select(&b"abA"[..]), 1..4);
     let limits = (0u8..6, -4i32..6, 1i32..9);
-    (pattern, any::<bool>(), 0u8..4, limits, any::<bool>()).prop_map(|(pattern, nocase, negated, (kind, first, second), ends)| {
-        let length = pattern.len() as i32;
-        let mut content = Content { nocase, negated: negated == 0, ..Content::new(pattern) };
-        match kind {
-            0 => content.distance = Some(Value::Number(first)),
-            1 => content.within = Some(Value::Number(second.max(length))),
-            2 => (content.distance, content.within) = (Some(Value::Number(first)), Some(Value::Number(second.max(length)))),
-            3 => content.offset = Some(Value::Number(first.max(0))),
-            4 => (content.offset, content.depth) = (Some(Value::Number(first.max(0))), Some(Value::Number(second.max(length)))),
-            _ => content.starts_with = second > 6,
-        }
-        content.ends_with = ends && first > 3;
-        content
-    })
+    (pattern, any::<bool>(), 0u8..4, limits, any::<bool>()).prop_map(
+        |(pattern, nocase, negated, (kind, first, second), ends)| {
+            let length = pattern.len() as i32;
+            let mut content = Content { nocase, negated: negated == 0, ..Content::new(pattern) };
+            match kind {
+                0 => content.distance = Some(Value::Number(first)),
+                1 => content.within = Some(Value::Number(second.max(length))),
+                2 => {
+                    (content.distance, content.within) =
+                        (Some(Value::Number(first)), Some(Value::Number(second.max(length))))
+                }
+                3 => content.offset = Some(Value::Number(first.max(0))),
+                4 => {
+                    (content.offset, content.depth) =
+                        (Some(Value::Number(first.max(0))), Some(Value::Number(second.max(length))))
+                }
+                _ => content.starts_with = second > 6,
+            }
+            content.ends_with = ends && first > 3;
+            content
+        },
+    )
 }
 
 proptest! {
@@ -106,12 +119,18 @@ proptest! {
 
 #[test]
 fn back_tracking_is_bounded() {
-    let chain: Vec<Content> = (0..12).map(|_| Content { distance: Some(Value::Number(0)), ..Content::new(b"a".to_vec()) }).collect();
+    let chain: Vec<Content> =
+        (0..12).map(|_| Content { distance: Some(Value::Number(0)), ..Content::new(b"a".to_vec()) }).collect();
     let mut contents = chain;
     contents.push(Content { distance: Some(Value::Number(0)), ..Content::new(b"b".to_vec()) });
     let (mut caches, mut sets, mut details, mut decoded) = Default::default();
-    let mut tools =
-        Tools { caches: &mut caches, sets: &mut sets, details: &mut details, decoded: &mut decoded, steps_max: STEPS_MAX };
+    let mut tools = Tools {
+        caches: &mut caches,
+        sets: &mut sets,
+        details: &mut details,
+        decoded: &mut decoded,
+        steps_max: STEPS_MAX,
+    };
     let bytes = vec![b'a'; 4000];
     let found = run(&program(&contents), Span::whole(&bytes), &mut Variables::default(), &mut tools);
     assert_eq!(found, None);

@@ -235,7 +235,12 @@ impl TcpSession {
     }
 
     /// A reset counts when its number stands in the window (RFC 9293 §3.5.2).
-    pub(super) fn reset_from(&mut self, segment: &Segment<'_>, direction: Direction, events: &mut StreamEvents) -> bool {
+    pub(super) fn reset_from(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: Direction,
+        events: &mut StreamEvents,
+    ) -> bool {
         if segment.has(ACK) && self.state != TcpState::SynRecv {
             let receiver = self.side(direction.opposite());
             let fits = at_or_before(segment.ack, receiver.next_win)
@@ -263,12 +268,7 @@ impl TcpSession {
         true
     }
 
-    fn syn_when_established(
-        &mut self,
-        segment: &Segment<'_>,
-        direction: Direction,
-        events: &mut StreamEvents,
-    ) -> bool {
+    fn syn_when_established(&mut self, segment: &Segment<'_>, direction: Direction, events: &mut StreamEvents) -> bool {
         if self.state != TcpState::Established {
             events.raise(StreamEvent::ShutdownSynResend);
             return false;

@@ -162,8 +162,10 @@ impl TcpSession {
     /// A reset answers the SYN when it acknowledges it.
     fn reset_in_handshake(&mut self, segment: &Segment<'_>, direction: Direction) -> bool {
         let answers = match direction {
-            ToClient => segment.has(ACK) && segment.ack == self.side(ToServer).isn.wrapping_add(1)
-                || segment.ack == self.side(ToServer).next_seq,
+            ToClient => {
+                segment.has(ACK) && segment.ack == self.side(ToServer).isn.wrapping_add(1)
+                    || segment.ack == self.side(ToServer).next_seq
+            }
             ToServer => {
                 let client = self.side(ToServer);
                 segment.seq == client.isn.wrapping_add(1) || segment.seq == client.isn || segment.seq == client.next_seq
@@ -198,13 +200,16 @@ impl TcpSession {
             events.raise(StreamEvent::HandshakeSynackWithWrongAck);
             return false;
         }
-        self.accept_syn_ack(&SynAck {
-            seq: segment.seq,
-            ack: segment.ack,
-            window: segment.window,
-            window_scale: segment.window_scale,
-            timestamp: segment.timestamp,
-        }, segment);
+        self.accept_syn_ack(
+            &SynAck {
+                seq: segment.seq,
+                ack: segment.ack,
+                window: segment.window,
+                window_scale: segment.window_scale,
+                timestamp: segment.timestamp,
+            },
+            segment,
+        );
         self.set_state(TcpState::SynRecv);
         true
     }
@@ -415,7 +420,8 @@ impl TcpSession {
         let (sender, receiver) = (self.side(direction), self.side(direction.opposite()));
         let in_window = at_or_before(sender.isn, segment.seq);
         let acknowledges = segment.ack == receiver.next_seq || before(receiver.next_seq, segment.ack);
-        if !(in_window && acknowledges && (self.fast_open || self.midstream || before(receiver.next_seq, segment.ack))) {
+        if !(in_window && acknowledges && (self.fast_open || self.midstream || before(receiver.next_seq, segment.ack)))
+        {
             events.raise(StreamEvent::HandshakeAckInWrongDir);
             return false;
         }
