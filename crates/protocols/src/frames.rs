@@ -12,24 +12,40 @@ pub(crate) struct Frames {
     kept_max: usize,
     /// The whole message's length, header included, from its header; `None` when it cannot be one.
     length: fn(&[u8]) -> Option<u64>,
+    rest: Rest,
     lost: bool,
 }
 
+/// What becomes of a message's bytes beyond those that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    GoesBy,
+    /// Handed out as it comes.
+    Told,
+}
+
 /// A message, perhaps cut.
-pub(crate) enum Frame {
+pub(crate) enum Frame<'a> {
     /// Its first bytes, header included.
     Message(Vec<u8>),
+    /// More bytes of the message before; only with [`Rest::Told`].
+    More(&'a [u8]),
     /// This is no such message.
     Broken,
 }
 
 impl Frames {
     pub(crate) fn new(header_bytes: usize, kept_max: usize, length: fn(&[u8]) -> Option<u64>) -> Self {
-        Self { kept: Vec::new(), skip: 0, header_bytes, kept_max: kept_max.max(header_bytes), length, lost: false }
+        let kept_max = kept_max.max(header_bytes);
+        Self { kept: Vec::new(), skip: 0, header_bytes, kept_max, length, rest: Rest::GoesBy, lost: false }
+    }
+
+    pub(crate) fn telling_the_rest(self) -> Self {
+        Self { rest: Rest::Told, ..self }
     }
 
     /// The next message that is complete, or whose kept part is; `data` is moved past what was used.
-    pub(crate) fn next(&mut self, data: &mut &[u8]) -> Option<Frame> {
+    pub(crate) fn next<'a>(&mut self, data: &mut &'a [u8]) -> Option<Frame<'a>> {
         loop {
             if self.lost {
                 *data = &[];
@@ -37,8 +53,12 @@ impl Frames {
             }
             if self.skip > 0 {
                 let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(data.len());
-                *data = data.get(passed..).unwrap_or_default();
+                let (head, tail) = data.split_at(passed);
+                *data = tail;
                 self.skip = self.skip.saturating_sub(passed as u64);
+                if self.rest == Rest::Told && !head.is_empty() {
+                    return Some(Frame::More(head));
+                }
                 if self.skip > 0 {
                     return None;
                 }

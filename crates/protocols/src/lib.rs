@@ -24,6 +24,7 @@ mod smtp;
 mod ssh;
 mod telnet;
 mod tls;
+mod window;
 
 pub use registry::REGISTRY;
 pub use session::{Context, Digests, FileEnd, FileState, Guess, Outcome, Protocol, Session, Settings};

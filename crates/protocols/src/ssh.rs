@@ -306,6 +306,7 @@ impl Session for SshSession {
             }
             match half.frames.next(&mut rest) {
                 Some(Frame::Message(packet)) => self.packet(direction, &packet),
+                Some(Frame::More(_)) => {}
                 Some(Frame::Broken) => {
                     half.closed = true;
                     self.connection.raise(INVALID_RECORD);

@@ -4,12 +4,9 @@ use super::{decode::Decoder, event::Event, settings::BodySettings};
 use crate::{
     file::File,
     session::{Digests, FileState},
+    window::Window,
 };
 use phitak_model::inspect::BufferView;
-
-/// The window keeps at least this much of what was last seen.
-const WINDOW_BYTES_KEPT: usize = 256 * 1024;
-const WINDOW_BYTES_MAX: usize = 512 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Body {
@@ -19,8 +16,7 @@ pub(crate) struct Body {
     pub(crate) wire_bytes: u64,
     /// Decoded bytes taken in, within the limit.
     taken: u64,
-    window: Vec<u8>,
-    window_start: u64,
+    window: Window,
     decoder: Option<Box<Decoder>>,
     complete: bool,
     /// The limit was reached and more came.
@@ -37,8 +33,7 @@ impl Body {
             digests,
             wire_bytes: 0,
             taken: 0,
-            window: Vec::new(),
-            window_start: 0,
+            window: Window::default(),
             decoder: None,
             complete: false,
             cut: false,
@@ -92,12 +87,7 @@ impl Body {
                 file.push(data_fits);
             }
             self.taken = self.taken.saturating_add(fits as u64);
-            if self.window.len().saturating_add(fits) > WINDOW_BYTES_MAX {
-                let drop = self.window.len().saturating_sub(WINDOW_BYTES_KEPT);
-                self.window.drain(..drop);
-                self.window_start = self.window_start.saturating_add(drop as u64);
-            }
-            self.window.extend_from_slice(data_fits);
+            self.window.push(data_fits);
             tap(data_fits);
         }
         if fits < data.len() {
@@ -151,6 +141,6 @@ impl Body {
         if self.taken == 0 || (!complete && self.taken < self.settings.shown_from) {
             return None;
         }
-        Some(BufferView { bytes: &self.window, offset: self.window_start, complete })
+        Some(BufferView { bytes: self.window.bytes(), offset: self.window.start(), complete })
     }
 }

@@ -1,4 +1,4 @@
-//! SMB 1, 2 and 3: dialects, log-ins, shares and files by name. Content goes by unread.
+//! SMB 1, 2 and 3: dialects, log-ins, shares and files with their content.
 //!
 //! Source: [MS-CIFS], [MS-SMB2]; RFC 1002 §4.3.1 for the framing on ports 139 and 445.
 
@@ -6,6 +6,7 @@ mod names;
 mod ntlmssp;
 mod session;
 mod transaction;
+mod transfer;
 mod version1;
 mod version2;
 

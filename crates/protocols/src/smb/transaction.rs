@@ -1,6 +1,6 @@
 //! One SMB command with its answer.
 
-use super::names;
+use super::{names, transfer::Transfer};
 use phitak_model::{
     Direction,
     inspect::{BufferDecl, BufferView, FieldDecl, FieldValue, Shape, Transaction},
@@ -52,6 +52,10 @@ pub(super) struct SmbTransaction {
     pub(super) access: Option<&'static str>,
     pub(super) fuid: Option<String>,
     pub(super) ntlmssp: Option<Ntlmssp>,
+    /// Old and new name.
+    pub(super) rename: Option<(String, String)>,
+    /// The content that this transaction is about.
+    pub(super) transfer: Option<Box<Transfer>>,
     pub(super) progress: [u8; 2],
     pub(super) events: Vec<u8>,
 }
@@ -75,6 +79,8 @@ impl SmbTransaction {
             access: None,
             fuid: None,
             ntlmssp: None,
+            rename: None,
+            transfer: None,
             progress: [COMPLETE, 0],
             events: Vec::new(),
         }
@@ -93,8 +99,15 @@ impl Transaction for SmbTransaction {
         instance: u32,
         _: &'a mut Vec<u8>,
     ) -> Option<BufferView<'a>> {
-        if direction == Direction::ToClient || instance > 0 {
+        if instance > 0 {
             return None;
+        }
+        let transfer = self.transfer.as_deref().filter(|transfer| transfer.direction == direction);
+        match number {
+            4 => return transfer?.view(),
+            5 => return Some(BufferView::whole(&transfer?.file.name)),
+            _ if direction == Direction::ToClient => return None,
+            _ => {}
         }
         let ntlmssp = self.ntlmssp.as_ref();
         let text = match number {
@@ -107,7 +120,11 @@ impl Transaction for SmbTransaction {
         text.map(|text| BufferView::whole(text.as_bytes()))
     }
 
-    fn field(&self, number: u8, _: Direction, instance: u32) -> Option<FieldValue<'_>> {
+    fn field(&self, number: u8, direction: Direction, instance: u32) -> Option<FieldValue<'_>> {
+        if (number, instance) == (1, 0) {
+            let transfer = self.transfer.as_deref().filter(|transfer| transfer.direction == direction)?;
+            return Some(FieldValue::Number(transfer.file.size));
+        }
         let version = match self.command {
             Command::Smb1(_) => 1,
             Command::Smb2(_) => 2,
@@ -163,6 +180,13 @@ impl Transaction for SmbTransaction {
         }
         if let Some(kind) = self.share_type {
             out.member_str("share_type", kind);
+        }
+        if let Some((from, to)) = &self.rename {
+            out.key("rename");
+            out.begin_object();
+            out.member_str("from", from);
+            out.member_str("to", to);
+            out.end_object();
         }
         if let Some(names) = &self.ntlmssp {
             out.key("ntlmssp");

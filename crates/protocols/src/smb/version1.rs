@@ -2,7 +2,7 @@
 
 use super::{
     ntlmssp::{self, utf16},
-    session::SmbSession,
+    session::{Handle, SmbSession},
     transaction::{COMPLETE, Command},
 };
 use crate::{bytes::Reader, session::Context};
@@ -12,8 +12,9 @@ const NEGOTIATE: u8 = 0x72;
 const SESSION_SETUP: u8 = 0x73;
 const TREE_CONNECT: u8 = 0x75;
 const NT_CREATE: u8 = 0xa2;
-/// Commands that only move content: no record of their own.
-const CONTENT: &[u8] = &[0x0a, 0x0b, 0x2e, 0x2f];
+const CLOSE: u8 = 0x04;
+const READ: u8 = 0x2e;
+const WRITE: u8 = 0x2f;
 const FLAG_REPLY: u8 = 0x80;
 const FLAG_UNICODE: u16 = 0x8000;
 /// Most dialects that a client may offer.
@@ -63,6 +64,10 @@ pub(super) fn message(session: &mut SmbSession, direction: Direction, message: &
     let count = reader.u16_le().unwrap_or(0);
     let bytes = reader.take_up_to(usize::from(count));
     if from_server {
+        if header.command == READ {
+            read(session, &header, words, message);
+            return;
+        }
         reply(session, &header, words, message, context);
     } else {
         request(session, &header, words, bytes, message);
@@ -70,9 +75,21 @@ pub(super) fn message(session: &mut SmbSession, direction: Direction, message: &
 }
 
 fn request(session: &mut SmbSession, header: &Header, words: &[u8], bytes: &[u8], message: &[u8]) {
-    if CONTENT.contains(&header.command) {
-        return;
+    let is_pipe = session.pipes.get(&u32::from(header.tree)) == Some(&true);
+    match header.command {
+        READ => {
+            if let (Some(handle), Some(offset), false) = (handle(words, 4), offset(words, 6, 20), is_pipe) {
+                session.remember_read(header.message, handle, offset);
+            }
+            return;
+        }
+        WRITE if !is_pipe => {
+            write(session, header, words, message);
+            return;
+        }
+        _ => {}
     }
+    let closed = (header.command == CLOSE).then(|| handle(words, 0)).flatten().and_then(|handle| session.close(handle));
     let dialects = if header.command == NEGOTIATE { dialects(bytes) } else { Vec::new() };
     if header.command == NEGOTIATE {
         session.offered.clone_from(&dialects);
@@ -82,6 +99,7 @@ fn request(session: &mut SmbSession, header: &Header, words: &[u8], bytes: &[u8]
     transaction.session = u64::from(header.user);
     transaction.tree = u32::from(header.tree);
     transaction.client_dialects = dialects;
+    transaction.file = closed;
     match header.command {
         SESSION_SETUP => transaction.ntlmssp = ntlmssp::authenticate(message),
         TREE_CONNECT => {
@@ -90,7 +108,7 @@ fn request(session: &mut SmbSession, header: &Header, words: &[u8], bytes: &[u8]
         }
         NT_CREATE => {
             let text = if header.unicode { utf16(bytes.get(1..).unwrap_or_default()) } else { ascii(bytes) };
-            transaction.file = Some(text.trim_start_matches('\\').to_owned()).filter(|name| !name.is_empty());
+            transaction.file = Some(text).filter(|name| !name.is_empty());
         }
         _ => {}
     }
@@ -113,13 +131,77 @@ fn reply(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]
     transaction.dialect = dialect;
     transaction.session = u64::from(header.user);
     transaction.tree = u32::from(header.tree);
-    transaction.progress = [COMPLETE, COMPLETE];
+    if transaction.transfer.is_none() {
+        transaction.progress = [COMPLETE, COMPLETE];
+    }
+    let pipe = (header.command == TREE_CONNECT && header.status == 0).then_some(transaction.is_pipe);
+    let opened = (header.command == NT_CREATE && header.status == 0).then(|| transaction.file.clone()).flatten();
     if let Some(names) = &transaction.ntlmssp
         && header.status == 0
         && !names.host.is_empty()
     {
         context.client_fact(Fact::Named { name: names.host.clone(), source: "ntlmssp".to_owned() });
     }
+    if let Some(is_pipe) = pipe {
+        session.remember_tree(u32::from(header.tree), is_pipe);
+    }
+    if let (Some(name), Some(handle)) = (opened, handle(words, 5)) {
+        session.remember_file(handle, name);
+    }
+}
+
+/// Content that goes into a file (§2.2.4.43.1).
+fn write(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]) {
+    let (Some(handle), Some(offset)) = (handle(words, 4), offset(words, 6, 24)) else { return };
+    let (Some(high), Some(low), Some(place)) = (u16_at(words, 18), u16_at(words, 20), u16_at(words, 22)) else { return };
+    let length = u64::from(high) << 16 | u64::from(low);
+    let here = part(message, place, length);
+    let command = Command::Smb1(WRITE);
+    let id = session.content(handle, Direction::ToServer, command, offset, here, length).map(|transaction| {
+        transaction.session = u64::from(header.user);
+        transaction.tree = u32::from(header.tree);
+        transaction.id
+    });
+    if let Some(id) = id {
+        session.wait_on(command, header.message, id);
+    }
+}
+
+/// Content that comes out of a file (§2.2.4.42.2).
+fn read(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]) {
+    let Some((handle, offset)) = session.recall_read(header.message) else { return };
+    let (Some(low), Some(place), Some(high)) = (u16_at(words, 10), u16_at(words, 12), u16_at(words, 14)) else { return };
+    let length = u64::from(high) << 16 | u64::from(low);
+    if header.status != 0 || length == 0 {
+        return;
+    }
+    let here = part(message, place, length);
+    let command = Command::Smb1(READ);
+    if let Some(transaction) = session.content(handle, Direction::ToClient, command, offset, here, length) {
+        transaction.session = u64::from(header.user);
+        transaction.tree = u32::from(header.tree);
+        transaction.status = Some(header.status);
+    }
+}
+
+fn part(message: &[u8], place: u16, length: u64) -> &[u8] {
+    let from = message.get(usize::from(place)..).unwrap_or_default();
+    from.get(..usize::try_from(length).unwrap_or(usize::MAX).min(from.len())).unwrap_or_default()
+}
+
+fn u16_at(words: &[u8], at: usize) -> Option<u16> {
+    words.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_le_bytes)
+}
+
+/// A file's number, as wide as handles of later versions are.
+fn handle(words: &[u8], at: usize) -> Option<Handle> {
+    Some(u128::from(u16_at(words, at)?).to_le_bytes())
+}
+
+/// An offset's low half, and its high half where there is one.
+fn offset(words: &[u8], low: usize, high: usize) -> Option<u64> {
+    let half = |at: usize| words.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes);
+    Some(u64::from(half(high).unwrap_or(0)) << 32 | u64::from(half(low)?))
 }
 
 /// Each is a byte 2 and a text with a NUL at its end (§2.2.4.52.1).

@@ -2,7 +2,7 @@
 
 use super::{
     ntlmssp::{self, utf16},
-    session::SmbSession,
+    session::{Handle, SmbSession},
     transaction::{COMPLETE, Command},
 };
 use crate::{bytes::Reader, session::Context};
@@ -15,9 +15,11 @@ const SESSION_SETUP: u16 = 1;
 const TREE_CONNECT: u16 = 3;
 const CREATE: u16 = 5;
 const CLOSE: u16 = 6;
+const READ: u16 = 8;
+const WRITE: u16 = 9;
 const CANCEL: u16 = 12;
-/// Commands that move content or ask about it: no record of their own.
-const CONTENT: &[u16] = &[8, 9, 16, 17];
+const GET_INFO: u16 = 16;
+const SET_INFO: u16 = 17;
 const FLAG_RESPONSE: u32 = 1;
 const FLAG_ASYNC: u32 = 2;
 const STATUS_PENDING: u32 = 0x103;
@@ -78,14 +80,48 @@ pub(super) fn message(
 }
 
 fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
-    if CONTENT.contains(&header.command) || header.command == CANCEL {
-        return;
+    let is_pipe = session.pipes.get(&header.tree) == Some(&true);
+    let (mut rename, mut deletes) = (None, false);
+    match header.command {
+        CANCEL | GET_INFO => return,
+        READ => {
+            let asked = (handle(body, 16), u64_at(body, 8));
+            if let (Some(handle), Some(offset), false) = (asked.0, asked.1, is_pipe) {
+                session.remember_read(header.message, handle, offset);
+            }
+            return;
+        }
+        WRITE if !is_pipe => {
+            write(session, header, whole, body);
+            return;
+        }
+        SET_INFO => {
+            rename = new_name(whole, body);
+            deletes = is_deletion(whole, body);
+            if rename.is_none() && !deletes {
+                return;
+            }
+        }
+        _ => {}
     }
-    let handle = (header.command == CLOSE).then(|| handle(body, 8)).flatten();
-    let closed = handle.and_then(|handle| session.files.remove(&handle));
+    let place = match header.command {
+        CLOSE => Some(8),
+        SET_INFO | WRITE => Some(16),
+        _ => None,
+    };
+    let handle = place.and_then(|at| handle(body, at));
+    let file = match (header.command, handle) {
+        (CLOSE, Some(handle)) => session.close(handle),
+        (_, Some(handle)) => session.files.get(&handle).cloned(),
+        _ => None,
+    };
     let Some(transaction) = session.open(Command::Smb2(header.command), header.message) else { return };
     transaction.session = header.session;
     transaction.tree = header.tree;
+    transaction.fuid = handle.map(fuid);
+    transaction.rename = rename.map(|to| (file.clone().unwrap_or_default(), to));
+    transaction.file = file;
+    transaction.access = deletes.then_some("delete on close");
     match header.command {
         NEGOTIATE => transaction.client_dialects = dialects(body).unwrap_or_default(),
         SESSION_SETUP => transaction.ntlmssp = ntlmssp::authenticate(body),
@@ -99,12 +135,79 @@ fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8])
             let options = body.get(40..44).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
             transaction.access = Some(if options & 0x1000 != 0 { "delete on close" } else { "normal" });
         }
-        CLOSE => {
-            transaction.file = closed;
-            transaction.fuid = handle.map(fuid);
-        }
         _ => {}
     }
+}
+
+/// Content that goes into a file (§2.2.21).
+fn write(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
+    let mut reader = Reader::new(body);
+    let parts = (reader.u16_le(), reader.u16_le(), reader.u32_le(), reader.u64_le());
+    let (_, Some(place), Some(length), Some(offset)) = parts else { return };
+    let Some(handle) = handle(body, 16) else { return };
+    let from = whole.get(usize::from(place)..).unwrap_or_default();
+    let length = u64::from(length);
+    let here = from.get(..usize::try_from(length).unwrap_or(usize::MAX).min(from.len())).unwrap_or_default();
+    let command = Command::Smb2(WRITE);
+    let id = session.content(handle, Direction::ToServer, command, offset, here, length).map(|transaction| {
+        transaction.session = header.session;
+        transaction.tree = header.tree;
+        transaction.fuid = Some(fuid(handle));
+        transaction.id
+    });
+    if let Some(id) = id {
+        session.wait_on(command, header.message, id);
+    }
+}
+
+/// Content that comes out of a file (§2.2.20).
+fn read(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
+    let Some((handle, offset)) = session.recall_read(header.message) else { return };
+    let (Some(place), Some(length)) = (body.get(2).copied(), u32_at(body, 4)) else { return };
+    if header.status != 0 || length == 0 {
+        return;
+    }
+    let from = whole.get(usize::from(place)..).unwrap_or_default();
+    let here = from.get(..usize::try_from(length).unwrap_or(usize::MAX).min(from.len())).unwrap_or_default();
+    let (direction, command) = (Direction::ToClient, Command::Smb2(READ));
+    if let Some(transaction) = session.content(handle, direction, command, offset, here, u64::from(length)) {
+        transaction.session = header.session;
+        if header.tree != 0 {
+            transaction.tree = header.tree;
+        }
+        transaction.fuid = Some(fuid(handle));
+        transaction.status = Some(header.status);
+    }
+}
+
+/// The new name that a SET_INFO of class 10 gives (§2.2.39, [MS-FSCC] §2.4.42.2).
+fn new_name(whole: &[u8], body: &[u8]) -> Option<String> {
+    let mut reader = Reader::new(body);
+    reader.u16_le()?;
+    let (kind, class) = (reader.u8()?, reader.u8()?);
+    if (kind, class) != (1, 10) {
+        return None;
+    }
+    reader.u32_le()?;
+    let place = usize::from(reader.u16_le()?);
+    let mut information = Reader::new(whole.get(place..)?);
+    information.take(16)?;
+    let length = usize::try_from(information.u32_le()?).ok()?;
+    Some(utf16(information.take(length)?))
+}
+
+/// Whether a SET_INFO of class 13 marks the file to be deleted ([MS-FSCC] §2.4.11).
+fn is_deletion(whole: &[u8], body: &[u8]) -> bool {
+    let place = body.get(8..10).and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes);
+    body.get(2..4) == Some(&[1, 13]) && whole.get(usize::from(place)) == Some(&1)
+}
+
+fn u32_at(body: &[u8], at: usize) -> Option<u32> {
+    body.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+fn u64_at(body: &[u8], at: usize) -> Option<u64> {
+    body.get(at..at.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
 }
 
 fn response(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8], context: &mut Context) {
@@ -115,6 +218,10 @@ fn response(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]
             }
         }
         SESSION_SETUP => session.server_named(whole, context),
+        READ => {
+            read(session, header, whole, body);
+            return;
+        }
         _ => {}
     }
     let share_type = (header.command == TREE_CONNECT && header.status == 0).then(|| body.get(2).copied()).flatten();
@@ -136,7 +243,10 @@ fn response(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]
     if header.tree != 0 {
         transaction.tree = header.tree;
     }
-    transaction.progress = [COMPLETE, COMPLETE];
+    // A file's transaction goes on to its end.
+    if transaction.transfer.is_none() {
+        transaction.progress = [COMPLETE, COMPLETE];
+    }
     if let Some(kind) = share_type {
         transaction.is_pipe = kind == 2;
         transaction.share_type = Some(match kind {
@@ -182,14 +292,14 @@ fn disposition(body: &[u8]) -> Option<&'static str> {
     Some(NAMES.get(usize::try_from(number).ok()?).copied().unwrap_or("UNKNOWN"))
 }
 
-fn handle(body: &[u8], at: usize) -> Option<[u8; 16]> {
+fn handle(body: &[u8], at: usize) -> Option<Handle> {
     body.get(at..at.checked_add(16)?)?.try_into().ok()
 }
 
-/// A handle as EVE writes it: a GUID's groups, the first three turned round.
-fn fuid(handle: [u8; 16]) -> String {
+/// A handle as EVE writes it: numbers of 32, 16, 16, 16, 16 and 32 bits.
+fn fuid(handle: Handle) -> String {
     let mut out = String::new();
-    for (at, byte) in [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15].iter().enumerate() {
+    for (at, byte) in [3, 2, 1, 0, 5, 4, 7, 6, 9, 8, 11, 10, 15, 14, 13, 12].iter().enumerate() {
         if matches!(at, 4 | 6 | 8 | 10) {
             out.push('-');
         }
