@@ -46,6 +46,8 @@ pub(super) struct SmbSession {
     pub(super) files: BTreeMap<Handle, String>,
     /// Which trees are pipes.
     pub(super) pipes: BTreeMap<u32, bool>,
+    /// The file that the current compound's last CREATE names: related commands mean it.
+    pub(super) related_file: Option<String>,
     /// Transactions of files whose content passes, by handle and direction.
     transfers: BTreeMap<(Handle, bool), u64>,
     /// What a read asked for, by the message's id: handle and offset.
@@ -82,6 +84,7 @@ impl SmbSession {
             waiting: BTreeMap::new(),
             files: BTreeMap::new(),
             pipes: BTreeMap::new(),
+            related_file: None,
             transfers: BTreeMap::new(),
             reads: BTreeMap::new(),
             content: [None, None],
@@ -271,6 +274,7 @@ impl SmbSession {
             Some(b"\xffSMB") => version1::message(self, direction, message, context),
             Some(b"\xfeSMB") => {
                 let mut rest = message;
+                self.related_file = None;
                 for _ in 0..COMPOUND_MAX {
                     let Some(next) = version2::message(self, direction, rest, context) else { break };
                     let Some(after) = rest.get(next..).filter(|after| next > 0 && !after.is_empty()) else { break };

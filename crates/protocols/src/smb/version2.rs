@@ -111,10 +111,15 @@ fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8])
     };
     let handle = place.and_then(|at| handle(body, at));
     let file = match (header.command, handle) {
+        (_, Some([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..])) => session.related_file.clone(),
         (CLOSE, Some(handle)) => session.close(handle),
         (_, Some(handle)) => session.files.get(&handle).cloned(),
         _ => None,
     };
+    let created = (header.command == CREATE).then(|| text(whole, body, 44)).flatten();
+    if created.is_some() {
+        session.related_file.clone_from(&created);
+    }
     let Some(transaction) = session.open(Command::Smb2(header.command), header.message) else { return };
     transaction.session = header.session;
     transaction.tree = header.tree;
@@ -130,7 +135,7 @@ fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8])
             transaction.is_pipe = transaction.share.as_deref().is_some_and(|share| share.ends_with("IPC$"));
         }
         CREATE => {
-            transaction.file = text(whole, body, 44);
+            transaction.file = created;
             transaction.disposition = disposition(body);
             let options = body.get(40..44).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
             transaction.access = Some(if options & 0x1000 != 0 { "delete on close" } else { "normal" });
