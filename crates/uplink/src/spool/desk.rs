@@ -24,6 +24,12 @@ impl Desk {
         Self { spool: Mutex::new(spool), arrived: Notify::new() }
     }
 
+    /// The spool alone again.
+    #[must_use]
+    pub fn into_spool(self) -> Spool {
+        self.spool.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Applies the policy and keeps what it lets through.
     ///
     /// # Errors

@@ -117,6 +117,10 @@ impl Spool {
             file.set_len(end as u64)?;
             file.sync_all()?;
         }
+        if is_last {
+            // A kill leaves it in memory only, and the next segment's header will say that it is there.
+            File::open(&segment.path)?.sync_all()?;
+        }
         if let Some(place) = self.segments.get_mut(at) {
             place.bytes = end as u64;
             place.fill(&scan, self.acknowledged.seq);
