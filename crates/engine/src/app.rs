@@ -325,11 +325,11 @@ impl AppLayer {
                 break;
             }
         }
-        if self.side(other).ended {
-            if let Some(session) = &mut self.session {
-                session.end(other, around.context);
-                self.mark(other);
-            }
+        if self.side(other).ended
+            && let Some(session) = &mut self.session
+        {
+            session.end(other, around.context);
+            self.mark(other);
         }
         taken
     }

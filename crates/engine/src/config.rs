@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use names::SetOutcome;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     pub decoder: DecoderSettings,
     pub tcp: TcpSettings,
@@ -70,19 +70,5 @@ impl Default for FlowSettings {
 impl Default for EveSettings {
     fn default() -> Self {
         Self { anomaly_decode: false, anomaly_stream: false, anomaly_applayer: true, stats: true }
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            decoder: DecoderSettings::default(),
-            tcp: TcpSettings::default(),
-            flow: FlowSettings::default(),
-            protocols: phitak_protocols::Settings::default(),
-            protocols_off: BTreeSet::new(),
-            eve: EveSettings::default(),
-            variables: BTreeMap::new(),
-        }
     }
 }

@@ -116,11 +116,11 @@ impl Worker {
                 None => {}
             }
         }
-        if self.flows.is_full() {
-            if let Some(flow) = self.flows.evict() {
-                self.desk.counters.flows_evicted += 1;
-                self.desk.end_flow(flow, EndReason::Forced, sink);
-            }
+        if self.flows.is_full()
+            && let Some(flow) = self.flows.evict()
+        {
+            self.desk.counters.flows_evicted += 1;
+            self.desk.end_flow(flow, EndReason::Forced, sink);
         }
         let timeouts = self.desk.timeouts(key.protocol());
         let serial = self.flows.made().saturating_add(1);

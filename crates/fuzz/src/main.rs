@@ -105,5 +105,5 @@ fn attempt(target: &targets::Target, seed: u64, number: u64) -> Option<Fault> {
         return Some(Fault::Panicked { at: number });
     }
     let took = started.elapsed();
-    (took > Duration::from_secs(TRY_SECS_MAX)).then(|| Fault::Slow { at: number, ms: took.as_millis() })
+    (took > Duration::from_secs(TRY_SECS_MAX)).then_some(Fault::Slow { at: number, ms: took.as_millis() })
 }

@@ -46,40 +46,38 @@ impl Frames {
 
     /// The next message that is complete, or whose kept part is; `data` is moved past what was used.
     pub(crate) fn next<'a>(&mut self, data: &mut &'a [u8]) -> Option<Frame<'a>> {
-        loop {
-            if self.lost {
-                *data = &[];
-                return None;
+        if self.lost {
+            *data = &[];
+            return None;
+        }
+        if self.skip > 0 {
+            let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(data.len());
+            let (head, tail) = data.split_at(passed);
+            *data = tail;
+            self.skip = self.skip.saturating_sub(passed as u64);
+            if self.rest == Rest::Told && !head.is_empty() {
+                return Some(Frame::More(head));
             }
             if self.skip > 0 {
-                let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(data.len());
-                let (head, tail) = data.split_at(passed);
-                *data = tail;
-                self.skip = self.skip.saturating_sub(passed as u64);
-                if self.rest == Rest::Told && !head.is_empty() {
-                    return Some(Frame::More(head));
-                }
-                if self.skip > 0 {
-                    return None;
-                }
-            }
-            self.fill(self.header_bytes, data);
-            if self.kept.len() < self.header_bytes {
                 return None;
             }
-            let Some(length) = (self.length)(self.kept.get(..self.header_bytes).unwrap_or_default()) else {
-                self.lost = true;
-                self.kept = Vec::new();
-                return Some(Frame::Broken);
-            };
-            let wanted = usize::try_from(length).unwrap_or(usize::MAX).clamp(self.header_bytes, self.kept_max);
-            self.fill(wanted, data);
-            if self.kept.len() < wanted {
-                return None;
-            }
-            self.skip = length.saturating_sub(wanted as u64);
-            return Some(Frame::Message(std::mem::take(&mut self.kept)));
         }
+        self.fill(self.header_bytes, data);
+        if self.kept.len() < self.header_bytes {
+            return None;
+        }
+        let Some(length) = (self.length)(self.kept.get(..self.header_bytes).unwrap_or_default()) else {
+            self.lost = true;
+            self.kept = Vec::new();
+            return Some(Frame::Broken);
+        };
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX).clamp(self.header_bytes, self.kept_max);
+        self.fill(wanted, data);
+        if self.kept.len() < wanted {
+            return None;
+        }
+        self.skip = length.saturating_sub(wanted as u64);
+        Some(Frame::Message(std::mem::take(&mut self.kept)))
     }
 
     fn fill(&mut self, wanted: usize, data: &mut &[u8]) {

@@ -51,7 +51,7 @@ fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
     match *bytes {
         [PRELOGIN, 0 | 1, high, low, _, _, _, _, token, ..] => {
             let length = u16::from_be_bytes([high, low]);
-            if length >= 9 && length <= 4096 && token == 0 { Guess::Yes } else { Guess::No }
+            if (9..=4096).contains(&length) && token == 0 { Guess::Yes } else { Guess::No }
         }
         [] | [PRELOGIN] => Guess::More,
         [PRELOGIN, 0 | 1, ..] => Guess::More,

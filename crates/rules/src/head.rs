@@ -112,7 +112,7 @@ pub(crate) fn app_names(written: &str, context: &Context) -> Option<Vec<String>>
     if let Some((_, names)) = APP_PROTOCOLS.iter().find(|(name, _)| *name == lower) {
         return Some(names.iter().map(|n| (*n).to_owned()).collect());
     }
-    context.protocols.iter().any(|p| *p == lower).then(|| vec![lower])
+    context.protocols.contains(&lower).then(|| vec![lower])
 }
 
 pub(crate) fn app_protocol_hint(written: &str, context: &Context) -> Option<String> {

@@ -110,7 +110,8 @@ impl Run {
     fn wait(&self, desk: &Desk, pulse: &Pulse) {
         let next = if self.until_sent { "ending when all is sent" } else { "reporting on until stopped" };
         tracing::info!(waiting_bytes = desk.waiting_bytes(), "everything has been played; {next}");
-        while !pulse.is_stopping() && !(self.until_sent && desk.is_drained()) {
+        let done = || pulse.is_stopping() || (self.until_sent && desk.is_drained());
+        while !done() {
             pulse.pause(Duration::from_millis(50));
         }
     }

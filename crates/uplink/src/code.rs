@@ -106,7 +106,7 @@ impl fmt::Display for EnrolmentCode {
         let mut written = 0u32;
         for (number, symbols) in parts {
             for place in (0..symbols).rev() {
-                if written % 4 == 0 {
+                if written.is_multiple_of(4) {
                     f.write_str("-")?;
                 }
                 let symbol = ((number >> (5 * place)) & 31) as usize;

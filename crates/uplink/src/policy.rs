@@ -260,10 +260,10 @@ fn guard_edges(evidence: &mut Map<String, Value>) {
 /// Takes the least needed thing off a record that is too large; says whether there was one.
 fn shorten(value: &mut Value) -> bool {
     let Some(alert) = value.get_mut("alert").and_then(Value::as_object_mut) else { return false };
-    if let Some(Value::Array(list)) = alert.get_mut("fields") {
-        if list.pop().is_some() {
-            return true;
-        }
+    if let Some(Value::Array(list)) = alert.get_mut("fields")
+        && list.pop().is_some()
+    {
+        return true;
     }
     match alert.get_mut("evidence") {
         Some(evidence) if !evidence.is_null() => {

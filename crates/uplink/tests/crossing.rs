@@ -175,7 +175,7 @@ async fn wrong_used_and_expired_codes_are_told_apart() {
 async fn a_mistyped_code_is_noticed_before_anything_is_sent() {
     let folder = tempfile::tempdir().expect("a folder");
     let keys = phitak_uplink::keys::KeyFolder::new(folder.path());
-    let failure = enrol("nowhere.invalid:1", "PHK-1234", &keys).await.err().expect("no code");
+    let failure = enrol("nowhere.invalid:1", "PHK-1234", &keys).await.expect_err("no code");
     assert!(matches!(failure, EnrolFailure::Code(_)), "{failure}");
 }
 
@@ -184,7 +184,7 @@ async fn a_code_of_one_centre_is_never_shown_to_another() {
     let (centre, other) = (Centre::start().await, Centre::start().await);
     let folder = tempfile::tempdir().expect("a folder");
     let keys = phitak_uplink::keys::KeyFolder::new(folder.path());
-    let failure = enrol(other.address(), &centre.draw_code(), &keys).await.err().expect("another centre");
+    let failure = enrol(other.address(), &centre.draw_code(), &keys).await.expect_err("another centre");
     assert!(failure.to_string().contains("not the centre that gave out the code"), "{failure}");
     assert_eq!(other.intake.enrolments_asked(), 0);
 }

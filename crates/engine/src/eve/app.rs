@@ -165,10 +165,11 @@ impl Records {
         }
         for (key, way) in [("app_proto_ts", ToServer), ("app_proto_tc", ToClient)] {
             let own = app.protocol_of(way);
-            if own.is_some() && own != app.protocol() {
-                if let Some(name) = of(own) {
-                    out.member_str(key, name);
-                }
+            if own.is_some()
+                && own != app.protocol()
+                && let Some(name) = of(own)
+            {
+                out.member_str(key, name);
             }
         }
         if let Some(name) = of(app.before).filter(|_| app.before != app.protocol()) {

@@ -81,10 +81,8 @@ impl Decoder {
             settings.teredo_enabled && (settings.teredo_ports.has(src_port) || settings.teredo_ports.has(dst_port));
         let geneve = settings.geneve_enabled && settings.geneve_ports.has(dst_port);
         let vxlan = settings.vxlan_enabled && settings.vxlan_ports.has(dst_port);
-        if teredo {
-            if let Some(inner) = teredo_packet(bytes) {
-                return self.inner(packet, TEREDO, inner, layers, emit, Step::Ipv6);
-            }
+        if teredo && let Some(inner) = teredo_packet(bytes) {
+            return self.inner(packet, TEREDO, inner, layers, emit, Step::Ipv6);
         }
         if geneve {
             return self.geneve(bytes, packet, layers, emit);

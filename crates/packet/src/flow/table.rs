@@ -299,10 +299,10 @@ impl<S> FlowTable<S> {
                     expired.push(flow);
                 }
             }
-            if let Some(bucket) = self.wheel.get_mut(at) {
-                if bucket.is_empty() {
-                    *bucket = due;
-                }
+            if let Some(bucket) = self.wheel.get_mut(at)
+                && bucket.is_empty()
+            {
+                *bucket = due;
             }
         }
     }

@@ -125,14 +125,14 @@ impl Assembly {
         if bytes.len() > room {
             return Inserted { refused: true, ..Inserted::default() };
         }
-        if let Some(last) = self.runs.back_mut() {
-            if last.end() == at {
-                last.bytes.extend_from_slice(bytes);
-                last.mark(at, end);
-                self.held = self.held.saturating_add(bytes.len());
-                memory.used = memory.used.saturating_add(bytes.len());
-                return Inserted { new: true, ..Inserted::default() };
-            }
+        if let Some(last) = self.runs.back_mut()
+            && last.end() == at
+        {
+            last.bytes.extend_from_slice(bytes);
+            last.mark(at, end);
+            self.held = self.held.saturating_add(bytes.len());
+            memory.used = memory.used.saturating_add(bytes.len());
+            return Inserted { new: true, ..Inserted::default() };
         }
         if self.runs.back().is_none_or(|last| last.end() < at) && at >= self.delivered {
             if self.runs.len() >= RUNS_MAX {
@@ -218,14 +218,12 @@ impl Assembly {
             (Some(run), Some(next)) => run.end() == next.at,
             _ => false,
         };
-        if joins {
-            if let Some(mut next) = self.runs.remove(index + 1) {
-                if let Some(run) = self.runs.get_mut(index) {
-                    run.bytes.extend_from_slice(next.held());
-                    run.marks.append(&mut next.marks);
-                }
-                self.recycle(next);
+        if joins && let Some(mut next) = self.runs.remove(index + 1) {
+            if let Some(run) = self.runs.get_mut(index) {
+                run.bytes.extend_from_slice(next.held());
+                run.marks.append(&mut next.marks);
             }
+            self.recycle(next);
         }
     }
 

@@ -201,7 +201,7 @@ fn parameter(text: &[u8], name: &[u8]) -> Option<Vec<u8>> {
         rest = rest.get(at.checked_add(1)?..)?;
         let front = rest.iter().take_while(|byte| is_space(**byte)).count();
         let candidate = rest.get(front..)?;
-        let Some(head) = candidate.get(..name.len()) else { return None };
+        let head = candidate.get(..name.len())?;
         if !head.eq_ignore_ascii_case(name) {
             continue;
         }

@@ -67,12 +67,12 @@ pub(crate) static SMB: Protocol = Protocol {
 /// NetBIOS framing and one of SMB's signatures; a NetBIOS session request counts too.
 fn guess(bytes: &[u8], _: Direction, _: Transport) -> Guess {
     match *bytes {
-        [0, _, _, _, signature @ (0xff | 0xfe | 0xfc | 0xfd), b'S', b'M', b'B', ..] if signature != 0 => Guess::Yes,
+        [0, _, _, _, signature @ (0xfc..=0xff), b'S', b'M', b'B', ..] if signature != 0 => Guess::Yes,
         [0x81, 0, 0, 0x44, 0x20, ..] | [0x82, 0, 0, 0, ..] => Guess::Yes,
         [] | [0 | 0x81 | 0x82] => Guess::More,
         [0x81 | 0x82, 0, ref rest @ ..] if rest.len() < 3 => Guess::More,
         [0, _] | [0, _, _] | [0, _, _, _] => Guess::More,
-        [0, _, _, _, 0xff | 0xfe | 0xfc | 0xfd, ref rest @ ..] if b"SMB".starts_with(rest) => Guess::More,
+        [0, _, _, _, 0xfc..=0xff, ref rest @ ..] if b"SMB".starts_with(rest) => Guess::More,
         _ => Guess::No,
     }
 }

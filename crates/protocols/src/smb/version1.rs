@@ -153,7 +153,9 @@ fn reply(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]
 /// Content that goes into a file (§2.2.4.43.1).
 fn write(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]) {
     let (Some(handle), Some(offset)) = (handle(words, 4), offset(words, 6, 24)) else { return };
-    let (Some(high), Some(low), Some(place)) = (u16_at(words, 18), u16_at(words, 20), u16_at(words, 22)) else { return };
+    let (Some(high), Some(low), Some(place)) = (u16_at(words, 18), u16_at(words, 20), u16_at(words, 22)) else {
+        return;
+    };
     let length = u64::from(high) << 16 | u64::from(low);
     let here = part(message, place, length);
     let command = Command::Smb1(WRITE);
@@ -170,7 +172,9 @@ fn write(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]
 /// Content that comes out of a file (§2.2.4.42.2).
 fn read(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]) {
     let Some((handle, offset)) = session.recall_read(header.message) else { return };
-    let (Some(low), Some(place), Some(high)) = (u16_at(words, 10), u16_at(words, 12), u16_at(words, 14)) else { return };
+    let (Some(low), Some(place), Some(high)) = (u16_at(words, 10), u16_at(words, 12), u16_at(words, 14)) else {
+        return;
+    };
     let length = u64::from(high) << 16 | u64::from(low);
     if header.status != 0 || length == 0 {
         return;

@@ -103,10 +103,10 @@ fn attachments(paths: &[PathBuf], files: &[RuleFile]) -> BTreeMap<String, Vec<u8
                     continue;
                 }
                 let place = folder.join(name);
-                if fs::metadata(&place).is_ok_and(|meta| meta.is_file() && meta.len() <= ATTACHMENT_BYTES_MAX) {
-                    if let Ok(bytes) = fs::read(&place) {
-                        found.insert(name.to_owned(), bytes);
-                    }
+                if fs::metadata(&place).is_ok_and(|meta| meta.is_file() && meta.len() <= ATTACHMENT_BYTES_MAX)
+                    && let Ok(bytes) = fs::read(&place)
+                {
+                    found.insert(name.to_owned(), bytes);
                 }
             }
         }

@@ -26,11 +26,9 @@ impl TcpSession {
             events.raise(StreamEvent::RstButNoSession);
             return None;
         }
-        if segment.has(FIN) && !segment.has(SYN) {
-            if !settings.midstream || segment.payload.is_empty() {
-                events.raise(StreamEvent::FinButNoSession);
-                return None;
-            }
+        if segment.has(FIN) && !segment.has(SYN) && (!settings.midstream || segment.payload.is_empty()) {
+            events.raise(StreamEvent::FinButNoSession);
+            return None;
         }
         if segment.has(SYN | ACK) {
             if !settings.midstream && !settings.async_oneside {

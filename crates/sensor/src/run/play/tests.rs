@@ -140,7 +140,8 @@ impl Hospital {
 /// Cuts the newest file that has more than its beginning.
 fn cut_newest(folder: &Path, extension: &str, beginning: u64, share: f64) {
     let length = |path: &PathBuf| fs::metadata(path).expect("a file").len();
-    let mut paths: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == extension) && length(path) > beginning);
     paths.sort();
     let Some(path) = paths.last() else { return };
@@ -170,7 +171,13 @@ fn a_killed_replay_goes_on_and_gives_the_same_as_one_that_was_not() {
         hospital.kill(share, None);
         hospital.play();
         let items = hospital.drain(usize::MAX);
-        assert!(items == expected, "killed at {share}: {} of {} items, {} alerts", items.len(), expected.len(), alerts(&items));
+        assert!(
+            items == expected,
+            "killed at {share}: {} of {} items, {} alerts",
+            items.len(),
+            expected.len(),
+            alerts(&items)
+        );
         assert!(hospital.eve() == undisturbed.eve(), "the records at the hospital, killed at {share}");
     }
 }
@@ -191,7 +198,13 @@ fn a_kill_in_the_second_capture_leaves_the_first_alone() {
         hospital.kill(share, state.as_deref());
         hospital.play();
         let items = hospital.drain(usize::MAX);
-        assert!(items == expected, "killed at {share}: {} of {} items, {} alerts", items.len(), expected.len(), alerts(&items));
+        assert!(
+            items == expected,
+            "killed at {share}: {} of {} items, {} alerts",
+            items.len(),
+            expected.len(),
+            alerts(&items)
+        );
         assert!(hospital.eve() == undisturbed.eve(), "the records at the hospital, killed at {share}");
     }
 }
