@@ -70,5 +70,6 @@ build_ui() {
 
 build_programs() {
   say "Building the programs (the first time takes several minutes)"
-  cargo build --release --locked -p phitak-sensor -p phitak-centre -p phitak-sim
+  # The whole workspace, so that one set of features is built and the tests build nothing twice.
+  cargo build --release --locked --workspace
 }

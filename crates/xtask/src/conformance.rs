@@ -25,7 +25,7 @@ pub fn conformance(root: &Path, allow_missing: bool, raise: bool) -> Result<bool
         return Ok(allow_missing);
     }
     anyhow::ensure!(
-        process::cargo(root, &["build", "--release", "--locked", "-p", "phitak-sensor"])?,
+        process::cargo(root, &["build", "--release", "--locked", "--workspace"])?,
         "the sensor could not be built"
     );
     let target = process::metadata(root, false)?["target_directory"].as_str().unwrap_or("target").to_owned();
