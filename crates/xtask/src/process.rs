@@ -9,7 +9,14 @@ use std::{path::Path, process::Command};
 /// When cargo cannot be started.
 pub fn cargo(root: &Path, words: &[&str]) -> Result<bool> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program)
+    let mut command = Command::new(program);
+    // What `cargo run` tells this program about itself would wake build scripts that watch it, and all above them.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
+    let status = command
         .args(words)
         .current_dir(root)
         .status()
