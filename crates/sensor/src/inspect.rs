@@ -5,6 +5,8 @@ mod progress;
 mod run;
 mod settings;
 
+pub(crate) use run::attachments;
+
 use clap::Args;
 use std::{path::PathBuf, process::ExitCode};
 

@@ -84,3 +84,16 @@ fn a_line_that_is_cut_and_garbled_delivers_every_alert_exactly_once() {
     sector.check_alerts(PACKETS, GAP_MICROS, seed);
     assert!(line.troubles() > 10, "the line was bad: {} troubles, seed {seed}", line.troubles());
 }
+
+#[test]
+fn a_sensor_that_is_told_to_stop_stops_at_once_and_goes_on_later() {
+    let mut sector = Sector::new(&capture(PACKETS, GAP_MICROS));
+    sector.start_centre();
+    let address = sector.uplink.clone();
+    sector.enrol(&address);
+    sector.start_sensor(&["--pace", "20"]);
+    sector.wait_for_alerts(50);
+    sector.stop_sensor(Duration::from_secs(5));
+    sector.finish(&["--pace", "max", "--until-sent"]);
+    sector.check_alerts(PACKETS, GAP_MICROS, 0);
+}

@@ -98,7 +98,7 @@ impl Authority {
             Ok(text) => Self::from_pem(&text),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let authority = Self::create(now)?;
-                std::fs::create_dir_all(folder).map_err(failed)?;
+                crate::private_file::make_folder(folder).map_err(failed)?;
                 crate::private_file::write(&path, authority.to_pem().as_bytes()).map_err(failed)?;
                 Ok(authority)
             }

@@ -182,8 +182,8 @@ impl<'a> Uplink<'a> {
 
     async fn line(&mut self) -> Result<&mut Line, Trouble> {
         let line = match self.line.take() {
-            Some(line) => line,
-            None => Line::dial(&self.keys).await?,
+            Some(line) if !line.is_closed() => line,
+            _ => Line::dial(&self.keys).await?,
         };
         Ok(self.line.insert(line))
     }

@@ -95,7 +95,7 @@ impl KeyFolder {
     pub fn save(&self, keys: &SensorKeys) -> Result<(), KeysError> {
         let path = self.keys_path();
         let failed = |source| KeysError::Io { path: path.display().to_string(), source };
-        std::fs::create_dir_all(&self.0).map_err(failed)?;
+        private_file::make_folder(&self.0).map_err(failed)?;
         let json = serde_json::to_vec_pretty(keys).map_err(|e| failed(e.into()))?;
         private_file::write(&path, &json).map_err(failed)?;
         match std::fs::remove_file(self.pending_path()) {
@@ -113,7 +113,7 @@ impl KeyFolder {
             return Ok(PendingKey { pair });
         }
         let pair = KeyPair::generate()?;
-        std::fs::create_dir_all(&self.0).map_err(failed)?;
+        private_file::make_folder(&self.0).map_err(failed)?;
         private_file::write(&path, pair.serialize_pem().as_bytes()).map_err(failed)?;
         Ok(PendingKey { pair })
     }

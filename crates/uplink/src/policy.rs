@@ -6,6 +6,7 @@
 
 mod fields;
 pub mod mask;
+pub mod secret;
 
 pub use fields::{FIELDS, NEVER_LEAVES};
 
@@ -43,7 +44,7 @@ pub enum Guard {
     Url,
     /// Hexadecimal digits and colons only, or nothing.
     Hash,
-    /// Bytes with national ids masked, also where a cut may have halved one.
+    /// Bytes with national ids masked, also where a cut may have halved one, and known forms of passwords.
     Bytes,
 }
 
@@ -241,7 +242,8 @@ fn bytes_of(list: &[Value]) -> Vec<u8> {
 fn guard_bytes(list: &mut Vec<Value>) {
     list.truncate(EVIDENCE_BYTES_MAX);
     let mut bytes = bytes_of(list);
-    if mask::mask_bytes(&mut bytes) > 0 {
+    let ids = mask::mask_bytes(&mut bytes);
+    if ids + secret::mask_secrets(&mut bytes) > 0 {
         *list = bytes.into_iter().map(Value::from).collect();
     }
 }

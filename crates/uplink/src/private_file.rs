@@ -1,11 +1,19 @@
-//! Small files that must be whole or absent and that only their owner may read: keys, certificates, states.
+//! Folders and small files that only their owner may read; files are whole or absent: keys, certificates, states.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
+
+/// Makes a folder, and those above it, for their owner's eyes: what a sensor keeps is the hospital's.
+///
+/// # Errors
+/// When there is no right or no room.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
 
 /// Writes beside the place and renames, so that a kill or a power cut leaves the old content or the new, never a part.
 ///

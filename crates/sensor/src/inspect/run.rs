@@ -91,7 +91,7 @@ fn load_rules(files: &[PathBuf], plan: &Plan) -> Result<Loaded, String> {
 }
 
 /// The files that rules name in `load` and `state` of data sets, looked for beside the rules files.
-fn attachments(paths: &[PathBuf], files: &[RuleFile]) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn attachments(paths: &[PathBuf], files: &[RuleFile]) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for (path, file) in paths.iter().zip(files) {
         let folder = path.parent().unwrap_or(Path::new("."));

@@ -42,7 +42,7 @@ impl EveLog {
     /// # Errors
     /// When the folder cannot be made or listed.
     pub(super) fn open(folder: &Path, bytes_max: u64) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        private_file::make_folder(folder)?;
         let position =
             fs::read(folder.join("position.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let last = files(folder)?.last().map_or(0, |(number, _, _)| *number);

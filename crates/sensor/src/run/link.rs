@@ -15,6 +15,8 @@ use tokio::{
 };
 
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
+/// What is kept is on the disk after this long, whether the centre can be reached or not.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the thread looks whether to stop.
 const STOP_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -48,6 +50,7 @@ pub(super) fn start(desk: Arc<Desk>, keys: KeyFolder, pulse: Arc<Pulse>) -> anyh
             let until_stop = async {
                 tokio::select! {
                     () = reports(&desk, &pulse) => {}
+                    () = syncs(&desk) => {}
                     () = signals(&pulse) => {}
                     () = stopped(&pulse) => {}
                 }
@@ -70,6 +73,16 @@ async fn reports(desk: &Desk, pulse: &Pulse) {
         let health = pulse.health(clock::now(), desk.waiting_bytes(), desk.losses());
         if let Err(error) = desk.append(&Item::Health(health), None) {
             tracing::error!(%error, "a health report cannot be kept");
+        }
+    }
+}
+
+async fn syncs(desk: &Desk) {
+    let mut ticks = interval(SYNC_INTERVAL);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = desk.sync() {
+            tracing::error!(%error, "the spool cannot be written: free space on this disk, or replace it");
         }
     }
 }

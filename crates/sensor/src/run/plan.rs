@@ -54,12 +54,21 @@ pub(super) fn config(run: &Run) -> anyhow::Result<Config> {
 /// # Errors
 /// When a file cannot be read.
 pub(super) fn plan(run: &Run, config: &Config, pulse: &Pulse) -> anyhow::Result<Plan> {
-    let files = rule_files(&run.rules)?;
+    let paths = rule_paths(&run.rules)?;
+    let mut files = Vec::with_capacity(paths.len());
+    for path in &paths {
+        files.push(rule_file(path).with_context(|| format!("rules {} cannot be read", path.display()))?);
+    }
+    let attachments = crate::inspect::attachments(&paths, &files);
     let mut setup = Sha256::new();
     part(&mut setup, env!("CARGO_PKG_VERSION").as_bytes());
     part(&mut setup, format!("{:?} {:?} {:?} {:?}", run.home_net, run.checksums, run.settings, run.retime).as_bytes());
     for file in &files {
         part(&mut setup, file.text.as_bytes());
+    }
+    for (name, bytes) in &attachments {
+        part(&mut setup, name.as_bytes());
+        part(&mut setup, bytes);
     }
     let setup = setup.finalize();
     let mut captures: Vec<Planned> = Vec::new();
@@ -72,7 +81,7 @@ pub(super) fn plan(run: &Run, config: &Config, pulse: &Pulse) -> anyhow::Result<
         }
         captures.push(Planned { path: path.clone(), base: name(&setup, &content, occurrence) });
     }
-    let loaded = load(&files, config, Default::default(), None);
+    let loaded = load(&files, config, attachments, None);
     for diagnostic in loaded.failed.iter().take(TOLD_MAX) {
         tracing::warn!("a rule does not load: {diagnostic}");
     }
@@ -128,14 +137,14 @@ fn digest(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The files, and of folders each `.rules` file by name.
-fn rule_files(paths: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+fn rule_paths(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        let unreadable = || format!("rules {} cannot be read", path.display());
         if !path.is_dir() {
-            files.push(rule_file(path).with_context(unreadable)?);
+            files.push(path.clone());
             continue;
         }
+        let unreadable = || format!("the folder {} cannot be read", path.display());
         let mut inside = Vec::new();
         for entry in fs::read_dir(path).with_context(unreadable)? {
             let entry = entry.with_context(unreadable)?.path();
@@ -147,9 +156,7 @@ fn rule_files(paths: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
         if inside.is_empty() {
             bail!("the folder {} holds no .rules file", path.display());
         }
-        for path in inside {
-            files.push(rule_file(&path).with_context(unreadable)?);
-        }
+        files.append(&mut inside);
     }
     Ok(files)
 }

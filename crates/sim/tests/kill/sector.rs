@@ -140,14 +140,41 @@ impl Sector {
         kill(&mut self.sensor);
     }
 
+    /// SIGTERM, as a service manager sends it.
+    pub fn stop_sensor(&mut self, time_max: Duration) {
+        let mut sensor = self.sensor.take().expect("started");
+        let told = Command::new("kill").args(["-TERM", &sensor.id().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "it runs");
+        let begun = Instant::now();
+        let status = loop {
+            match sensor.try_wait().expect("the sensor is ours") {
+                Some(status) => break status,
+                None if begun.elapsed() > time_max => panic!("it does not stop:\n{}", self.tail("sensor.log")),
+                None => sleep(Duration::from_millis(20)),
+            }
+        };
+        assert!(status.success(), "{status}:\n{}", self.tail("sensor.log"));
+    }
+
+    fn alerts_kept(&self) -> u64 {
+        self.centre_says(&["status", "--data", &self.path("centre"), "--count", "alerts"]).parse().expect("a number")
+    }
+
+    pub fn wait_for_alerts(&self, number: u64) {
+        let begun = Instant::now();
+        while self.alerts_kept() < number {
+            assert!(begun.elapsed() < START_TIME_MAX, "no alerts:\n{}", self.tail("sensor.log"));
+            sleep(Duration::from_millis(50));
+        }
+    }
+
     pub fn kill_centre(&mut self) {
         kill(&mut self.centre);
     }
 
     /// Lets the sensor play and send to the end; says how many alerts the centre had before.
     pub fn finish(&mut self, options: &[&str]) -> u64 {
-        let count = ["status", "--data", &self.path("centre"), "--count", "alerts"];
-        let before = self.centre_says(&count).parse().expect("a number");
+        let before = self.alerts_kept();
         self.start_sensor(options);
         let begun = Instant::now();
         let mut sensor = self.sensor.take().expect("started");

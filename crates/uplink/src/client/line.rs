@@ -120,6 +120,11 @@ impl Line {
         Ok(Self { sender, driver })
     }
 
+    /// Whether it is known that the other end has gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     pub(crate) async fn post(&mut self, path: &str, body: Vec<u8>, time_max: Duration) -> Result<Answer, LineError> {
         let asking = async {
             let uri = format!("https://{CENTRE_NAME}{path}");

@@ -22,7 +22,7 @@ pub static FIELDS: &[Field] = fields! {
     "alert.dest_ip"                            Typed "เครื่องปลายทาง เพื่อบอกได้ว่าต้องไปดูเครื่องไหน" "The machine addressed, to say which one to look at";
     "alert.dest_port"                          Typed "บริการของเครื่องปลายทาง" "The service addressed";
     "alert.evidence.buffer"                    Text  "ตำแหน่งที่พบหลักฐาน" "Where the evidence was found";
-    "alert.evidence.bytes"                     Bytes "ข้อมูลสั้น ๆ รอบจุดที่ตรงกับกฎ (ไม่เกิน 256 ไบต์ ปิดเลขบัตรประชาชนแล้ว) ให้ผู้วิเคราะห์ตัดสินได้ว่าเป็นเหตุจริง" "At most 256 bytes around the match, national ids blotted out, so that an analyst can judge whether it is real";
+    "alert.evidence.bytes"                     Bytes "ข้อมูลสั้น ๆ รอบจุดที่ตรงกับกฎ (ไม่เกิน 256 ไบต์ ปิดเลขบัตรประชาชนและรหัสผ่านที่รู้จักรูปแบบแล้ว) ให้ผู้วิเคราะห์ตัดสินได้ว่าเป็นเหตุจริง" "At most 256 bytes around the match, national ids and known forms of passwords blotted out, so that an analyst can judge whether it is real";
     "alert.evidence.marks"                     Typed "จุดที่ตรงกับกฎในหลักฐาน" "Where in the evidence the rule matched";
     "alert.evidence.offset"                    Typed "ตำแหน่งที่หลักฐานเริ่ม" "Where the evidence begins";
     "alert.fields.dns.rcode"                   Text  "ผลการถามชื่อเว็บไซต์" "How the name look-up ended";
@@ -98,7 +98,8 @@ pub static FIELDS: &[Field] = fields! {
 #[rustfmt::skip]
 pub static NEVER_LEAVES: &[(&str, &str)] = &[
     ("เวชระเบียน ผลตรวจ ภาพทางการแพทย์ (หลักฐานของเหตุมีเพียงข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ)", "Medical records, results, images (evidence is a short excerpt around what a rule matched)"),
-    ("เลขบัตรประชาชน (ถ้าปนอยู่ในหลักฐาน ระบบปิดทับก่อนส่ง)", "National identification numbers (blotted out wherever evidence holds one)"),
-    ("เนื้อหาอีเมล ไฟล์ และหน้าเว็บที่เจ้าหน้าที่เปิด", "What staff read, write, send or open"),
+    ("เลขบัตรประชาชน (ถ้าปนอยู่ในหลักฐาน ระบบปิดทับก่อนเก็บเพื่อส่ง)", "National identification numbers (blotted out wherever evidence holds one)"),
+    ("รหัสผ่าน (ถ้าปนอยู่ในหลักฐานในรูปแบบที่รู้จัก ระบบปิดทับก่อนเก็บเพื่อส่ง)", "Passwords (blotted out where evidence holds one in a form that is known)"),
+    ("อีเมล ไฟล์ และหน้าเว็บที่เจ้าหน้าที่เปิด", "The mail, files and pages that staff read or send"),
     ("บันทึกการใช้งานอินเทอร์เน็ต (เก็บไว้ที่โรงพยาบาลเท่านั้น)", "Records of who used the internet for what (kept at the hospital only)"),
 ];

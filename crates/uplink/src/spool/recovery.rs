@@ -33,7 +33,7 @@ const FILE_BYTES_MAX: u64 = 4 * SEGMENT_BYTES_MAX;
 
 pub(super) fn open(folder: &Path, bytes_max: u64) -> Result<Spool, SpoolError> {
     let failed = |source| SpoolError::Io { path: folder.display().to_string(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
+    private_file::make_folder(folder).map_err(failed)?;
     let lock = File::create(folder.join("lock")).map_err(failed)?;
     lock.try_lock().map_err(|error| match error {
         fs::TryLockError::WouldBlock => SpoolError::InUse(folder.display().to_string()),
@@ -267,7 +267,7 @@ fn modified(path: &Path) -> Timestamp {
 
 /// Keeps a copy, and of the copies only the latest.
 fn keep_damaged(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    private_file::make_folder(folder)?;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("segment");
     fs::write(folder.join(format!("{stem}-{}.seg", clock::now().micros())), bytes)?;
     let mut copies = Vec::new();

@@ -4,6 +4,7 @@ use crate::{
     wire::{Batch, Item, Record},
 };
 use phitak_model::{Fact, Health, Loss, Observation};
+use proptest::prelude::*;
 use std::fs;
 
 const REPLAY: ReplayId = ReplayId([9; 16]);
@@ -338,4 +339,33 @@ fn the_ledger_and_lost_side_files_survive() {
     assert_eq!(spool.id(), id, "the segments know the name");
     assert_eq!(spool.ledger().entries(), [Loss { cause: LossCause::CaptureDamaged, count: 4, from: at, until: at }]);
     assert_eq!(drain(&mut spool).len(), 1, "a bent acknowledgement acknowledges nothing");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_stands_in_the_folder_the_spool_opens_and_takes_records(
+        garbage in prop::collection::vec(any::<u8>(), 0..4000), at in any::<prop::sample::Index>(), ledger in ".{0,80}",
+    ) {
+        let folder = folder();
+        let mut spool = open(folder.path());
+        for number in 1..=8 {
+            append(&mut spool, kind_of(number), number);
+        }
+        drop(spool);
+        let path = segments(folder.path()).pop().expect("a segment");
+        let mut bytes = fs::read(&path).expect("read");
+        let from = at.index(bytes.len());
+        bytes.splice(from.., garbage.clone());
+        fs::write(&path, bytes).expect("written");
+        fs::write(folder.path().join("00000000000000000500.seg"), &garbage).expect("written");
+        for name in ["losses.json", "acknowledged.json", "identity.txt"] {
+            fs::write(folder.path().join(name), &ledger).expect("written");
+        }
+        let mut spool = open(folder.path());
+        let Appended::Kept { seq } = append(&mut spool, Kind::Alert, 9) else { panic!("kept") };
+        prop_assert!(seq > 500 || garbage.is_empty(), "{}", seq);
+        prop_assert_eq!(drain(&mut spool).last().map(|record| record.seq), Some(seq));
+    }
 }

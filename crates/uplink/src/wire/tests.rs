@@ -1,5 +1,6 @@
 use super::*;
 use phitak_model::Timestamp;
+use proptest::prelude::*;
 
 const SPOOL: SpoolId = SpoolId([7; 16]);
 
@@ -82,5 +83,16 @@ fn an_acknowledgement_reads_back_and_garbage_does_not() {
     assert_eq!(Ack::decode(&ack.encode()).expect("decodes"), Ack { spool: SPOOL, up_to: 9 });
     for garbage in [&b""[..], b"null", b"{\"spool\":\"\",\"up_to\":-1}", &[0xff; 4096]] {
         assert!(Ack::decode(garbage).is_err());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_bring_the_reader_down(bytes in prop::collection::vec(any::<u8>(), 0..600), at in any::<prop::sample::Index>()) {
+        let _ = (Batch::decode(&bytes), Ack::decode(&bytes));
+        let mut body = batch(&[1, 2, 3]).encode().expect("encodes");
+        let from = at.index(body.len());
+        body.splice(from..(from + 3).min(body.len()), bytes);
+        let _ = Batch::decode(&body);
     }
 }

@@ -88,17 +88,14 @@ impl Hospital {
         Desk::new(Spool::open(&self.run.data.join("spool"), SPOOL_BYTES_DEFAULT).expect("a spool"))
     }
 
-    fn play(&self) {
+    /// Plays, then acknowledges up to `batches` batches before the process ends; gives what they held.
+    fn play(&self, batches: usize) -> Vec<Item> {
         let (desk, pulse) = (self.desk(), Pulse::default());
         let config = plan::config(&self.run).expect("a configuration");
         let plan = plan::plan(&self.run, &config, &pulse).expect("a plan");
         let mut player = Player::new(&self.run, config, plan.rules, &desk, &pulse).expect("a player");
         player.play(&plan.captures).expect("played");
-    }
-
-    /// Acknowledges up to `batches` batches; gives what they held.
-    fn drain(&self, batches: usize) -> Vec<Item> {
-        let mut spool = Spool::open(&self.run.data.join("spool"), SPOOL_BYTES_DEFAULT).expect("a spool");
+        let mut spool = desk.into_spool();
         let mut items = Vec::new();
         for _ in 0..batches {
             let (_, up_to) = spool.begin_sync().expect("synced");
@@ -159,18 +156,16 @@ const SHARES: [f64; 6] = [0.0, 0.1, 0.37, 0.5, 0.81, 0.99];
 fn a_killed_replay_goes_on_and_gives_the_same_as_one_that_was_not() {
     let captures = [capture(390)];
     let undisturbed = Hospital::new(&captures);
-    undisturbed.play();
-    let expected = undisturbed.drain(usize::MAX);
+    let expected = undisturbed.play(usize::MAX);
     assert_eq!(alerts(&expected), 130, "every third datagram");
     assert!(expected.len() > 400, "observations as well: {}", expected.len());
     for share in SHARES {
         let hospital = Hospital::new(&captures);
-        hospital.play();
+        let mut items = hospital.play(2);
         hospital.kill(share, None);
-        hospital.play();
+        items.extend(hospital.play(3));
         hospital.kill(share, None);
-        hospital.play();
-        let items = hospital.drain(usize::MAX);
+        items.extend(hospital.play(usize::MAX));
         assert!(
             items == expected,
             "killed at {share}: {} of {} items, {} alerts",
@@ -186,18 +181,16 @@ fn a_killed_replay_goes_on_and_gives_the_same_as_one_that_was_not() {
 fn a_kill_in_the_second_capture_leaves_the_first_alone() {
     let captures = [capture(60), capture(90)];
     let undisturbed = Hospital::new(&captures);
-    undisturbed.play();
-    let expected = undisturbed.drain(usize::MAX);
+    let expected = undisturbed.play(usize::MAX);
     for share in SHARES {
         let mut hospital = Hospital::new(&captures);
         let second = hospital.run.replay.pop().expect("two");
-        hospital.play();
+        hospital.play(0);
         let state = hospital.state();
         hospital.run.replay.push(second);
-        hospital.play();
+        hospital.play(0);
         hospital.kill(share, state.as_deref());
-        hospital.play();
-        let items = hospital.drain(usize::MAX);
+        let items = hospital.play(usize::MAX);
         assert!(
             items == expected,
             "killed at {share}: {} of {} items, {} alerts",
@@ -212,17 +205,14 @@ fn a_kill_in_the_second_capture_leaves_the_first_alone() {
 #[test]
 fn what_was_played_to_its_end_is_not_played_again() {
     let hospital = Hospital::new(&[capture(30)]);
-    hospital.play();
-    let first = hospital.drain(usize::MAX);
-    hospital.play();
-    assert_eq!((alerts(&first), hospital.drain(usize::MAX).len()), (10, 0));
+    assert_eq!(alerts(&hospital.play(usize::MAX)), 10);
+    assert!(hospital.play(usize::MAX).is_empty());
 }
 
 #[test]
 fn the_same_capture_named_twice_is_played_twice() {
     let hospital = Hospital::new(&[capture(30), capture(30)]);
-    hospital.play();
-    assert_eq!(alerts(&hospital.drain(usize::MAX)), 20);
+    assert_eq!(alerts(&hospital.play(usize::MAX)), 20);
 }
 
 #[test]
@@ -230,14 +220,10 @@ fn a_damaged_capture_gives_what_was_read_and_a_loss() {
     let mut bytes = capture(30);
     bytes.truncate(bytes.len() - 5);
     let hospital = Hospital::new(&[bytes, b"no capture at all".to_vec(), capture(3)]);
-    hospital.play();
+    assert_eq!(alerts(&hospital.play(usize::MAX)), 11);
     let losses = hospital.desk().losses();
-    assert_eq!(
-        losses.iter().map(|loss| (loss.cause, loss.count)).collect::<Vec<_>>().first(),
-        Some(&(LossCause::CaptureDamaged, 1))
-    );
+    assert!(losses.iter().all(|loss| loss.cause == LossCause::CaptureDamaged), "{losses:?}");
     assert_eq!(losses.iter().map(|loss| loss.count).sum::<u64>(), 2);
-    assert_eq!(alerts(&hospital.drain(usize::MAX)), 11);
 }
 
 #[test]
@@ -245,14 +231,12 @@ fn retimed_packets_begin_now_and_a_restart_keeps_their_times() {
     let mut hospital = Hospital::new(&[capture(30)]);
     hospital.run.retime = Retime::Now;
     let before = clock::now();
-    hospital.play();
-    let state = fs::read(hospital.run.data.join("replays.json")).expect("kept");
-    let first: Vec<_> = hospital.drain(usize::MAX);
-    fs::write(hospital.run.data.join("replays.json"), String::from_utf8_lossy(&state).replace("true", "false"))
-        .expect("written");
+    let first = hospital.play(usize::MAX);
+    let state = hospital.state().expect("kept");
+    let undone = String::from_utf8_lossy(&state).replace("true", "false");
+    fs::write(hospital.run.data.join("replays.json"), undone).expect("written");
     fs::remove_dir_all(hospital.run.data.join("spool")).expect("removed");
-    hospital.play();
-    assert!(first == hospital.drain(usize::MAX), "the same times again");
+    assert!(first == hospital.play(usize::MAX), "the same times again");
     let Some(Item::Alert(alert)) = first.iter().find(|item| matches!(item, Item::Alert(_))) else { panic!("an alert") };
     assert!(alert.at >= before && alert.at <= clock::now(), "{}", alert.at.iso());
     assert!(hospital.folder.path().exists());
