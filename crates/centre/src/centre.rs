@@ -3,7 +3,7 @@
 use crate::{announce::Announcer, clock::Clock, password::Passwords, rule_texts::RuleTexts, turnstile::Turnstile};
 use phitak_assets::Pace;
 use phitak_model::Timestamp;
-use phitak_store::Store;
+use phitak_store::{Retention, Store};
 use phitak_uplink::Authority;
 use std::{ops::Deref, sync::Arc};
 use tokio::sync::watch;
@@ -25,6 +25,8 @@ pub struct Settings {
     pub silent_after_secs: i64,
     /// How long a day takes: a real day, but for demonstrations.
     pub pace: Pace,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 impl Default for Settings {
@@ -34,6 +36,7 @@ impl Default for Settings {
             phone: String::new(),
             silent_after_secs: SILENT_AFTER_SECS_DEFAULT,
             pace: Pace::REAL,
+            retention: Retention::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use phitak_assets::Pace;
 use phitak_model::{FacilityCode, HealthRegion, SensorId};
 use phitak_store::{
-    AuditLine, FacilityFilter, NewUser, PageAsk, Role, Scope, ScopeReach, Store, people::secret_digest,
+    AuditLine, FacilityFilter, NewUser, PageAsk, Retention, Role, Scope, ScopeReach, Store, people::secret_digest,
 };
 use phitak_uplink::Authority;
 use std::{
@@ -143,6 +143,15 @@ struct Serve {
     /// A sensor not heard for so long is silent
     #[arg(long, value_name = "SECONDS", default_value_t = SILENT_AFTER_SECS_DEFAULT)]
     silent_after: i64,
+    /// Alerts, and stories without a newer one, are removed after so many days
+    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().alert_days, value_parser = clap::value_parser!(u32).range(1..))]
+    keep_alert_days: u32,
+    /// The audit log and the history of findings are removed after so many days
+    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().audit_days, value_parser = clap::value_parser!(u32).range(90..))]
+    keep_audit_days: u32,
+    /// Most alerts kept of one hospital: past it, its oldest are removed
+    #[arg(long, value_name = "NUMBER", default_value_t = Retention::default().alerts_per_facility, value_parser = clap::value_parser!(u64).range(1_000..))]
+    keep_alerts: u64,
     /// For demonstrations: a day of waiting for proof takes this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     a_day_takes: i64,
@@ -230,6 +239,11 @@ async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
         phone: options.phone,
         silent_after_secs: options.silent_after.max(1),
         pace: Pace::a_day_takes(options.a_day_takes),
+        retention: Retention {
+            alert_days: options.keep_alert_days,
+            audit_days: options.keep_audit_days,
+            alerts_per_facility: options.keep_alerts,
+        },
     };
     let centre = centre(&options.data.data, clock, settings).await?;
     let listen = |address: String| async move {

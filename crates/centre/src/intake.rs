@@ -28,11 +28,13 @@ impl CentreIntake {
         let mut ingest = self.centre.store.begin_ingest(sensor, &spool.to_string(), now, silent_before).await?;
         let (facility, region) = (ingest.facility().clone(), ingest.region());
         let committed = ingest.committed();
-        let sorted = Sorted::of(batch, committed);
-        if sorted.missing > 0 {
-            tracing::warn!(%sensor, missing = sorted.missing, "numbers are missing between batches");
-            ingest.note_gap(sorted.missing).await?;
+        // What a spool leaves out by itself stands among the sensor's losses; only what this centre has forgotten is news.
+        let forgotten = batch.acknowledged.saturating_sub(committed);
+        if forgotten > 0 {
+            tracing::warn!(%sensor, forgotten, "this centre once acknowledged records that it does not have any more");
+            ingest.note_gap(forgotten).await?;
         }
+        let sorted = Sorted::of(batch, committed);
         let news = store(&mut ingest, &sorted, &self.centre).await?;
         let up_to = committed.max(last_seq);
         ingest.commit(up_to).await?;
@@ -65,18 +67,12 @@ struct Sorted {
     alerts: Vec<(u64, Alert)>,
     observations: Vec<Observation>,
     health: Vec<phitak_model::Health>,
-    /// Numbers that are neither here nor were here before.
-    missing: u64,
 }
 
 impl Sorted {
     fn of(batch: Batch, committed: u64) -> Self {
         let mut sorted = Self::default();
-        let mut last = committed;
         for record in batch.into_fresh(committed) {
-            let gap = record.seq.saturating_sub(last).saturating_sub(1);
-            sorted.missing = sorted.missing.saturating_add(gap);
-            last = record.seq;
             match record.item {
                 Item::Alert(alert) => sorted.alerts.push((record.seq, *alert)),
                 Item::Observation(observation) => sorted.observations.push(observation),

@@ -12,6 +12,7 @@ pub mod command;
 pub mod enrol;
 pub mod features;
 pub mod guard;
+pub mod housekeeping;
 pub mod import;
 pub mod intake;
 pub mod inventory;

@@ -317,7 +317,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Notes numbers that never arrived.
+    /// Notes numbers that were acknowledged once and are not here any more: the database is an older copy.
     ///
     /// # Errors
     /// [`StoreError::Database`].

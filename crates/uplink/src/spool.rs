@@ -95,8 +95,12 @@ struct Place {
 /// What has been acknowledged, and the replay cursor there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Acknowledged {
+    /// Nothing up to here needs sending.
     seq: u64,
     cursor: Option<Cursor>,
+    /// The last number that the centre itself has acknowledged: less than `seq` where records were set aside.
+    #[serde(default)]
+    by_centre: u64,
 }
 
 /// The open spool. One process at a time (a lock file says so).
@@ -244,7 +248,8 @@ impl Spool {
     pub fn acknowledge(&mut self, outgoing: &Outgoing) -> io::Result<()> {
         self.in_flight = 0;
         let cursor = outgoing.cursor.or(self.acknowledged.cursor);
-        let acknowledged = Acknowledged { seq: outgoing.passed_seq, cursor };
+        let by_centre = outgoing.last_seq.max(self.acknowledged.by_centre);
+        let acknowledged = Acknowledged { seq: outgoing.passed_seq, cursor, by_centre };
         self.advance(acknowledged, outgoing.next)
     }
 
@@ -301,11 +306,12 @@ impl Spool {
         let ends = items.first().zip(items.last()).map(|(first, last)| (first.0, last.0));
         let (Some(passed_seq), Some((first_seq, last_seq))) = (passed, ends) else {
             let before = self.acknowledged;
-            let seen = |seq: u64| Acknowledged { seq: seq.max(before.seq), cursor: cursor.or(before.cursor) };
+            let seen =
+                |seq: u64| Acknowledged { seq: seq.max(before.seq), cursor: cursor.or(before.cursor), ..before };
             return Ok(passed.map_or(Next::Nothing, |seq| Next::Passed(seen(seq), next)));
         };
         let records = items.len();
-        let body = wire::encode_lines(self.id, items.into_iter()).map_err(io::Error::other)?;
+        let body = wire::encode_lines(self.id, self.acknowledged.by_centre, items.into_iter()).map_err(io::Error::other)?;
         Ok(Next::Batch(Box::new(Outgoing {
             spool: self.id,
             body,

@@ -3,13 +3,15 @@
 //! A body is UTF-8 text. Its first line is a header, each further line one record:
 //!
 //! ```text
-//! {"phitak":1,"spool":"<32 hex digits>","records":2,"crc32":"<8 hex digits>"}
+//! {"phitak":1,"spool":"<32 hex digits>","acknowledged":40,"records":2,"crc32":"<8 hex digits>"}
 //! {"seq":41,"item":{"alert":{…}}}
 //! {"seq":43,"item":{"health":{…}}}
 //! ```
 //!
 //! The checksum covers every byte after the header's line feed. Sequence numbers rise within a batch and from batch to
 //! batch of one spool; they may leave gaps (a full spool drops its oldest observations, and its losses tell so).
+//! `acknowledged` is the last number that the centre has ever acknowledged to this sensor: a centre that does not have
+//! that number any more (it was restored from an older copy) knows by it how much it has lost.
 
 use phitak_model::{Alert, Health, Observation};
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,8 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     pub spool: SpoolId,
+    /// The last number that the centre has acknowledged to the sensor; 0 for none.
+    pub acknowledged: u64,
     pub records: Vec<Record>,
 }
 
@@ -102,6 +106,8 @@ impl WireError {
 struct Header {
     phitak: u16,
     spool: SpoolId,
+    #[serde(default)]
+    acknowledged: u64,
     records: usize,
     crc32: String,
 }
@@ -142,7 +148,7 @@ impl Batch {
             })?;
             lines.push((record.seq, item));
         }
-        encode_lines(self.spool, lines.iter().map(|(seq, item)| (*seq, item.as_slice())))
+        encode_lines(self.spool, self.acknowledged, lines.iter().map(|(seq, item)| (*seq, item.as_slice())))
     }
 
     /// # Errors
@@ -160,7 +166,7 @@ impl Batch {
         if records.len() != header.records {
             return Err(WireError::Count { said: header.records, found: records.len() });
         }
-        Ok(Self { spool: header.spool, records })
+        Ok(Self { spool: header.spool, acknowledged: header.acknowledged, records })
     }
 }
 
@@ -183,6 +189,7 @@ impl Ack {
 /// Joins items that are JSON already (as the spool keeps them) into a body.
 pub(crate) fn encode_lines<'a>(
     spool: SpoolId,
+    acknowledged: u64,
     items: impl Iterator<Item = (u64, &'a [u8])>,
 ) -> Result<Vec<u8>, WireError> {
     let mut lines = Vec::new();
@@ -202,7 +209,7 @@ pub(crate) fn encode_lines<'a>(
     }
     let crc32 = format!("{:08x}", crc32fast::hash(&lines));
     let mut body =
-        serde_json::to_vec(&Header { phitak: VERSION, spool, records, crc32 }).expect("a header is plain data");
+        serde_json::to_vec(&Header { phitak: VERSION, spool, acknowledged, records, crc32 }).expect("a header is plain data");
     body.push(b'\n');
     body.append(&mut lines);
     if body.len() > BODY_BYTES_MAX {

@@ -525,7 +525,7 @@ export interface components {
          * @description How sure the evidence makes us.
          * @enum {string}
          */
-        Confidence: "Low" | "Medium" | "High";
+        Confidence: "low" | "medium" | "high";
         EnrolmentCode: {
             created_at: components["schemas"]["Moment"];
             expires_at: components["schemas"]["Moment"];
@@ -656,7 +656,7 @@ export interface components {
          * @description Where a finding stands between seen and seen to be gone.
          * @enum {string}
          */
-        FindingState: "Open" | "Claimed" | "Verified" | "Reopened";
+        FindingState: "open" | "claimed" | "verified" | "reopened";
         /** @description Whom a first sign-in link is for. */
         FirstSignIn: {
             login: string;
@@ -706,8 +706,8 @@ export interface components {
         /** @description Something that was not seen or not kept. */
         Loss: {
             /**
-             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `refused`,
-             *     or `sequence_gap` (counted by the centre)
+             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `refused`,
+             *     or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
              */
             cause: string;
             /** Format: int64 */
@@ -806,12 +806,12 @@ export interface components {
          * @description What the hospital answered to a finding.
          * @enum {string}
          */
-        Response: "Done" | "NeedHelp" | "NotOurs" | "Cannot";
+        Response: "done" | "need_help" | "not_ours" | "cannot";
         /**
          * @description What an account may do.
          * @enum {string}
          */
-        Role: "Administrator" | "Analyst" | "RegionOfficer" | "Hospital";
+        Role: "administrator" | "analyst" | "region_officer" | "hospital";
         /** @enum {string} */
         ScopeKind: "sector" | "region" | "facility";
         /** @description Which facilities the account may see. */
@@ -861,7 +861,7 @@ export interface components {
          * @description How urgent.
          * @enum {string}
          */
-        Severity: "Low" | "Medium" | "High" | "Critical";
+        Severity: "low" | "medium" | "high" | "critical";
         SignIn: {
             login: string;
             password: string;
@@ -961,7 +961,7 @@ export interface components {
          * @description Where a story stands with the analysts.
          * @enum {string}
          */
-        StoryStatus: "New" | "Acknowledged" | "Closed";
+        StoryStatus: "new" | "acknowledged" | "closed";
         /** @description A text for people, in both languages. */
         Text: {
             en: string;
@@ -1015,7 +1015,7 @@ export interface components {
          * @description What a closed story turned out to be.
          * @enum {string}
          */
-        Verdict: "True" | "Benign" | "False" | "Duplicate";
+        Verdict: "true" | "benign" | "false" | "duplicate";
     };
     responses: never;
     parameters: never;

@@ -258,8 +258,9 @@ export const en: Words = {
     spool_full: "Waiting room full; the oldest went",
     spool_damaged: "Waiting room damaged",
     flow_table_full: "Too many connections at once",
+    inventory_full: "One machine did too many different things at once to describe each",
     refused: "The centre could not read it",
-    sequence_gap: "Some numbers never arrived",
+    sequence_gap: "The centre went back to an older copy of its data",
   },
   weaknesses: {
     title: "Weaknesses",

@@ -253,8 +253,9 @@ export const th = {
     spool_full: "ที่พักข้อมูลเต็ม ข้อมูลเก่าสุดถูกทิ้ง",
     spool_damaged: "ที่พักข้อมูลเสียหาย",
     flow_table_full: "มีการติดต่อพร้อมกันมากเกินไป",
+    inventory_full: "เครื่องเดียวทำหลายอย่างพร้อมกันจนบันทึกแยกไม่หมด",
     refused: "ศูนย์อ่านข้อมูลไม่เข้าใจ",
-    sequence_gap: "ข้อมูลมาไม่ครบลำดับ",
+    sequence_gap: "ศูนย์กลับไปใช้ข้อมูลสำรองชุดเก่า",
   } as Record<string, string>,
   weaknesses: {
     title: "จุดอ่อน",

@@ -30,6 +30,7 @@ pub struct Story {
     pub severity: Severity,
     pub status: StoryStatus,
     pub verdict: Option<Verdict>,
+    /// Null for those outside the sector's own team
     pub assignee: Option<Assignee>,
     pub facilities: u64,
     pub regions: u64,
@@ -308,7 +309,7 @@ async fn present(centre: &Centre, scope: &Scope, stories: &[StoredStory]) -> Res
             severity: story.severity.into(),
             status: story.status.into(),
             verdict: story.verdict.map(Verdict::from),
-            assignee: story.assignee.clone().map(|(id, name)| Assignee { id: id.0, name }),
+            assignee: story.assignee.clone().filter(|_| scope.is_whole_sector()).map(|(id, name)| Assignee { id: id.0, name }),
             facilities: story.facilities,
             regions: story.regions,
             facility_names: places

@@ -9,7 +9,7 @@ use serde_json::json;
 
 fn alerts(hospital: Hospital, seqs: &[u64]) -> Batch {
     let record = |seq: &u64| Record { seq: *seq, item: Item::Alert(Box::new(own_alert(hospital))) };
-    Batch { spool: SpoolId([1; 16]), records: seqs.iter().map(record).collect() }
+    Batch { spool: SpoolId([1; 16]), acknowledged: 0, records: seqs.iter().map(record).collect() }
 }
 
 async fn counted(sector: &Sector, hospital: Hospital) -> u64 {
@@ -55,10 +55,12 @@ async fn a_spool_that_begins_anew_is_not_taken_for_a_repetition() {
 }
 
 #[tokio::test]
-async fn missing_numbers_are_noted_and_what_the_sensor_lost_is_shown_once() {
+async fn what_the_centre_forgot_and_what_the_sensor_lost_is_shown_once() {
     let sector = Sector::empty().await;
     sector.enrol(ALPHA).await;
-    sector.send_batch(ALPHA, alerts(ALPHA, &[1, 2, 6, 9])).await;
+    // What the spool left out is the sensor's to tell; that this centre once had up to 7 is not.
+    sector.send_batch(ALPHA, alerts(ALPHA, &[1, 2])).await;
+    sector.send_batch(ALPHA, Batch { acknowledged: 7, ..alerts(ALPHA, &[8, 9]) }).await;
     let loss = |count| Loss {
         cause: LossCause::SpoolFull,
         count,

@@ -130,6 +130,9 @@ async fn a_story_calls_until_the_centre_looks_and_ends_when_it_is_closed() {
         (&acknowledged.json()["status"], &acknowledged.json()["assignee"]["name"]),
         (&json!("acknowledged"), &json!("Person analyst"))
     );
+    // Who of the team it is, is the team's own affair.
+    let seen_by_hospital = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await;
+    assert_eq!((seen_by_hospital.status, &seen_by_hospital.json()["assignee"]), (StatusCode::OK, &Value::Null));
     assert_eq!(states(&sector).await, both("act", "calm"));
     // It spreads after the centre looked: the new hospital must call.
     sector.advance_secs(1);
