@@ -27,15 +27,15 @@ impl Label {
     pub const fn text(self) -> Text {
         match self {
             Self::Port => Text::new("พอร์ต", "Port"),
-            Self::SmbDialect => Text::new("รุ่นของการแชร์ไฟล์ (SMB)", "SMB dialect"),
-            Self::Login => Text::new("วิธีเข้าสู่ระบบ", "Log-in"),
+            Self::SmbDialect => Text::new("รุ่นของการแชร์ไฟล์ (SMB)", "File-sharing version (SMB)"),
+            Self::Login => Text::new("วิธีเข้าเครื่อง", "Log-in"),
             Self::TlsVersion => Text::new("รุ่นของการเข้ารหัส (TLS)", "TLS version"),
             Self::Database => Text::new("ฐานข้อมูล", "Database"),
             Self::CertificateSubject => Text::new("ใบรับรองออกให้", "Certificate issued to"),
             Self::CertificateIssuer => Text::new("ผู้ออกใบรับรอง", "Certificate issued by"),
-            Self::CertificateEnds => Text::new("ใบรับรองหมดอายุ", "Certificate ends"),
+            Self::CertificateEnds => Text::new("วันหมดอายุของใบรับรอง", "Certificate ends"),
             Self::CertificateFingerprint => Text::new("ลายนิ้วมือใบรับรอง (SHA-256)", "Certificate fingerprint (SHA-256)"),
-            Self::SafeUse => Text::new("เห็นการใช้งานแบบปลอดภัย", "Seen in safe use"),
+            Self::SafeUse => Text::new("เห็นใช้แบบปลอดภัยแล้ว", "Seen in safe use"),
             Self::Refused => Text::new("ปฏิเสธการเชื่อมต่อ", "Refused a connection"),
         }
     }
