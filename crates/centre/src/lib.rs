@@ -28,6 +28,7 @@ pub mod rule_texts;
 pub mod secret;
 pub mod serve;
 pub mod silence;
+pub mod streams;
 pub mod turnstile;
 pub mod wire;
 pub mod wire_alert;

@@ -12,6 +12,7 @@ mod ledger;
 mod recovery;
 mod room;
 mod segment;
+mod trouble;
 
 pub use desk::Desk;
 pub use frame::{Cursor, ReplayId};
@@ -31,6 +32,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
 };
+use trouble::Trouble;
 
 /// Size of a spool that nobody set.
 pub const SPOOL_BYTES_DEFAULT: u64 = 256 << 20;
@@ -121,6 +123,7 @@ pub struct Spool {
     in_flight: u64,
     refused: BTreeSet<u64>,
     ledger: Ledger,
+    trouble: Trouble,
     _lock: File,
 }
 
@@ -177,7 +180,9 @@ impl Spool {
             false => Ok(false),
         });
         if let Err(error) = &kept {
-            tracing::error!(%error, folder = %self.folder.display(), "the spool could not keep a record: free space on this disk");
+            self.trouble.tell(|times| {
+                tracing::error!(%error, times, folder = %self.folder.display(), "the spool could not keep records: free space on this disk");
+            });
         }
         if !matches!(kept, Ok(true)) {
             self.ledger.note(LossCause::SpoolFull, 1, cleared.at(), cleared.at());
@@ -258,6 +263,12 @@ impl Spool {
         self.in_flight = 0;
     }
 
+    /// The last number ever given.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.next_seq.saturating_sub(1)
+    }
+
     /// Never sends this record again; keeps it beside the spool for whoever looks into it.
     pub fn set_aside(&mut self, seq: u64) -> io::Result<()> {
         self.in_flight = 0;
@@ -306,12 +317,12 @@ impl Spool {
         let ends = items.first().zip(items.last()).map(|(first, last)| (first.0, last.0));
         let (Some(passed_seq), Some((first_seq, last_seq))) = (passed, ends) else {
             let before = self.acknowledged;
-            let seen =
-                |seq: u64| Acknowledged { seq: seq.max(before.seq), cursor: cursor.or(before.cursor), ..before };
+            let seen = |seq: u64| Acknowledged { seq: seq.max(before.seq), cursor: cursor.or(before.cursor), ..before };
             return Ok(passed.map_or(Next::Nothing, |seq| Next::Passed(seen(seq), next)));
         };
         let records = items.len();
-        let body = wire::encode_lines(self.id, self.acknowledged.by_centre, items.into_iter()).map_err(io::Error::other)?;
+        let body =
+            wire::encode_lines(self.id, self.acknowledged.by_centre, items.into_iter()).map_err(io::Error::other)?;
         Ok(Next::Batch(Box::new(Outgoing {
             spool: self.id,
             body,

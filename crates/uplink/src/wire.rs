@@ -8,7 +8,7 @@
 //! {"seq":43,"item":{"health":{…}}}
 //! ```
 //!
-//! The checksum covers every byte after the header's line feed. Sequence numbers rise within a batch and from batch to
+//! The checksum covers the digits of `acknowledged` and every byte after the header's line feed. Sequence numbers rise within a batch and from batch to
 //! batch of one spool; they may leave gaps (a full spool drops its oldest observations, and its losses tell so).
 //! `acknowledged` is the last number that the centre has ever acknowledged to this sensor: a centre that does not have
 //! that number any more (it was restored from an older copy) knows by it how much it has lost.
@@ -20,7 +20,7 @@ use std::fmt;
 /// The version that this program speaks.
 pub const VERSION: u16 = 1;
 /// Most bytes of a body, header included.
-pub const BODY_BYTES_MAX: usize = 4 << 20;
+pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Most records of a batch.
 pub const BATCH_RECORDS_MAX: usize = 4096;
 /// Most bytes of one record's line.
@@ -158,7 +158,7 @@ impl Batch {
             return Err(WireError::BodyTooLarge);
         }
         let (header, rest) = split_header(body)?;
-        let found = crc32fast::hash(rest);
+        let found = checksum(header.acknowledged, rest);
         if header.crc32 != format!("{found:08x}") {
             return Err(WireError::Checksum { found, said: header.crc32.chars().take(16).collect() });
         }
@@ -207,15 +207,22 @@ pub(crate) fn encode_lines<'a>(
     if records > BATCH_RECORDS_MAX {
         return Err(WireError::TooManyRecords);
     }
-    let crc32 = format!("{:08x}", crc32fast::hash(&lines));
-    let mut body =
-        serde_json::to_vec(&Header { phitak: VERSION, spool, acknowledged, records, crc32 }).expect("a header is plain data");
+    let crc32 = format!("{:08x}", checksum(acknowledged, &lines));
+    let mut body = serde_json::to_vec(&Header { phitak: VERSION, spool, acknowledged, records, crc32 })
+        .expect("a header is plain data");
     body.push(b'\n');
     body.append(&mut lines);
     if body.len() > BODY_BYTES_MAX {
         return Err(WireError::BodyTooLarge);
     }
     Ok(body)
+}
+
+fn checksum(acknowledged: u64, lines: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(acknowledged.to_string().as_bytes());
+    crc.update(lines);
+    crc.finalize()
 }
 
 fn split_header(body: &[u8]) -> Result<(Header, &[u8]), WireError> {
@@ -269,7 +276,13 @@ fn decode_record(line: &[u8], line_number: usize) -> Result<Record, WireError> {
     if line.len() >= RECORD_BYTES_MAX {
         return Err(WireError::RecordTooLarge { seq: seq() });
     }
-    serde_json::from_slice(line).map_err(|e| WireError::Record { line: line_number, seq: seq(), reason: e.to_string() })
+    let refused = |reason: String| WireError::Record { line: line_number, seq: seq(), reason };
+    let record: Record = serde_json::from_slice(line).map_err(|e| refused(e.to_string()))?;
+    // Databases count with signed numbers.
+    if i64::try_from(record.seq).is_err() {
+        return Err(refused("a number past the last that can be stored".to_owned()));
+    }
+    Ok(record)
 }
 
 impl fmt::Display for SpoolId {

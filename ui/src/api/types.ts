@@ -463,7 +463,6 @@ export interface components {
             claimed_at?: components["schemas"]["Moment"] | null;
             due_at?: components["schemas"]["Moment"] | null;
             first_seen_at: components["schemas"]["Moment"];
-            host?: components["schemas"]["HostName"] | null;
             /**
              * Format: int64
              * @description With `type` it names the item; 0 for the sensor
@@ -471,6 +470,8 @@ export interface components {
             id: number;
             kind: string;
             last_seen_at: components["schemas"]["Moment"];
+            /** @description The machines it is about: one of a finding, those most concerned of a story */
+            machines: components["schemas"]["HostName"][];
             /** Format: int32 */
             minutes: number;
             /** @description How we will know that it is fixed */
@@ -706,7 +707,7 @@ export interface components {
         /** @description Something that was not seen or not kept. */
         Loss: {
             /**
-             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `refused`,
+             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `refused`, `clock_ahead`,
              *     or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
              */
             cause: string;

@@ -260,6 +260,7 @@ export const en: Words = {
     flow_table_full: "Too many connections at once",
     inventory_full: "One machine did too many different things at once to describe each",
     refused: "The centre could not read it",
+    clock_ahead: "The sensor's clock is fast; times were set to the centre's",
     sequence_gap: "The centre went back to an older copy of its data",
   },
   weaknesses: {

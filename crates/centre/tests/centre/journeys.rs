@@ -181,11 +181,11 @@ async fn closing_leaves_new_what_arrived_after_the_page_was_drawn() {
 #[tokio::test]
 async fn a_story_shows_its_neighbours_at_the_same_hosts() {
     let sector = Sector::lived_in().await;
-    let mut later = own_alert(ALPHA);
-    later.at = later.at.plus_secs(3 * 3_600);
-    later.signature_id = 9_400_000;
-    later.signature = "three hours later".to_owned();
-    sector.send(ALPHA, 1, 7, vec![Item::Alert(Box::new(later))]).await;
+    let mut earlier = own_alert(ALPHA);
+    earlier.at = earlier.at.plus_secs(-3 * 3_600);
+    earlier.signature_id = 9_400_000;
+    earlier.signature = "three hours earlier".to_owned();
+    sector.send(ALPHA, 1, 7, vec![Item::Alert(Box::new(earlier))]).await;
     let story = sector.story_id("own%20MARKALPHA").await;
     let detail = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await.json();
     let related: Vec<&str> =

@@ -13,7 +13,7 @@ fn batch(seqs: &[u64]) -> Batch {
 }
 
 fn body_of_lines(lines: &str) -> Vec<u8> {
-    let crc = crc32fast::hash(lines.as_bytes());
+    let crc = checksum(0, lines.as_bytes());
     let records = lines.lines().count();
     format!("{{\"phitak\":1,\"spool\":\"{SPOOL}\",\"records\":{records},\"crc32\":\"{crc:08x}\"}}\n{lines}")
         .into_bytes()
