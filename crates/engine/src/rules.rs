@@ -41,7 +41,9 @@ pub fn load(
         rules.extend(parsed.rules);
         failed.extend(parsed.diagnostics);
     }
-    let settings = phitak_detect::Settings { files: attachments, thresholds, ..phitak_detect::Settings::default() };
+    let alerts_max = config.alerts_max;
+    let settings =
+        phitak_detect::Settings { files: attachments, thresholds, alerts_max, ..phitak_detect::Settings::default() };
     let compiled = phitak_detect::compile(rules, &catalogue(&declarations), &settings);
     failed.extend(compiled.diagnostics);
     Loaded { rules: Arc::new(compiled.rules), failed }

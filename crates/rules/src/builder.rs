@@ -47,6 +47,8 @@ pub(crate) struct Builder<'a> {
     sticky: Option<usize>,
     /// The content that modifiers change: section and test.
     last: Option<(usize, usize)>,
+    /// The section of the test before: without a sticky buffer, what is relative to it is looked for there.
+    before: Option<usize>,
 }
 
 /// A section while it grows.
@@ -78,6 +80,7 @@ impl<'a> Builder<'a> {
             names: Names::new(),
             sticky: None,
             last: None,
+            before: None,
         }
     }
 
@@ -160,6 +163,7 @@ impl<'a> Builder<'a> {
         let placed = self.placed(keyword.at, test);
         if let Some(draft) = self.sections.get_mut(section) {
             draft.tests.push(placed);
+            self.before = Some(section);
             if is_content {
                 self.last = Some((section, draft.tests.len() - 1));
             }
@@ -260,6 +264,7 @@ impl<'a> Builder<'a> {
         if let (Some(moved), Some(draft)) = (moved, self.sections.get_mut(target)) {
             draft.tests.push(moved);
             self.last = Some((target, draft.tests.len() - 1));
+            self.before = Some(target);
         }
         Ok(())
     }

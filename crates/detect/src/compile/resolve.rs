@@ -525,6 +525,7 @@ fn needs_packet(rule: &Rule) -> bool {
                 | Condition::IcmpSequence(_)
                 | Condition::IcmpMtu(_)
                 | Condition::PayloadSize(_)
+                | Condition::StreamSize { .. }
                 | Condition::Checksum { .. }
                 | Condition::VlanId { .. }
                 | Condition::VlanLayers(_)

@@ -29,6 +29,7 @@ pub(crate) struct Name {
 pub(crate) struct Question {
     pub(crate) name: Name,
     pub(crate) kind: u16,
+    class: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +130,13 @@ impl Message {
         self.flags & 0x8000 != 0
     }
 
+    /// Understood in whole, and asking within a class that there is (RFC 6895 §3.2; multicast DNS has a bit of its own):
+    /// other protocols' datagrams can have the same shape by chance.
+    pub(crate) fn is_sound(&self) -> bool {
+        let known = |question: &Question| matches!(question.class & 0x7fff, 1 | 3 | 4 | 254 | 255);
+        self.troubles.is_empty() && self.questions.iter().all(known)
+    }
+
     pub(crate) fn opcode(&self) -> u8 {
         ((self.flags >> 11) & 0xf) as u8
     }
@@ -176,9 +184,9 @@ impl Message {
     fn question(&mut self, wire: &[u8], at: &mut usize) -> Option<Question> {
         let name = self.name(wire, at)?;
         let kind = u16_at(wire, *at)?;
-        u16_at(wire, at.checked_add(2)?)?;
+        let class = u16_at(wire, at.checked_add(2)?)?;
         *at = at.checked_add(4)?;
-        Some(Question { name, kind })
+        Some(Question { name, kind, class })
     }
 
     fn record(&mut self, wire: &[u8], at: &mut usize) -> Option<()> {

@@ -36,6 +36,7 @@ impl Builder<'_> {
                 self.check_sticky_was_used()?;
                 self.sticky = None;
                 self.last = None;
+                self.before = None;
             }
             "urilen" => self.uri_length(keyword, needed(keyword, value)?)?,
             "filename" | "filemagic" | "fileext" => self.file_word(keyword, needed(keyword, value)?)?,
@@ -45,7 +46,10 @@ impl Builder<'_> {
             "tls.fingerprint" => self.whole_word(keyword, needed(keyword, value)?, "tls.cert_fingerprint")?,
             _ => {
                 if let Some(test) = self.other_test(keyword, value)? {
-                    let section = self.current(keyword)?;
+                    let section = match self.before.filter(|_| self.sticky.is_none() && is_relative(&test)) {
+                        Some(section) => section,
+                        None => self.current(keyword)?,
+                    };
                     self.push_test(section, keyword, test);
                     return Ok(true);
                 }
@@ -173,6 +177,19 @@ impl Builder<'_> {
         self.push_test(section, keyword, Test::Content(content));
         self.last = None;
         Ok(())
+    }
+}
+
+/// Whether a test counts from the end of the match before it.
+fn is_relative(test: &Test) -> bool {
+    match test {
+        Test::ByteTest(test) => test.reading.relative,
+        Test::ByteJump(jump) => jump.reading.relative,
+        Test::ByteExtract(extract) => extract.reading.relative,
+        Test::ByteMath(math) => math.reading.relative,
+        Test::IsDataAt(test) => test.relative,
+        Test::Base64Decode(decode) => decode.relative,
+        _ => false,
     }
 }
 
