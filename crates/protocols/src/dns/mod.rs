@@ -170,7 +170,8 @@ pub(crate) static LLMNR: Protocol = Protocol {
 fn guess(bytes: &[u8], _: Direction, transport: Transport) -> Guess {
     match transport {
         Transport::Udp => {
-            if looks_like_message(bytes) && Message::parse(bytes).is_some_and(|m| m.troubles.is_empty()) {
+            let whole = looks_like_message(bytes);
+            if Message::parse(bytes).is_some_and(|m| (whole && m.troubles.is_empty()) || m.asks()) {
                 Guess::Yes
             } else {
                 Guess::No
