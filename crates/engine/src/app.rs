@@ -261,6 +261,7 @@ impl AppLayer {
     fn recognise(&mut self, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
         let stream = around.transport == Transport::Tcp;
         let first = self.sides.iter().all(|side| !side.first);
+        let expected = self.expected;
         let side = self.side_mut(direction);
         side.first |= first;
         if side.done {
@@ -274,7 +275,13 @@ impl AppLayer {
             joined.extend_from_slice(bytes);
             &joined
         };
-        let answer = around.candidates.ask(whole, direction, around.transport, around.ports, &mut side.ruled_out);
+        // What an upgrade announced is tried first: some protocols can only be told by that.
+        let announced = expected
+            .filter(|number| around.candidates.agrees(*number, whole, direction, around.transport) == Guess::Yes);
+        let answer = match announced {
+            Some(number) => Answer::Found(number),
+            None => around.candidates.ask(whole, direction, around.transport, around.ports, &mut side.ruled_out),
+        };
         side.datagrams = side.datagrams.saturating_add(1);
         let spent = if stream { whole.len() >= GUESS_BYTES_MAX } else { side.datagrams >= GUESS_DATAGRAMS_MAX };
         match answer {
@@ -315,7 +322,11 @@ impl AppLayer {
     fn open(&mut self, number: u16, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
         let Some(protocol) = around.candidates.get(number) else { return Taken::Nothing };
         self.protocol = Some(number);
-        self.session = Some((protocol.open)(around.transport, around.settings));
+        let mut session = (protocol.open)(around.transport, around.settings);
+        if let Some(before) = self.before.and_then(|number| around.candidates.get(number)) {
+            session.follows(before.decl.name);
+        }
+        self.session = Some(session);
         self.ledger = Ledger::default();
         let other = direction.opposite();
         let held = std::mem::take(&mut self.side_mut(other).held);

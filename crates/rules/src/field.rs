@@ -2,7 +2,7 @@
 
 use crate::{
     condition::{FieldCheck, FieldIndex, FieldTest},
-    number::{self, Names},
+    number::{self, Names, NumberTest},
     text::{Fault, Text},
 };
 use phitak_model::Direction;
@@ -242,6 +242,7 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("http2.errorcode", "http2.errorcode", Form::Number(U32, HTTP2_ERRORS)),
     ("http2.frametype", "http2.frametype", Form::Numbers(U8, HTTP2_FRAMES)),
     ("http2.priority", "http2.priority", Form::Numbers(U8, &[])),
+    ("http2.settings", "http2.settings", Form::Special(http2_setting)),
     ("http2.size_update", "http2.size_update", Form::Numbers(u64::MAX, &[])),
     ("http2.window", "http2.window", Form::Numbers(U32, &[])),
     ("ike.chosen_sa_attribute", "ike.chosen_sa_attribute", Form::Word),
@@ -277,7 +278,7 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("tls.cert_chain_len", "tls.cert_chain_len", Form::Number(U32, &[])),
     ("tls.version", "tls.version", Form::Special(tls_version)),
     ("tls_cert_expired", "tls_cert_notafter", Form::Special(|_| Ok((FieldCheck::BeforeNow, FieldIndex::Any)))),
-    ("websocket.flags", "websocket.flags", Form::Number(U8, &[])),
+    ("websocket.flags", "websocket.flags", Form::Special(websocket_flags)),
     ("websocket.mask", "websocket.mask", Form::Number(U32, &[])),
     ("websocket.opcode", "websocket.opcode", Form::Number(U8, WEBSOCKET_CODES)),
 ];
@@ -415,6 +416,64 @@ fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     Ok((FieldCheck::Word { word: uuid.text.to_ascii_lowercase(), negated: false }, FieldIndex::Any))
 }
 
+const HTTP2_SETTINGS: &[(&str, u64)] = &[
+    ("settings_header_table_size", 1),
+    ("settings_enable_push", 2),
+    ("settings_max_concurrent_streams", 3),
+    ("settings_initial_window_size", 4),
+    ("settings_max_frame_size", 5),
+    ("settings_max_header_list_size", 6),
+];
+
+/// `SETTINGS_ENABLE_PUSH=0`: the protocol shows a setting's number above the 32 bits of its value.
+fn http2_setting(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let end = text.text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.text.len());
+    let (name, test) = (text.to(end), text.from(end).trim());
+    let Some((_, id)) = HTTP2_SETTINGS.iter().find(|(known, _)| name.is(known)) else {
+        return Err(name.fault(format!("{:?} is not a setting", name.text)).hint("SETTINGS_ENABLE_PUSH=0"));
+    };
+    let (low, high) = (id << 32, (id + 1) << 32);
+    let test = match number::parse(test, U32, &[])? {
+        NumberTest::Equal(v) => NumberTest::Equal(low | v),
+        NumberTest::Greater(v) => NumberTest::Between(low | v, high),
+        NumberTest::GreaterOrEqual(v) => NumberTest::Between((low | v) - 1, high),
+        NumberTest::Less(v) => NumberTest::Between(low - 1, low | v),
+        NumberTest::LessOrEqual(v) => NumberTest::Between(low - 1, (low | v) + 1),
+        NumberTest::Between(a, b) => NumberTest::Between(low | a, low | b),
+        NumberTest::Mask { mask, value, equal: true } => {
+            NumberTest::Mask { mask: mask | 0xffff << 32, value: value | low, equal: true }
+        }
+        NumberTest::NotEqual(_) | NumberTest::Outside(..) | NumberTest::Mask { .. } => {
+            return Err(text.fault("a setting is compared with =, <, >, a range or bits that are set"));
+        }
+    };
+    Ok((FieldCheck::Number(test), FieldIndex::Any))
+}
+
+/// A number, or bits by their names: `fin,!comp`.
+fn websocket_flags(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    if !text.text.contains(|c: char| c.is_ascii_alphabetic() && c != 'x') {
+        return Ok((FieldCheck::Number(number::parse(text, U8, &[])?), FieldIndex::Any));
+    }
+    let (mut mask, mut value) = (0, 0);
+    for item in text.split(',') {
+        let (wanted, name) = match item.strip_prefix("!") {
+            Some(rest) => (false, rest.trim()),
+            None => (true, item),
+        };
+        let bit = if name.is("fin") {
+            0x80
+        } else if name.is("comp") {
+            0x40
+        } else {
+            return Err(name.fault(format!("{:?} is not a flag", name.text)).hint("fin, comp"));
+        };
+        mask |= bit;
+        value |= if wanted { bit } else { 0 };
+    }
+    Ok((FieldCheck::Number(NumberTest::Mask { mask, value, equal: true }), FieldIndex::Any))
+}
+
 const TLS_VERSIONS: &[(&str, u64)] = &[
     ("sslv2", 0x0200),
     ("sslv3", 0x0300),
@@ -486,7 +545,6 @@ fn ssl_state(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::number::NumberTest;
 
     fn read(keyword: &str, value: &str) -> Result<FieldTest, Fault> {
         parse(Text::new(keyword, 0), Some(Text::new(value, 20)), &["hl7.count".into()]).expect("known")
@@ -510,6 +568,11 @@ mod tests {
             read("ssl_version", "!tls1.3,tls1.2").expect("versions").check,
             FieldCheck::OneOf { negated: true, .. }
         ));
+        assert_eq!(
+            read("http2.settings", "SETTINGS_ENABLE_PUSH=0").expect("setting").check,
+            FieldCheck::Number(NumberTest::Equal(2 << 32))
+        );
+        assert_eq!(read("http2.settings", "SETTINGS_PUSH=0").expect_err("setting").at, 20);
         assert_eq!(read("filesize", "to_client, >100").expect("direction").direction, Some(Direction::ToClient));
         assert_eq!(read("hl7.count", ">3").expect("own").check, FieldCheck::Number(NumberTest::Greater(3)));
         assert_eq!(read("dcerpc.iface", "367abb81").expect_err("uuid").at, 20);

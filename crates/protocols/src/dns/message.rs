@@ -126,6 +126,19 @@ impl Message {
         Some(message)
     }
 
+    /// Its first question names a host in letters that hosts have: a message even when what follows is damaged.
+    pub(crate) fn asks(&self) -> bool {
+        if self.opcode() > 6 || self.questions.len() > 4 {
+            return false;
+        }
+        let Some(question) = self.questions.first().filter(|question| (1..=260).contains(&question.kind)) else {
+            return false;
+        };
+        let name = self.text(question.name.span);
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        name.len() >= 4 && name.contains(&b'.') && name.iter().all(is_letter)
+    }
+
     pub(crate) fn is_response(&self) -> bool {
         self.flags & 0x8000 != 0
     }

@@ -179,7 +179,8 @@ fn guess_unicast(bytes: &[u8], direction: Direction, transport: Transport) -> Gu
 fn guess(bytes: &[u8], _: Direction, transport: Transport) -> Guess {
     match transport {
         Transport::Udp => {
-            if looks_like_message(bytes) && Message::parse(bytes).is_some_and(|m| m.is_sound()) {
+            let whole = looks_like_message(bytes);
+            if Message::parse(bytes).is_some_and(|m| (whole && m.is_sound()) || m.asks()) {
                 Guess::Yes
             } else {
                 Guess::No

@@ -6,9 +6,9 @@
 mod certificate;
 mod eve;
 mod event;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod handshake;
-mod hello;
+pub(crate) mod hello;
 mod session;
 
 use crate::session::{Guess, Protocol};
