@@ -41,6 +41,8 @@ pub(crate) struct Surroundings<'a> {
     pub ports: [u16; 2],
     /// The handshake was not seen, so that client and server may be mixed up.
     pub may_turn: bool,
+    /// The client has sent its FIN.
+    pub client_gone: bool,
 }
 
 /// What taking bytes led to.
@@ -277,6 +279,15 @@ impl AppLayer {
         let answer = around.candidates.ask(whole, direction, around.transport, around.ports, &mut side.ruled_out);
         side.datagrams = side.datagrams.saturating_add(1);
         let spent = if stream { whole.len() >= GUESS_BYTES_MAX } else { side.datagrams >= GUESS_DATAGRAMS_MAX };
+        // A protocol that only the answer tells is not believed once the client has gone, as Suricata does not.
+        let [client, _] = &mut self.sides;
+        if matches!(answer, Answer::Found(_)) && direction == ToClient && around.client_gone && client.unknown {
+            client.done = true;
+            client.held = Vec::new();
+            self.side_mut(direction).done = true;
+            return Taken::Nothing;
+        }
+        let side = self.side_mut(direction);
         match answer {
             Answer::Found(number) => {
                 side.found = Some(number);

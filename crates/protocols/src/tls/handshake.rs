@@ -88,6 +88,8 @@ pub(super) struct Handshake {
     state: u8,
     progress: [u8; 2],
     pub(super) resumed: bool,
+    /// What came in its course was no TLS: its events tell of it, and there is nothing to record.
+    broken: bool,
     events: Vec<u8>,
 }
 
@@ -154,6 +156,12 @@ impl Handshake {
 
     pub(super) fn data_begins(&mut self, direction: Direction) {
         self.advance(direction, if direction == Direction::ToServer { FINISHED[0] } else { FINISHED[1] });
+    }
+
+    /// No more can be understood; what is complete by now stays.
+    pub(super) fn fail(&mut self) {
+        let [_, to_client] = self.progress;
+        self.broken |= to_client < SERVER_DONE;
     }
 
     pub(super) fn ended(&mut self, direction: Direction) {
@@ -253,7 +261,7 @@ impl Transaction for Handshake {
 
     fn loggable(&self) -> bool {
         let [_, to_client] = self.progress;
-        to_client >= SERVER_DONE && (self.server.is_some() || self.client.is_some())
+        !self.broken && to_client >= SERVER_DONE && (self.server.is_some() || self.client.is_some())
     }
 
     fn write_eve(&self, out: &mut Writer) {

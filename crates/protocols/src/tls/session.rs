@@ -78,6 +78,7 @@ impl TlsSession {
 
     fn fail(&mut self, event: Event) {
         self.handshake.raise(event);
+        self.handshake.fail();
         self.failed = true;
     }
 
@@ -256,7 +257,7 @@ impl TlsSession {
         let own = match chain.first().map(|der| Certificate::parse(der)) {
             Some(Ok(own)) => Some(own),
             Some(Err(event)) => {
-                self.handshake.raise(event);
+                self.fail(event);
                 None
             }
             None => None,
