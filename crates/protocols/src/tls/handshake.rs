@@ -159,7 +159,8 @@ impl Handshake {
     }
 
     /// No more can be understood; what is complete by now stays.
-    pub(super) fn fail(&mut self) {
+    pub(super) fn fail(&mut self, event: Event) {
+        self.raise(event);
         let [_, to_client] = self.progress;
         self.broken |= to_client < SERVER_DONE;
     }

@@ -77,8 +77,7 @@ impl TlsSession {
     }
 
     fn fail(&mut self, event: Event) {
-        self.handshake.raise(event);
-        self.handshake.fail();
+        self.handshake.fail(event);
         self.failed = true;
     }
 
