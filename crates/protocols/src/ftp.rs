@@ -3,11 +3,13 @@
 //! A transaction is a command with its reply; the server's greeting is one without a command.
 //! Source: RFC 959, RFC 2428 (EPRT, EPSV), RFC 4217 (AUTH TLS).
 
+mod guess;
+
 use crate::{
     lines::{Line, Lines},
     queue::Queue,
     quiet::transactions_of,
-    session::{Context, Guess, Outcome, Protocol, Session, Settings},
+    session::{Context, Outcome, Protocol, Session, Settings},
 };
 use phitak_model::{
     Direction, Fact, Transport,
@@ -58,7 +60,7 @@ pub(crate) static FTP: Protocol = Protocol {
     source: "RFC 959",
     ports: &[21, 2121],
     only_on_ports: false,
-    guess,
+    guess: guess::guess,
     open: |_, settings| Box::new(FtpSession::new(settings)),
     sample: &[
         (Direction::ToClient, b"220 (vsFTPd 3.0.3)\r\n"),
@@ -70,53 +72,6 @@ pub(crate) static FTP: Protocol = Protocol {
         (Direction::ToClient, b"227 Entering Passive Mode (10,0,0,5,185,13).\r\n150 Opening\r\n226 Done\r\n"),
     ],
 };
-
-const VERBS: &[&[u8]] =
-    &[b"USER", b"PASS", b"PORT", b"FEAT", b"PASV", b"EPSV", b"EPRT", b"SYST", b"AUTH", b"RETR", b"STOR"];
-
-/// A greeting that names FTP or stands in brackets, or a command that only FTP has.
-fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
-    match direction {
-        Direction::ToServer => {
-            let end = bytes.iter().position(|byte| matches!(byte, b' ' | b'\r' | b'\n')).unwrap_or(bytes.len());
-            let verb = bytes.get(..end).unwrap_or_default().to_ascii_uppercase();
-            let begins = VERBS.iter().any(|known| known.starts_with(&verb));
-            match (VERBS.contains(&verb.as_slice()), begins) {
-                (true, _) if end < bytes.len() && verb == b"USER" => one_word(bytes.get(end..).unwrap_or_default()),
-                (true, _) if end < bytes.len() => Guess::Yes,
-                (_, true) if end == bytes.len() => Guess::More,
-                _ => Guess::No,
-            }
-        }
-        Direction::ToClient => {
-            let head = bytes.get(..4).unwrap_or(bytes);
-            if ![&b"220 "[..], b"220-"].iter().any(|start| start.starts_with(head)) {
-                return Guess::No;
-            }
-            let text = bytes.to_ascii_lowercase();
-            let has = |word: &[u8]| memchr::memmem::find(&text, word).is_some();
-            if text.starts_with(b"220 (") || has(b"ftp") || has(b"filezilla") {
-                Guess::Yes
-            } else if has(b"smtp") || has(b"mail") || bytes.len() > 2 * LINE_BYTES_MAX {
-                Guess::No
-            } else {
-                // The client's first command will tell.
-                Guess::More
-            }
-        }
-    }
-}
-
-/// `USER` has one word behind it here; other protocols (IRC) say more in that line.
-fn one_word(rest: &[u8]) -> Guess {
-    let line = rest.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
-    let words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count();
-    match words {
-        0 | 1 if line.len() < rest.len() => Guess::Yes,
-        0 | 1 => Guess::More,
-        _ => Guess::No,
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {

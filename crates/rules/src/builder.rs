@@ -45,9 +45,8 @@ pub(crate) struct Builder<'a> {
     names: Names,
     /// The sticky buffer that is on: an index into `sections`.
     sticky: Option<usize>,
-    /// The content that modifiers change: section and test.
+    /// The content that modifiers change: section and test; and the section of the test before, with what is relative to it.
     last: Option<(usize, usize)>,
-    /// The section of the test before: without a sticky buffer, what is relative to it is looked for there.
     before: Option<usize>,
 }
 

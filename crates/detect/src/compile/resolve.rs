@@ -486,10 +486,9 @@ fn base64_tests(rule: &Rule, index: usize) -> &[Placed<Test>] {
     if !rule.sections.get(index).is_some_and(decodes) {
         return &[];
     }
-    let after = rule.sections.get(index + 1..).unwrap_or_default();
     // Sections are in order of first use, and the payload's may have been made before: any later one belongs here.
-    let found = after.iter().chain(&rule.sections).find(|s| s.buffer == Buffer::Base64);
-    found.map_or(&[], |s| s.tests.as_slice())
+    let after = rule.sections.get(index + 1..).unwrap_or_default().iter();
+    after.chain(&rule.sections).find(|s| s.buffer == Buffer::Base64).map_or(&[], |s| s.tests.as_slice())
 }
 
 fn flow_test(rule: &Rule) -> FlowTest {

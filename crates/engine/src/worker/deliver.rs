@@ -35,6 +35,7 @@ impl Desk {
             let client_ip = flow.client().0;
             let Conversation { tcp: Some(tcp), app, .. } = &mut flow.state else { return turned };
             let may_turn = tcp.is_midstream();
+            let client_gone = tcp.has_finished(ToServer);
             let Some(chunk) = tcp.next_chunk(direction, &self.config.tcp) else { break };
             let app = app.get_or_insert_with(|| Box::new(AppLayer::new()));
             self.context.client_port = ports[0];
@@ -47,6 +48,7 @@ impl Desk {
                 transport: Transport::Tcp,
                 ports,
                 may_turn,
+                client_gone,
             };
             let (taken, offset) = match chunk {
                 Chunk::Data { offset, bytes } => (app.take(direction, bytes, &mut around), offset),
@@ -90,6 +92,7 @@ impl Desk {
             transport: Transport::Tcp,
             ports,
             may_turn: false,
+            client_gone: false,
         };
         app.take(direction, bytes, &mut around);
     }
@@ -119,6 +122,7 @@ impl Desk {
                 transport,
                 ports,
                 may_turn,
+                client_gone: false,
             };
             match app.take(direction, bytes, &mut around) {
                 Taken::Turn => {
@@ -151,6 +155,7 @@ impl Desk {
                 transport,
                 ports,
                 may_turn: false,
+                client_gone: false,
             };
             let taken = app.change(&mut around);
             app.note_expectation(tls);

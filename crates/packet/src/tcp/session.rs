@@ -168,6 +168,12 @@ impl TcpSession {
         self.reset
     }
 
+    /// This side has sent its FIN.
+    #[must_use]
+    pub fn has_finished(&self, direction: Direction) -> bool {
+        self.side(direction).fin.is_some()
+    }
+
     /// TCP flags seen from this side.
     #[must_use]
     pub fn flags(&self, direction: Direction) -> u8 {

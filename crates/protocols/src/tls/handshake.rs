@@ -90,6 +90,8 @@ pub(super) struct Handshake {
     pub(super) resumed: bool,
     /// The protocol that asked for TLS (STARTTLS).
     pub(super) begun_as: Option<&'static str>,
+    /// What came in its course was no TLS: its events tell of it, and there is nothing to record.
+    broken: bool,
     events: Vec<u8>,
 }
 
@@ -156,6 +158,13 @@ impl Handshake {
 
     pub(super) fn data_begins(&mut self, direction: Direction) {
         self.advance(direction, if direction == Direction::ToServer { FINISHED[0] } else { FINISHED[1] });
+    }
+
+    /// No more can be understood; what is complete by now stays.
+    pub(super) fn fail(&mut self, event: Event) {
+        self.raise(event);
+        let [_, to_client] = self.progress;
+        self.broken |= to_client < SERVER_DONE;
     }
 
     pub(super) fn ended(&mut self, direction: Direction) {
@@ -255,7 +264,7 @@ impl Transaction for Handshake {
 
     fn loggable(&self) -> bool {
         let [_, to_client] = self.progress;
-        to_client >= SERVER_DONE && (self.server.is_some() || self.client.is_some())
+        !self.broken && to_client >= SERVER_DONE && (self.server.is_some() || self.client.is_some())
     }
 
     fn write_eve(&self, out: &mut Writer) {

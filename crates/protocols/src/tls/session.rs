@@ -77,7 +77,7 @@ impl TlsSession {
     }
 
     fn fail(&mut self, event: Event) {
-        self.handshake.raise(event);
+        self.handshake.fail(event);
         self.failed = true;
     }
 
@@ -256,7 +256,7 @@ impl TlsSession {
         let own = match chain.first().map(|der| Certificate::parse(der)) {
             Some(Ok(own)) => Some(own),
             Some(Err(event)) => {
-                self.handshake.raise(event);
+                self.fail(event);
                 None
             }
             None => None,
