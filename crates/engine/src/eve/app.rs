@@ -35,7 +35,9 @@ impl Records {
         sink: &mut dyn Sink,
     ) {
         let kind = event_type(protocol);
-        let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends: Ends::Flow };
+        // Peers have no roles: each message is told as it was sent.
+        let ends = if kind == "bittorrent_dht" { Ends::Packet } else { Ends::Flow };
+        let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends };
         self.begin(&head);
         self.out.member_number("tx_id", id);
         transaction.write_eve(&mut self.out);

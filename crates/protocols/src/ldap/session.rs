@@ -206,7 +206,6 @@ impl Session for LdapSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phitak_model::inspect::Transaction as _;
 
     fn fed(transport: Transport, turns: &[(Direction, &[u8])]) -> (LdapSession, Outcome) {
         let mut session = LdapSession::new(transport);
