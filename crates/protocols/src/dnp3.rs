@@ -202,8 +202,7 @@ impl Dnp3Session {
 impl Session for Dnp3Session {
     fn feed(&mut self, direction: Direction, data: &[u8], _: &mut Context) -> Outcome {
         let mut rest = data;
-        loop {
-            let Some(half) = self.halves.get_mut(direction.index()) else { break };
+        while let Some(half) = self.halves.get_mut(direction.index()) {
             if half.lost || rest.is_empty() {
                 break;
             }

@@ -223,8 +223,7 @@ impl ModbusSession {
 impl Session for ModbusSession {
     fn feed(&mut self, direction: Direction, data: &[u8], _: &mut Context) -> Outcome {
         let mut rest = data;
-        loop {
-            let Some(frames) = self.halves.get_mut(direction.index()) else { break };
+        while let Some(frames) = self.halves.get_mut(direction.index()) {
             match frames.next(&mut rest) {
                 Some(Frame::Message(bytes)) => {
                     if let Some(message) = Message::parse(&bytes, direction) {

@@ -382,8 +382,7 @@ impl MqttSession {
 impl Session for MqttSession {
     fn feed(&mut self, direction: Direction, data: &[u8], _: &mut Context) -> Outcome {
         let mut rest = data;
-        loop {
-            let Some(half) = self.halves.get_mut(direction.index()).filter(|half| !half.lost) else { break };
+        while let Some(half) = self.halves.get_mut(direction.index()).filter(|half| !half.lost) {
             let Some((first, body)) = half.next(&mut rest) else { break };
             self.message(direction, first, &body);
         }
