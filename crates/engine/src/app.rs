@@ -3,7 +3,7 @@
 mod begin;
 mod ledger;
 
-use crate::recognition::{Candidates, GUESS_BYTES_MAX, RuledOut};
+use crate::recognition::{Candidates, RuledOut};
 use ledger::Ledger;
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
@@ -353,19 +353,5 @@ impl AppLayer {
     pub(crate) fn name(&self, candidates: &Candidates) -> Option<&'static str> {
         let own = self.session.as_ref().and_then(|session| session.name());
         own.or_else(|| self.protocol.and_then(|number| candidates.get(number)).map(|p| p.decl.name))
-    }
-}
-
-impl Side {
-    fn hold(&mut self, bytes: &[u8], stream: bool) {
-        if !stream {
-            return;
-        }
-        if self.held.len().saturating_add(bytes.len()) > GUESS_BYTES_MAX * 4 {
-            self.missed = self.missed.saturating_add(self.held.len() as u64).saturating_add(bytes.len() as u64);
-            self.held.clear();
-            return;
-        }
-        self.held.extend_from_slice(bytes);
     }
 }

@@ -117,12 +117,28 @@ impl Candidates {
         if more { Answer::More } else { Answer::Unknown }
     }
 
-    /// Whether a protocol that lives on the client's port would know the bytes as its server's.
-    pub(crate) fn ask_turned(&self, bytes: &[u8], transport: Transport, client_port: u16) -> Option<u16> {
-        self.each(transport)
-            .filter(|(_, protocol)| protocol.ports.contains(&client_port))
-            .find(|(_, protocol)| (protocol.guess)(bytes, Direction::ToClient, transport) == Guess::Yes)
-            .map(|(number, _)| number)
+    /// What a protocol that lives on the client's port says to the bytes as its server's.
+    pub(crate) fn ask_turned(&self, bytes: &[u8], transport: Transport, client_port: u16) -> Guess {
+        let on_port = self.each(transport).filter(|(_, protocol)| protocol.ports.contains(&client_port));
+        let mut answer = Guess::No;
+        for (_, protocol) in on_port {
+            match (protocol.guess)(bytes, Direction::ToClient, transport) {
+                Guess::Yes => return Guess::Yes,
+                Guess::More => answer = Guess::More,
+                Guess::No => {}
+            }
+        }
+        answer
+    }
+
+    /// A protocol that would know the bytes from either side lives on the client's port and not on the server's.
+    pub(crate) fn is_turned(&self, number: u16, bytes: &[u8], transport: Transport, ports: [u16; 2]) -> bool {
+        let [client, server] = ports;
+        self.get(number).is_some_and(|protocol| {
+            protocol.ports.contains(&client)
+                && !protocol.ports.contains(&server)
+                && (protocol.guess)(bytes, Direction::ToClient, transport) == Guess::Yes
+        })
     }
 
     /// What one protocol says about a side's first bytes.

@@ -4,8 +4,10 @@
 //! law tests, the rule catalogue, documentation and fuzz targets walk that list.
 
 mod ber;
+mod bittorrent;
 mod bytes;
 mod dhcp;
+mod dnp3;
 mod dns;
 mod file;
 mod frames;
@@ -14,6 +16,8 @@ mod http1;
 mod http2;
 mod ldap;
 mod lines;
+mod modbus;
+mod mqtt;
 mod mssql;
 mod mysql;
 mod nbns;
@@ -22,10 +26,12 @@ mod queue;
 mod quic;
 mod quiet;
 pub mod registry;
+mod rfb;
 pub mod session;
 mod sip;
 mod smb;
 mod smtp;
+mod snmp;
 mod ssh;
 mod telnet;
 mod tls;

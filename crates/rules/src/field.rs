@@ -1,11 +1,15 @@
 //! Keywords that test one number or word of a transaction: `tls.version`, `dns.opcode`, `filesize`…
 
+mod names;
+
 use crate::{
     condition::{FieldCheck, FieldIndex, FieldTest},
     number::{self, Names, NumberTest},
     text::{Fault, Text},
 };
 use phitak_model::Direction;
+
+use names::*;
 
 /// How a keyword's value is written.
 #[derive(Clone, Copy)]
@@ -29,196 +33,6 @@ const U8: u64 = u8::MAX as u64;
 const U16: u64 = u16::MAX as u64;
 const U32: u64 = u32::MAX as u64;
 
-const DNS_TYPES: Names = &[
-    ("a", 1),
-    ("aaaa", 28),
-    ("any", 255),
-    ("axfr", 252),
-    ("caa", 257),
-    ("cert", 37),
-    ("cname", 5),
-    ("dname", 39),
-    ("dnskey", 48),
-    ("ds", 43),
-    ("hinfo", 13),
-    ("https", 65),
-    ("ixfr", 251),
-    ("loc", 29),
-    ("mx", 15),
-    ("naptr", 35),
-    ("ns", 2),
-    ("nsec", 47),
-    ("nsec3", 50),
-    ("nsec3param", 51),
-    ("null", 10),
-    ("opt", 41),
-    ("ptr", 12),
-    ("rp", 17),
-    ("rrsig", 46),
-    ("soa", 6),
-    ("spf", 99),
-    ("srv", 33),
-    ("sshfp", 44),
-    ("svcb", 64),
-    ("tkey", 249),
-    ("tlsa", 52),
-    ("tsig", 250),
-    ("txt", 16),
-    ("uri", 256),
-    ("wks", 11),
-];
-const DNS_CODES: Names = &[
-    ("noerror", 0),
-    ("formerr", 1),
-    ("servfail", 2),
-    ("nxdomain", 3),
-    ("notimp", 4),
-    ("refused", 5),
-    ("yxdomain", 6),
-    ("yxrrset", 7),
-    ("nxrrset", 8),
-    ("notauth", 9),
-    ("notzone", 10),
-    ("badvers", 16),
-    ("badsig", 16),
-    ("badkey", 17),
-    ("badtime", 18),
-    ("badmode", 19),
-    ("badname", 20),
-    ("badalg", 21),
-    ("badtrunc", 22),
-];
-const HTTP2_ERRORS: Names = &[
-    ("no_error", 0),
-    ("protocol_error", 1),
-    ("internal_error", 2),
-    ("flow_control_error", 3),
-    ("settings_timeout", 4),
-    ("stream_closed", 5),
-    ("frame_size_error", 6),
-    ("refused_stream", 7),
-    ("cancel", 8),
-    ("compression_error", 9),
-    ("connect_error", 10),
-    ("enhance_your_calm", 11),
-    ("inadequate_security", 12),
-    ("http_1_1_required", 13),
-];
-const HTTP2_FRAMES: Names = &[
-    ("data", 0),
-    ("headers", 1),
-    ("priority", 2),
-    ("rststream", 3),
-    ("settings", 4),
-    ("pushpromise", 5),
-    ("ping", 6),
-    ("goaway", 7),
-    ("windowupdate", 8),
-    ("continuation", 9),
-];
-const LDAP_OPERATIONS: Names = &[
-    ("bind_request", 0),
-    ("bind_response", 1),
-    ("unbind_request", 2),
-    ("search_request", 3),
-    ("search_result_entry", 4),
-    ("search_result_done", 5),
-    ("modify_request", 6),
-    ("modify_response", 7),
-    ("add_request", 8),
-    ("add_response", 9),
-    ("del_request", 10),
-    ("del_response", 11),
-    ("mod_dn_request", 12),
-    ("mod_dn_response", 13),
-    ("compare_request", 14),
-    ("compare_response", 15),
-    ("abandon_request", 16),
-    ("search_result_reference", 19),
-    ("extended_request", 23),
-    ("extended_response", 24),
-    ("intermediate_response", 25),
-];
-const LDAP_RESULTS: Names = &[
-    ("success", 0),
-    ("operations_error", 1),
-    ("protocol_error", 2),
-    ("time_limit_exceeded", 3),
-    ("size_limit_exceeded", 4),
-    ("compare_false", 5),
-    ("compare_true", 6),
-    ("auth_method_not_supported", 7),
-    ("stronger_auth_required", 8),
-    ("referral", 10),
-    ("admin_limit_exceeded", 11),
-    ("unavailable_critical_extension", 12),
-    ("confidentiality_required", 13),
-    ("sasl_bind_in_progress", 14),
-    ("no_such_attribute", 16),
-    ("undefined_attribute_type", 17),
-    ("inappropriate_matching", 18),
-    ("constraint_violation", 19),
-    ("attribute_or_value_exists", 20),
-    ("invalid_attribute_syntax", 21),
-    ("no_such_object", 32),
-    ("alias_problem", 33),
-    ("invalid_dns_syntax", 34),
-    ("is_leaf", 35),
-    ("alias_dereferencing_problem", 36),
-    ("inappropriate_authentication", 48),
-    ("invalid_credentials", 49),
-    ("insufficient_access_rights", 50),
-    ("busy", 51),
-    ("unavailable", 52),
-    ("unwilling_to_perform", 53),
-    ("loop_detect", 54),
-    ("sort_control_missing", 60),
-    ("offset_range_error", 61),
-    ("naming_violation", 64),
-    ("object_class_violation", 65),
-    ("not_allowed_on_non_leaf", 66),
-    ("not_allowed_on_rdn", 67),
-    ("entry_already_exists", 68),
-    ("object_class_mods_prohibited", 69),
-    ("results_too_large", 70),
-    ("affects_multiple_dsas", 71),
-    ("control_error", 76),
-    ("other", 80),
-    ("server_down", 81),
-    ("local_error", 82),
-];
-const MQTT_TYPES: Names = &[
-    ("connect", 1),
-    ("connack", 2),
-    ("publish", 3),
-    ("puback", 4),
-    ("pubrec", 5),
-    ("pubrel", 6),
-    ("pubcomp", 7),
-    ("subscribe", 8),
-    ("suback", 9),
-    ("unsubscribe", 10),
-    ("unsuback", 11),
-    ("pingreq", 12),
-    ("pingresp", 13),
-    ("disconnect", 14),
-    ("auth", 15),
-    ("unassigned", 0),
-];
-const SNMP_PDUS: Names = &[
-    ("get_request", 0),
-    ("get_next_request", 1),
-    ("response", 2),
-    ("set_request", 3),
-    ("trap_v1", 4),
-    ("get_bulk_request", 5),
-    ("inform_request", 6),
-    ("trap_v2", 7),
-    ("report", 8),
-];
-const WEBSOCKET_CODES: Names =
-    &[("continuation", 0), ("text", 1), ("binary", 2), ("close", 8), ("ping", 9), ("pong", 10)];
-
 /// Keyword, declared field, form. Sorted by keyword.
 const FIELDS: &[(&str, &str, Form)] = &[
     ("dce_iface", "dcerpc.iface", Form::Special(interface)),
@@ -228,6 +42,9 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("dhcp.leasetime", "dhcp.leasetime", Form::Number(U32, &[])),
     ("dhcp.rebinding_time", "dhcp.rebinding_time", Form::Number(U32, &[])),
     ("dhcp.renewal_time", "dhcp.renewal_time", Form::Number(U32, &[])),
+    ("dnp3_func", "dnp3_func", Form::Number(U8, DNP3_FUNCTIONS)),
+    ("dnp3_ind", "dnp3_ind", Form::Special(dnp3_indications)),
+    ("dnp3_obj", "dnp3_obj", Form::Special(dnp3_object)),
     ("dns.opcode", "dns.opcode", Form::Number(U8, &[])),
     ("dns.rcode", "dns.rcode", Form::Number(U16, DNS_CODES)),
     ("dns.rrtype", "dns.rrtype", Form::Number(U16, DNS_TYPES)),
@@ -261,6 +78,8 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("mdns.rcode", "mdns.rcode", Form::Number(U16, DNS_CODES)),
     ("mdns.rrtype", "mdns.rrtype", Form::Number(U16, DNS_TYPES)),
     ("mqtt.connack.session_present", "mqtt.connack.session_present", Form::Word),
+    ("mqtt.connect.flags", "mqtt.connect.flags", Form::Special(|text| flags(text, MQTT_CONNECT_FLAGS))),
+    ("mqtt.flags", "mqtt.flags", Form::Special(|text| flags(text, MQTT_FLAGS))),
     ("mqtt.protocol_version", "mqtt.protocol_version", Form::Number(U8, &[])),
     ("mqtt.qos", "mqtt.qos", Form::Number(U8, &[])),
     ("mqtt.reason_code", "mqtt.reason_code", Form::Number(U8, &[])),
@@ -278,7 +97,7 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("tls.cert_chain_len", "tls.cert_chain_len", Form::Number(U32, &[])),
     ("tls.version", "tls.version", Form::Special(tls_version)),
     ("tls_cert_expired", "tls_cert_notafter", Form::Special(|_| Ok((FieldCheck::BeforeNow, FieldIndex::Any)))),
-    ("websocket.flags", "websocket.flags", Form::Special(websocket_flags)),
+    ("websocket.flags", "websocket.flags", Form::Special(|text| flags(text, WEBSOCKET_FLAGS))),
     ("websocket.mask", "websocket.mask", Form::Number(U32, &[])),
     ("websocket.opcode", "websocket.opcode", Form::Number(U8, WEBSOCKET_CODES)),
 ];
@@ -416,15 +235,6 @@ fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     Ok((FieldCheck::Word { word: uuid.text.to_ascii_lowercase(), negated: false }, FieldIndex::Any))
 }
 
-const HTTP2_SETTINGS: &[(&str, u64)] = &[
-    ("settings_header_table_size", 1),
-    ("settings_enable_push", 2),
-    ("settings_max_concurrent_streams", 3),
-    ("settings_initial_window_size", 4),
-    ("settings_max_frame_size", 5),
-    ("settings_max_header_list_size", 6),
-];
-
 /// `SETTINGS_ENABLE_PUSH=0`: the protocol shows a setting's number above the 32 bits of its value.
 fn http2_setting(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     let end = text.text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.text.len());
@@ -450,28 +260,53 @@ fn http2_setting(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     Ok((FieldCheck::Number(test), FieldIndex::Any))
 }
 
-/// A number, or bits by their names: `fin,!comp`.
-fn websocket_flags(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
-    if !text.text.contains(|c: char| c.is_ascii_alphabetic() && c != 'x') {
+/// A number, or bits by their names, each of which has to be set or, with `!`, not: `fin,!comp`.
+fn flags(text: Text<'_>, names: Names) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let first = text.text.trim_start_matches(['!', ' ', '<', '>', '=', '&']);
+    if first.starts_with(|c: char| c.is_ascii_digit()) {
         return Ok((FieldCheck::Number(number::parse(text, U8, &[])?), FieldIndex::Any));
     }
     let (mut mask, mut value) = (0, 0);
     for item in text.split(',') {
-        let (wanted, name) = match item.strip_prefix("!") {
-            Some(rest) => (false, rest.trim()),
-            None => (true, item),
+        let (negated, name) = match item.strip_prefix("!") {
+            Some(rest) => (true, rest.trim()),
+            None => (false, item),
         };
-        let bit = if name.is("fin") {
-            0x80
-        } else if name.is("comp") {
-            0x40
-        } else {
-            return Err(name.fault(format!("{:?} is not a flag", name.text)).hint("fin, comp"));
-        };
+        let bit = flag(name, names)?;
         mask |= bit;
-        value |= if wanted { bit } else { 0 };
+        value |= if negated { 0 } else { bit };
     }
     Ok((FieldCheck::Number(NumberTest::Mask { mask, value, equal: true }), FieldIndex::Any))
+}
+
+fn flag(name: Text<'_>, names: Names) -> Result<u64, Fault> {
+    let found = names.iter().find(|(known, _)| name.is(known));
+    found.map(|(_, bit)| *bit).ok_or_else(|| {
+        let known: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
+        name.fault(format!("{:?} is not a flag", name.text)).hint(known.join(", "))
+    })
+}
+
+/// One of several bits, by name or number.
+fn dnp3_indications(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let mut mask = 0;
+    for item in text.split(',') {
+        mask |= match item.number::<u16>() {
+            Ok(bits) => u64::from(bits),
+            Err(_) => flag(item, DNP3_INDICATIONS)?,
+        };
+    }
+    Ok((FieldCheck::Number(NumberTest::Mask { mask, value: 0, equal: false }), FieldIndex::Any))
+}
+
+/// `group,variation`: the protocol shows the group above the eight bits of the variation.
+fn dnp3_object(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let Some((group, variation)) = text.split_once(',') else {
+        return Err(text.fault("a group and a variation are needed").hint("99,1"));
+    };
+    let (group, variation): (u8, u8) = (group.trim().number()?, variation.trim().number()?);
+    let number = u64::from(group) << 8 | u64::from(variation);
+    Ok((FieldCheck::Number(NumberTest::Equal(number)), FieldIndex::Any))
 }
 
 const TLS_VERSIONS: &[(&str, u64)] = &[

@@ -121,9 +121,6 @@ pub(crate) const TAKEN: &[&str] = &[
 const REFUSED: &[(&str, &str)] = &[
     ("asn1", "ASN.1 is not decoded for rules"),
     ("cip_service", "ENIP/CIP services are not parsed"),
-    ("dnp3_func", "DNP3 functions are not parsed"),
-    ("dnp3_ind", "DNP3 indicators are not parsed"),
-    ("dnp3_obj", "DNP3 objects are not parsed"),
     ("filemd5", "lists of file hashes are not read; use a dataset"),
     ("filesha1", "lists of file hashes are not read; use a dataset"),
     ("filesha256", "lists of file hashes are not read; use a dataset"),

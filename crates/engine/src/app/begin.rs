@@ -45,17 +45,32 @@ impl AppLayer {
         }
         let side = self.side_mut(direction);
         match answer {
+            Answer::Found(number)
+                if stream
+                    && direction == ToServer
+                    && around.may_turn
+                    && around.candidates.is_turned(number, whole, around.transport, around.ports) =>
+            {
+                let held = whole.len().saturating_sub(bytes.len());
+                self.turn(direction, whole.get(..held).unwrap_or_default().to_vec())
+            }
             Answer::Found(number) => {
                 side.found = Some(number);
                 let whole = if joined.is_empty() { bytes.to_vec() } else { joined };
                 self.open(number, direction, &whole, around)
             }
             Answer::More | Answer::Unknown => {
+                let mut answer = answer;
                 if answer == Answer::Unknown && direction == ToServer && around.may_turn {
                     let [client_port, _] = around.ports;
-                    if around.candidates.ask_turned(whole, around.transport, client_port).is_some() {
-                        self.sides = <[Side; 2]>::default();
-                        return Taken::Turn;
+                    match around.candidates.ask_turned(whole, around.transport, client_port) {
+                        Guess::Yes => {
+                            let held = whole.len().saturating_sub(bytes.len());
+                            let held = whole.get(..held).unwrap_or_default().to_vec();
+                            return self.turn(direction, held);
+                        }
+                        Guess::More => answer = Answer::More,
+                        Guess::No => {}
                     }
                 }
                 if !stream {
@@ -76,6 +91,15 @@ impl AppLayer {
                 Taken::Nothing
             }
         }
+    }
+
+    /// Client and server change places; what was held before is the other side's now.
+    fn turn(&mut self, direction: Direction, held: Vec<u8>) -> Taken {
+        self.sides = <[Side; 2]>::default();
+        let other = self.side_mut(direction.opposite());
+        other.first = !held.is_empty();
+        other.held = held;
+        Taken::Turn
     }
 
     /// Opens the session and gives it what both sides have sent so far, in the order in which they began.
@@ -151,5 +175,18 @@ impl AppLayer {
                 }
             }
         }
+    }
+}
+impl Side {
+    fn hold(&mut self, bytes: &[u8], stream: bool) {
+        if !stream {
+            return;
+        }
+        if self.held.len().saturating_add(bytes.len()) > GUESS_BYTES_MAX * 4 {
+            self.missed = self.missed.saturating_add(self.held.len() as u64).saturating_add(bytes.len() as u64);
+            self.held.clear();
+            return;
+        }
+        self.held.extend_from_slice(bytes);
     }
 }

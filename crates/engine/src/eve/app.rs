@@ -35,7 +35,11 @@ impl Records {
         sink: &mut dyn Sink,
     ) {
         let kind = event_type(protocol);
-        let ends = transaction.direction().map_or(Ends::Flow, Ends::Sender);
+        // Peers have no roles: each message is told as it was sent.
+        let ends = match kind {
+            "bittorrent_dht" => Ends::Packet,
+            _ => transaction.direction().map_or(Ends::Flow, Ends::Sender),
+        };
         let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends };
         self.begin(&head);
         self.out.member_number("tx_id", id);

@@ -3,6 +3,7 @@
 //! A stream is one transaction; so is each frame of the connection itself (stream 0).
 //! Source: RFC 9113, RFC 7541 (headers), RFC 9110 (meaning).
 
+mod buffers;
 mod eve;
 mod event;
 mod frame;
@@ -22,8 +23,8 @@ static DECL: ProtocolDecl = ProtocolDecl {
     name: "http2",
     stages_to_server: &["request_started", "request_headers", "request_body", "request_complete"],
     stages_to_client: &["response_started", "response_headers", "response_body", "response_complete"],
-    buffers: stream::BUFFERS,
-    fields: stream::FIELDS,
+    buffers: buffers::BUFFERS,
+    fields: buffers::FIELDS,
     events: event::NAMES,
 };
 

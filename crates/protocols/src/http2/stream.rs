@@ -1,6 +1,7 @@
 //! One stream with its request and response, or one frame of the connection: a transaction.
 
 use super::{
+    buffers::{BUFFERS, Buffer, FIELDS, NUMBERED},
     eve,
     event::Event,
     frame::{self, HEADER_BYTES, Header},
@@ -9,7 +10,7 @@ use super::{
 use crate::http1::{body::Body, uri::Host};
 use phitak_model::{
     Direction,
-    inspect::{BufferDecl, BufferView, FieldDecl, FieldValue, Shape, Transaction},
+    inspect::{BufferView, FieldValue, Shape, Transaction},
     json::Writer,
 };
 
@@ -25,126 +26,6 @@ const FRAME_BYTES_KEPT: usize = 256;
 pub(super) const HEADERS: u8 = 1;
 pub(super) const BODY: u8 = 2;
 pub(super) const COMPLETE: u8 = 3;
-
-const fn buffer(name: &'static str, to_server: bool, to_client: bool, stage: u8, shape: Shape) -> BufferDecl {
-    BufferDecl { name, to_server, to_client, stage: [stage, stage], shape }
-}
-
-use Shape::{Multi, Single, Stream as Growing};
-
-/// In the order of [`NUMBERED`].
-pub(super) const BUFFERS: &[BufferDecl] = &[
-    buffer("http.method", true, false, HEADERS, Single),
-    buffer("http.uri", true, false, HEADERS, Single),
-    buffer("http.uri.raw", true, false, HEADERS, Single),
-    buffer("http.request_line", true, false, HEADERS, Single),
-    buffer("http.response_line", false, true, HEADERS, Single),
-    buffer("http.protocol", true, true, HEADERS, Single),
-    buffer("http.host", true, false, HEADERS, Single),
-    buffer("http.host.raw", true, false, HEADERS, Single),
-    buffer("http.header", true, true, HEADERS, Single),
-    buffer("http.header.raw", true, true, HEADERS, Single),
-    buffer("http.header_names", true, true, HEADERS, Single),
-    buffer("http.request_header", true, false, HEADERS, Multi),
-    buffer("http.response_header", false, true, HEADERS, Multi),
-    buffer("http2.header", true, true, HEADERS, Multi),
-    buffer("http2.header_name", true, true, HEADERS, Multi),
-    buffer("http.user_agent", true, false, HEADERS, Single),
-    buffer("http.accept", true, false, HEADERS, Single),
-    buffer("http.accept_lang", true, false, HEADERS, Single),
-    buffer("http.accept_enc", true, false, HEADERS, Single),
-    buffer("http.referer", true, false, HEADERS, Single),
-    buffer("http.connection", true, true, HEADERS, Single),
-    buffer("http.content_type", true, true, HEADERS, Single),
-    buffer("http.content_len", true, true, HEADERS, Single),
-    buffer("http.cookie", true, true, HEADERS, Single),
-    buffer("http.stat_code", false, true, HEADERS, Single),
-    buffer("http.server", false, true, HEADERS, Single),
-    buffer("http.location", false, true, HEADERS, Single),
-    buffer("http.request_body", true, false, BODY, Growing),
-    buffer("http.response_body", false, true, BODY, Growing),
-    buffer("file.data", true, true, BODY, Growing),
-    buffer("file.name", true, true, BODY, Single),
-    buffer("frame:hdr", true, true, 0, Multi),
-    buffer("frame:data", true, true, 0, Multi),
-    buffer("frame:pdu", true, true, 0, Multi),
-];
-
-#[derive(Clone, Copy, Debug)]
-enum Buffer {
-    Field(&'static str, &'static str),
-    RequestLine,
-    ResponseLine,
-    Protocol,
-    Host,
-    HostRaw,
-    AllFields,
-    Names,
-    EachField,
-    EachName,
-    Cookie,
-    Body,
-    FileName,
-    FrameHeader,
-    FrameData,
-    Frame,
-}
-
-const fn same(name: &'static str) -> Buffer {
-    Buffer::Field(name, name)
-}
-
-const NUMBERED: &[Buffer] = &[
-    same(":method"),
-    same(":path"),
-    same(":path"),
-    Buffer::RequestLine,
-    Buffer::ResponseLine,
-    Buffer::Protocol,
-    Buffer::Host,
-    Buffer::HostRaw,
-    Buffer::AllFields,
-    Buffer::AllFields,
-    Buffer::Names,
-    Buffer::EachField,
-    Buffer::EachField,
-    Buffer::EachField,
-    Buffer::EachName,
-    same("user-agent"),
-    same("accept"),
-    same("accept-language"),
-    same("accept-encoding"),
-    same("referer"),
-    same("connection"),
-    same("content-type"),
-    same("content-length"),
-    Buffer::Cookie,
-    same(":status"),
-    same("server"),
-    same("location"),
-    Buffer::Body,
-    Buffer::Body,
-    Buffer::Body,
-    Buffer::FileName,
-    Buffer::FrameHeader,
-    Buffer::FrameData,
-    Buffer::Frame,
-];
-
-const _: () = assert!(NUMBERED.len() == BUFFERS.len());
-
-pub(super) const FIELDS: &[FieldDecl] = &[
-    FieldDecl { name: "http2.frametype", stage: [0, 0] },
-    FieldDecl { name: "http2.errorcode", stage: [0, 0] },
-    FieldDecl { name: "http2.priority", stage: [0, 0] },
-    FieldDecl { name: "http2.window", stage: [0, 0] },
-    FieldDecl { name: "http2.size_update", stage: [0, 0] },
-    FieldDecl { name: "http2.settings", stage: [0, 0] },
-    FieldDecl { name: "http.uri.length", stage: [HEADERS, COMPLETE] },
-    FieldDecl { name: "http.uri.raw.length", stage: [HEADERS, COMPLETE] },
-    FieldDecl { name: "http.status", stage: [COMPLETE, HEADERS] },
-    FieldDecl { name: "file.size", stage: [BODY, BODY] },
-];
 
 /// What a header block held, in its order.
 #[derive(Debug)]
@@ -387,7 +268,10 @@ impl Transaction for Stream {
         let offered = if direction == Direction::ToServer { decl.to_server } else { decl.to_client };
         let instance = usize::try_from(instance).ok()?;
         let side = self.side(direction);
-        if !offered || side.progress < *decl.stage.get(direction.index())? || (instance > 0 && decl.shape != Multi) {
+        if !offered
+            || side.progress < *decl.stage.get(direction.index())?
+            || (instance > 0 && decl.shape != Shape::Multi)
+        {
             return None;
         }
         match buffer {

@@ -162,8 +162,7 @@ impl Session for LdapSession {
             return Outcome::Continue;
         }
         let mut rest = data;
-        loop {
-            let Some(frames) = self.halves.get_mut(direction.index()) else { break };
+        while let Some(frames) = self.halves.get_mut(direction.index()) {
             match frames.next(&mut rest) {
                 Some(Frame::Message(bytes)) => {
                     if self.message(direction, unwrapped(&bytes)) {
@@ -206,7 +205,6 @@ impl Session for LdapSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phitak_model::inspect::Transaction as _;
 
     fn fed(transport: Transport, turns: &[(Direction, &[u8])]) -> (LdapSession, Outcome) {
         let mut session = LdapSession::new(transport);

@@ -213,10 +213,7 @@ impl Session for QuicSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phitak_model::{
-        inspect::{Transaction as _, Transactions as _},
-        json::Writer,
-    };
+    use phitak_model::{inspect::Transactions as _, json::Writer};
 
     fn record(session: &QuicSession, id: u64) -> String {
         let mut out = Writer::new();

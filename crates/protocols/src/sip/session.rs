@@ -166,10 +166,7 @@ impl Session for SipSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phitak_model::{
-        inspect::{Transaction as _, Transactions as _},
-        json::Writer,
-    };
+    use phitak_model::{inspect::Transactions as _, json::Writer};
 
     fn record(session: &SipSession, id: u64) -> String {
         let mut out = Writer::new();
