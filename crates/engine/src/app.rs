@@ -8,7 +8,7 @@ use phitak_model::{
     Direction::{self, ToClient, ToServer},
     Transport,
 };
-use phitak_protocols::{Context, FileEnd, Guess, Outcome, Session, Settings};
+use phitak_protocols::{Context, Expectation, FileEnd, Guess, Outcome, Session, Settings};
 
 /// Files of one flow that are remembered for alerts.
 const FILES_HELD_MAX: usize = 64;
@@ -96,6 +96,8 @@ pub(crate) struct AppLayer {
     /// Files that have ended, until their transactions are gone.
     pub files: Vec<HeldFile>,
     change: Option<Change>,
+    /// What another flow said of this one, until its first bytes come.
+    pub announced: Option<Expectation>,
 }
 
 /// A file that has ended.
@@ -123,6 +125,7 @@ impl AppLayer {
             events: Vec::new(),
             files: Vec::new(),
             change: None,
+            announced: None,
         }
     }
 
@@ -209,6 +212,14 @@ impl AppLayer {
         if self.protocol.is_some() {
             return Taken::Nothing;
         }
+        if let Some(expectation) = self.announced.take()
+            && let Some(number) = around.candidates.number(expectation.protocol)
+        {
+            for side in &mut self.sides {
+                side.found = Some(number);
+            }
+            return self.open(number, direction, bytes, Some(&expectation), around);
+        }
         self.recognise(direction, bytes, around)
     }
 
@@ -267,7 +278,7 @@ impl AppLayer {
             Answer::Found(number) => {
                 side.found = Some(number);
                 let whole = if joined.is_empty() { bytes.to_vec() } else { joined };
-                self.open(number, direction, &whole, around)
+                self.open(number, direction, &whole, None, around)
             }
             Answer::More | Answer::Unknown => {
                 if answer == Answer::Unknown && direction == ToServer && around.may_turn {
@@ -298,10 +309,21 @@ impl AppLayer {
     }
 
     /// Opens the session and gives it what both sides have sent so far, in the order in which they began.
-    fn open(&mut self, number: u16, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
+    fn open(
+        &mut self,
+        number: u16,
+        direction: Direction,
+        bytes: &[u8],
+        announced: Option<&Expectation>,
+        around: &mut Surroundings<'_>,
+    ) -> Taken {
         let Some(protocol) = around.candidates.get(number) else { return Taken::Nothing };
         self.protocol = Some(number);
-        self.session = Some((protocol.open)(around.transport, around.settings));
+        let mut session = (protocol.open)(around.transport, around.settings);
+        if let Some(expectation) = announced {
+            session.announced(expectation);
+        }
+        self.session = Some(session);
         self.ledger = Ledger::default();
         let other = direction.opposite();
         let held = std::mem::take(&mut self.side_mut(other).held);

@@ -5,7 +5,7 @@ mod facts;
 mod inspect;
 mod records;
 
-use crate::{config::Config, counters::Counters, eve::Records, recognition::Candidates};
+use crate::{config::Config, counters::Counters, eve::Records, expectations::Expectations, recognition::Candidates};
 use phitak_detect::{Detector, Outcome, Ruleset};
 use phitak_model::Timestamp;
 use phitak_packet::tcp::Memory;
@@ -21,6 +21,7 @@ pub(crate) struct Desk {
     pub records: Records,
     pub memory: Memory,
     pub context: Context,
+    pub expectations: Expectations,
     pub counters: Counters,
     /// Time of the latest packet.
     pub now: Timestamp,
@@ -28,7 +29,10 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(config: Config, rules: Arc<Ruleset>) -> Self {
+    pub(crate) fn new(mut config: Config, rules: Arc<Ruleset>) -> Self {
+        // What costs much is computed when a rule asks for it.
+        config.protocols.digests.magic |= rules.looks_at("file.magic");
+        config.protocols.mail_body_md5 |= rules.looks_at("email.body_md5");
         let candidates = Candidates::new(REGISTRY, |name| config.protocols_off.contains(name));
         let memory = Memory { used: 0, max: config.tcp.memory_bytes_max };
         Self {
@@ -39,6 +43,7 @@ impl Desk {
             records: Records::default(),
             memory,
             context: Context::default(),
+            expectations: Expectations::default(),
             counters: Counters::default(),
             now: Timestamp::default(),
             scratch: Vec::new(),

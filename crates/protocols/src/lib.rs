@@ -4,17 +4,24 @@
 //! law tests, the rule catalogue, documentation and fuzz targets walk that list.
 
 mod bytes;
+mod content;
+mod dcerpc;
 mod dhcp;
 mod dns;
 mod file;
 mod frames;
 mod ftp;
 mod http1;
+mod krb5;
 mod lines;
+mod magic;
+mod mime;
 mod mssql;
 mod mysql;
 mod nbns;
+mod nfs;
 mod pgsql;
+mod pop3;
 mod queue;
 mod quiet;
 pub mod registry;
@@ -27,4 +34,4 @@ mod tls;
 mod window;
 
 pub use registry::REGISTRY;
-pub use session::{Context, Digests, FileEnd, FileState, Guess, Outcome, Protocol, Session, Settings};
+pub use session::{Context, Digests, Expectation, FileEnd, FileState, Guess, Outcome, Protocol, Session, Settings};

@@ -265,6 +265,11 @@ pub enum FieldCheck {
         word: String,
         negated: bool,
     },
+    /// The word equals, and the number behind its slash passes: an interface and its version.
+    Versioned {
+        word: String,
+        version: Option<NumberTest>,
+    },
     /// How many values there are.
     Count(NumberTest),
     /// A moment in seconds since 1970 compared with the packet's time: before it or after it.

@@ -248,7 +248,7 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("ike.exchtype", "ike.exchtype", Form::Number(U8, &[])),
     ("ike.key_exchange_payload_length", "ike.key_exchange_payload_length", Form::Number(U32, &[])),
     ("ike.nonce_payload_length", "ike.nonce_payload_length", Form::Number(U32, &[])),
-    ("krb5.ticket_encryption", "krb5.ticket_encryption", Form::Number(U32, &[])),
+    ("krb5.ticket_encryption", "krb5.ticket_encryption", Form::Special(ticket_encryption)),
     ("krb5.weak_encryption", "krb5.weak_encryption", Form::Present),
     ("krb5_err_code", "krb5_err_code", Form::Number(U32, &[])),
     ("krb5_msg_type", "krb5_msg_type", Form::Number(U32, &[])),
@@ -407,12 +407,64 @@ fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
             .fault(format!("{:?} is not the UUID of an interface", uuid.text))
             .hint("367abb81-9844-35f1-ad32-98f038001003"));
     }
+    let mut version = None;
     for option in parts.get(1..).unwrap_or_default() {
-        if !matches!(option.text, "any_frag") {
-            return Err(option.fault("only any_frag can follow the interface here; its version is not looked at"));
+        // Fragments are put together before a rule sees them, so that it does not matter which one is meant.
+        if option.text == "any_frag" {
+            continue;
         }
+        let (test, rest) = match option.text.split_at_checked(1) {
+            Some(("=", _)) => ("", option.from(1)),
+            Some(("!", _)) => ("!", option.from(1)),
+            Some(("<", _)) => ("<", option.from(1)),
+            Some((">", _)) => (">", option.from(1)),
+            _ => return Err(option.fault("an interface is followed by its version, such as =3 or <2, or by any_frag")),
+        };
+        let number: u16 = rest.trim().number()?;
+        version = Some(match test {
+            "!" => number::NumberTest::NotEqual(number.into()),
+            "<" => number::NumberTest::Less(number.into()),
+            ">" => number::NumberTest::Greater(number.into()),
+            _ => number::NumberTest::Equal(number.into()),
+        });
     }
-    Ok((FieldCheck::Word { word: uuid.text.to_ascii_lowercase(), negated: false }, FieldIndex::Any))
+    Ok((FieldCheck::Versioned { word: uuid.text.to_ascii_lowercase(), version }, FieldIndex::Any))
+}
+
+/// Kerberos' encryption types by their names (IANA).
+const TICKET_CIPHERS: Names = &[
+    ("des-cbc-crc", 1),
+    ("des-cbc-md4", 2),
+    ("des-cbc-md5", 3),
+    ("des3-cbc-md5", 5),
+    ("des3-cbc-sha1", 7),
+    ("des3-cbc-sha1-kd", 16),
+    ("aes128-cts-hmac-sha1-96", 17),
+    ("aes256-cts-hmac-sha1-96", 18),
+    ("aes128-cts-hmac-sha256-128", 19),
+    ("aes256-cts-hmac-sha384-192", 20),
+    ("rc4-hmac", 23),
+    ("rc4-hmac-exp", 24),
+    ("camellia128-cts-cmac", 25),
+    ("camellia256-cts-cmac", 26),
+];
+
+/// `weak`, or a list of names and numbers.
+fn ticket_encryption(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    if text.is("weak") {
+        let ranges = vec![(0, 16), (21, 24), (27, U32)];
+        return Ok((FieldCheck::OneOf { ranges, negated: false }, FieldIndex::Any));
+    }
+    let mut ranges = Vec::new();
+    for item in text.split(',') {
+        let named = TICKET_CIPHERS.iter().find(|(name, _)| item.is(name)).map(|(_, number)| *number);
+        let number = match named {
+            Some(number) => number,
+            None => item.number::<u32>()?.into(),
+        };
+        ranges.push((number, number));
+    }
+    Ok((FieldCheck::OneOf { ranges, negated: false }, FieldIndex::Any))
 }
 
 const TLS_VERSIONS: &[(&str, u64)] = &[
@@ -514,5 +566,14 @@ mod tests {
         assert_eq!(read("hl7.count", ">3").expect("own").check, FieldCheck::Number(NumberTest::Greater(3)));
         assert_eq!(read("dcerpc.iface", "367abb81").expect_err("uuid").at, 20);
         assert_eq!(read("tls.version", "1.4").expect_err("version").at, 20);
+        let interface = read("dce_iface", "367abb81-9844-35f1-ad32-98f038001003,>2,any_frag").expect("interface");
+        let word = "367abb81-9844-35f1-ad32-98f038001003".to_owned();
+        let versioned = FieldCheck::Versioned { word, version: Some(NumberTest::Greater(2)) };
+        assert_eq!((interface.name.as_str(), interface.check), ("dcerpc.iface", versioned));
+        assert!(read("dcerpc.iface", "367abb81-9844-35f1-ad32-98f038001003,two").is_err());
+        assert_eq!(
+            read("krb5.ticket_encryption", "rc4-hmac,3").expect("ciphers").check,
+            FieldCheck::OneOf { ranges: vec![(23, 23), (3, 3)], negated: false }
+        );
     }
 }

@@ -421,6 +421,8 @@ fn buffer_check(
 ) -> Looked {
     let Some(section) = rules.sections.get(section as usize) else { return Looked::Fails { decided: true } };
     let instances = if shape == Shape::Single { 1 } else { INSTANCES_MAX };
+    // What tells its order otherwise is rare: DCE/RPC is little-endian but for a few old hosts.
+    variables.told_big_endian = subject.transaction.little_endian(check.direction) == Some(false);
     let mut there = 0u32;
     let mut decided = shape != Shape::Multi;
     for instance in 0..instances {
@@ -503,6 +505,11 @@ fn field_passes(test: &FieldCheck, value: FieldValue<'_>, now_secs: i64) -> bool
                 other => other.parse() == Ok(n),
             };
             yes != *negated
+        }
+        (FieldCheck::Versioned { word, version }, FieldValue::Text(text)) => {
+            let (name, number) = text.split_once('/').unwrap_or((text, ""));
+            name.eq_ignore_ascii_case(word)
+                && version.as_ref().is_none_or(|test| number.parse().is_ok_and(|number| test.holds(number)))
         }
         (FieldCheck::BeforeNow, FieldValue::Number(n)) => i64::try_from(n).is_ok_and(|n| n < now_secs),
         (FieldCheck::AfterNow, FieldValue::Number(n)) => i64::try_from(n).is_ok_and(|n| n > now_secs),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Sink, conversation::Conversation, recognition::Candidates};
 use phitak_model::{
-    Direction::{ToClient, ToServer},
+    Direction::{self, ToClient, ToServer},
     inspect::Transaction,
 };
 use phitak_packet::{Packet, flow::Flow};
@@ -35,7 +35,9 @@ impl Records {
         sink: &mut dyn Sink,
     ) {
         let kind = event_type(protocol);
-        let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends: Ends::Flow };
+        // What is told of a file server is told of its answers.
+        let ends = if kind == "nfs" { Ends::Sender(ToClient) } else { Ends::Flow };
+        let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends };
         self.begin(&head);
         self.out.member_number("tx_id", id);
         transaction.write_eve(&mut self.out);
@@ -51,16 +53,18 @@ impl Records {
         }
     }
 
-    /// `files` of an alert: those of its transaction that have ended.
-    pub(super) fn files_of(&mut self, flow: &Flow<Conversation>, id: u64) {
+    /// `files` of an alert: those of its transaction that its packet's sender sends, as far as they have come.
+    pub(super) fn files_of(&mut self, flow: &Flow<Conversation>, id: u64, direction: Direction) {
         let Some(app) = flow.state.app.as_deref() else { return };
+        let ended = app.files.iter().map(|file| &file.end).filter(|end| end.transaction == id);
+        let still_open = app.session().map(|session| session.open_files(id)).unwrap_or_default();
         let mut open = false;
-        for file in app.files.iter().filter(|file| file.end.transaction == id) {
+        for file in ended.chain(&still_open).filter(|file| file.direction == direction) {
             if !std::mem::replace(&mut open, true) {
                 self.out.key("files");
                 self.out.begin_array();
             }
-            self.file_object(&file.end);
+            self.file_object(file);
         }
         if open {
             self.out.end_array();
@@ -95,8 +99,12 @@ impl Records {
         let out = &mut self.out;
         out.begin_object();
         out.member_bytes("filename", &file.name);
+        if let Some(magic) = file.magic {
+            out.member_str("magic", magic);
+        }
         out.member_bool("gaps", file.gaps);
         let state = match file.state {
+            FileState::Open => "UNKNOWN",
             FileState::Closed => "CLOSED",
             FileState::Truncated => "TRUNCATED",
             FileState::Error => "ERROR",
