@@ -1,6 +1,7 @@
 //! A flow's application protocol: recognised, parsed, and what is known of its transactions.
 
 mod ledger;
+mod side;
 
 use crate::recognition::{Answer, Candidates, GUESS_BYTES_MAX, GUESS_DATAGRAMS_MAX, RuledOut};
 use ledger::Ledger;
@@ -9,6 +10,7 @@ use phitak_model::{
     Transport,
 };
 use phitak_protocols::{Context, Expectation, FileEnd, Guess, Outcome, Session, Settings};
+use side::Side;
 
 /// Files of one flow that are remembered for alerts.
 const FILES_HELD_MAX: usize = 64;
@@ -54,31 +56,6 @@ pub(crate) enum Taken {
     /// The session ends here and another protocol begins: what it holds has to be inspected, then
     /// [`AppLayer::change`] called.
     Change,
-}
-
-/// How far the recognition of one side has come.
-#[derive(Debug, Default)]
-struct Side {
-    ruled_out: RuledOut,
-    /// First bytes that could not be told yet.
-    held: Vec<u8>,
-    /// Bytes that went by before the protocol was known and were not held.
-    missed: u64,
-    datagrams: u8,
-    /// The protocol of this side, when its own bytes told it.
-    found: Option<u16>,
-    done: bool,
-    /// What it has sent so far is no protocol that is known.
-    unknown: bool,
-    /// The session was given bytes of it.
-    fed: bool,
-    /// Its data came first.
-    first: bool,
-    /// Nothing more is parsed.
-    closed: bool,
-    /// And nothing more is of use: it is encrypted.
-    let_go: bool,
-    ended: bool,
 }
 
 pub(crate) struct AppLayer {
@@ -462,19 +439,5 @@ impl AppLayer {
     pub(crate) fn name(&self, candidates: &Candidates) -> Option<&'static str> {
         let own = self.session.as_ref().and_then(|session| session.name());
         own.or_else(|| self.protocol.and_then(|number| candidates.get(number)).map(|p| p.decl.name))
-    }
-}
-
-impl Side {
-    fn hold(&mut self, bytes: &[u8], stream: bool) {
-        if !stream {
-            return;
-        }
-        if self.held.len().saturating_add(bytes.len()) > GUESS_BYTES_MAX * 4 {
-            self.missed = self.missed.saturating_add(self.held.len() as u64).saturating_add(bytes.len() as u64);
-            self.held.clear();
-            return;
-        }
-        self.held.extend_from_slice(bytes);
     }
 }

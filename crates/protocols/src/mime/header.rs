@@ -7,7 +7,7 @@
 const SECTIONS_MAX: usize = 64;
 
 #[derive(Debug)]
-pub(crate) struct Field {
+pub(super) struct Field {
     pub(super) name: Vec<u8>,
     /// Unfolded: a line's first space is gone, what follows is kept.
     pub(super) value: Vec<u8>,

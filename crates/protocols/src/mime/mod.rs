@@ -5,6 +5,7 @@
 //! Source: RFC 5322 (header fields), RFC 2045 (encodings), RFC 2046 §5.1 (multipart), §5.2.1 (message), RFC 2183.
 
 mod encoding;
+mod fault;
 mod header;
 mod link;
 
@@ -14,7 +15,8 @@ use crate::{
     session::{Digests, FileEnd, FileState},
 };
 use encoding::{Decoder, Encoding};
-pub(crate) use header::Field;
+pub(crate) use fault::{Fault, MimeSettings};
+use header::Field;
 pub(crate) use link::LinkSettings;
 use link::Links;
 use md5::{Digest as _, Md5};
@@ -42,27 +44,6 @@ const LINE_BYTES: usize = 998;
 const ENCODED_LINE_BYTES: usize = 76;
 const FIELD_NAME_BYTES: usize = 75;
 const FIELD_VALUE_BYTES: usize = 2000;
-
-/// What is wrong with a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    InvalidBase64,
-    InvalidQuotedPrintable,
-    LongLine,
-    LongEncodedLine,
-    LongHeaderName,
-    LongHeaderValue,
-    LongBoundary,
-    LongFilename,
-}
-
-/// How messages are looked at.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct MimeSettings {
-    pub(crate) links: LinkSettings,
-    pub(crate) body_md5: bool,
-    pub(crate) digests: Digests,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

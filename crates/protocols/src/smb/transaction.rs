@@ -217,6 +217,24 @@ impl Transaction for SmbTransaction {
             self.client_dialects.iter().for_each(|dialect| out.string(dialect));
             out.end_array();
         }
+        self.write_file(out);
+        if let Some(function) = &self.function {
+            out.member_str("function", function);
+        }
+        if let Some(call) = self.rpc.as_deref() {
+            out.key("dcerpc");
+            out.begin_object();
+            call.write_eve_in_smb(out);
+            out.end_object();
+        }
+        self.write_login(out);
+        out.end_object();
+    }
+}
+
+impl SmbTransaction {
+    /// The file, the share, and what was done with them.
+    fn write_file(&self, out: &mut Writer) {
         if let Some(file) = &self.file {
             out.member_str("filename", file);
         }
@@ -248,15 +266,10 @@ impl Transaction for SmbTransaction {
             out.member_str("to", to);
             out.end_object();
         }
-        if let Some(function) = &self.function {
-            out.member_str("function", function);
-        }
-        if let Some(call) = self.rpc.as_deref() {
-            out.key("dcerpc");
-            out.begin_object();
-            call.write_eve_in_smb(out);
-            out.end_object();
-        }
+    }
+
+    /// Who logs in.
+    fn write_login(&self, out: &mut Writer) {
         if let Some(names) = &self.ntlmssp {
             out.key("ntlmssp");
             out.begin_object();
@@ -280,6 +293,5 @@ impl Transaction for SmbTransaction {
             out.end_array();
             out.end_object();
         }
-        out.end_object();
     }
 }

@@ -4,6 +4,7 @@
 //! Source: RFC 5321, RFC 3207 (STARTTLS), RFC 3030 (BDAT), RFC 4954 (AUTH), RFC 2920 (pipelining).
 
 mod mail;
+mod message;
 mod record;
 mod session;
 mod settings;

@@ -2,12 +2,13 @@
 
 use super::{
     LINE_BYTES_MAX,
-    mail::{COMPLETE, DATA, Mail, event},
+    mail::{COMPLETE, Mail, event},
+    message::pieces,
     settings::{self, SmtpSettings},
 };
 use crate::{
-    lines::{Line, Lines, Piece, Pieces},
-    mime::{Mime, MimeSettings},
+    lines::{Line, Lines, Pieces},
+    mime::MimeSettings,
     queue::Queue,
     quiet::transactions_of,
     session::{Context, FileEnd, FileState, Outcome, Session, Settings},
@@ -21,8 +22,6 @@ const RECIPIENTS_MAX: usize = 1024;
 const HELD_MAX: usize = 256;
 /// Most client bytes kept while an answer is awaited.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
-/// Pieces in which a message's lines are read.
-const PIECE_BYTES_MAX: usize = 4096;
 
 /// What the client's next lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +38,10 @@ enum Client {
 
 #[derive(Debug)]
 pub(super) struct SmtpSession {
-    queue: Queue<Mail>,
+    pub(super) queue: Queue<Mail>,
     commands: Lines,
     replies: Lines,
-    pieces: Pieces,
+    pub(super) pieces: Pieces,
     client: Client,
     helo: Vec<u8>,
     upgraded: bool,
@@ -54,8 +53,8 @@ pub(super) struct SmtpSession {
     unanswered: u64,
     /// Client bytes that wait for the answer to DATA or STARTTLS; bounded.
     waiting: Vec<u8>,
-    ends: Vec<FileEnd>,
-    mime: Option<MimeSettings>,
+    pub(super) ends: Vec<FileEnd>,
+    pub(super) mime: Option<MimeSettings>,
     settings: Arc<SmtpSettings>,
 }
 
@@ -67,7 +66,7 @@ impl SmtpSession {
             queue: Queue::new(HELD_MAX),
             commands: Lines::new(LINE_BYTES_MAX),
             replies: Lines::new(LINE_BYTES_MAX),
-            pieces: Pieces::new(PIECE_BYTES_MAX),
+            pieces: pieces(),
             client: Client::Commands,
             helo: Vec::new(),
             upgraded: false,
@@ -88,7 +87,7 @@ impl SmtpSession {
     }
 
     /// The mail that commands belong to now.
-    fn mail(&mut self) -> Option<&mut Mail> {
+    pub(super) fn mail(&mut self) -> Option<&mut Mail> {
         let id = match self.queue.next_id().checked_sub(1) {
             Some(id) if self.has_open_mail() => id,
             _ => self.begin_mail(),
@@ -109,38 +108,6 @@ impl SmtpSession {
     fn raise(&mut self, event: u8) {
         if let Some(mail) = self.mail() {
             mail.raise(event);
-        }
-    }
-
-    /// The mail's message begins.
-    fn begin_message(&mut self) {
-        let mime = self.mime.as_ref().map(|settings| Box::new(Mime::new(settings)));
-        if let Some(mail) = self.mail() {
-            mail.progress = mail.progress.max(DATA);
-            if mail.message.is_none() {
-                mail.message = mime;
-            }
-        }
-        self.pieces = Pieces::new(PIECE_BYTES_MAX);
-    }
-
-    fn complete(&mut self, state: FileState) {
-        let mut pieces = std::mem::replace(&mut self.pieces, Pieces::new(PIECE_BYTES_MAX));
-        let id = self.queue.next_id().saturating_sub(1);
-        let Some(mail) = self.mail() else { return };
-        if let Some(message) = mail.message.as_deref_mut() {
-            pieces.rest(&mut |piece| message.line(piece));
-            message.finish(state);
-        }
-        mail.take_faults();
-        mail.progress = COMPLETE;
-        self.collect(id);
-    }
-
-    fn collect(&mut self, id: u64) {
-        let Self { queue, ends, .. } = self;
-        if let Some(message) = queue.get_mut(id).and_then(|mail| mail.message.as_deref_mut()) {
-            message.take_ends(id, ends);
         }
     }
 
@@ -184,32 +151,6 @@ impl SmtpSession {
             }
         }
         self.collect(self.queue.next_id().saturating_sub(1));
-    }
-
-    /// A piece of the message; `true` at its end.
-    fn data_line(&mut self, data: &mut &[u8]) -> bool {
-        let Self { pieces, queue, .. } = self;
-        let mail = queue.next_id().checked_sub(1).and_then(|id| queue.get_mut(id));
-        let mut is_end = false;
-        let mut message = mail.and_then(|mail| mail.message.as_deref_mut());
-        pieces.next(data, &mut |piece| {
-            is_end = piece.is_start && piece.text == b"." && !piece.end.is_empty();
-            // A dot that was put in front of another (RFC 5321 §4.5.2).
-            let text = piece.text.strip_prefix(b".").filter(|_| piece.is_start).unwrap_or(piece.text);
-            if let Some(message) = message.as_deref_mut().filter(|_| !is_end) {
-                message.line(Piece { text, ..piece });
-            }
-        });
-        is_end
-    }
-
-    fn chunk(&mut self, mut data: &[u8]) {
-        let Self { pieces, queue, .. } = self;
-        let mail = queue.next_id().checked_sub(1).and_then(|id| queue.get_mut(id));
-        let Some(message) = mail.and_then(|mail| mail.message.as_deref_mut()) else { return };
-        while !data.is_empty() {
-            pieces.next(&mut data, &mut |piece| message.line(piece));
-        }
     }
 
     /// What waited for the answer to DATA is the message.
@@ -430,17 +371,6 @@ impl Session for SmtpSession {
         match direction {
             Direction::ToServer => std::mem::take(&mut self.waiting),
             Direction::ToClient => Vec::new(),
-        }
-    }
-}
-
-impl SmtpSession {
-    fn message_gap(&mut self, length: u64) {
-        let mut pieces = std::mem::replace(&mut self.pieces, Pieces::new(PIECE_BYTES_MAX));
-        let last = self.queue.next_id().checked_sub(1);
-        if let Some(message) = last.and_then(|id| self.queue.get_mut(id)).and_then(|mail| mail.message.as_deref_mut()) {
-            pieces.rest(&mut |piece| message.line(piece));
-            message.gap(length);
         }
     }
 }
