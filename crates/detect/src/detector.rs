@@ -3,6 +3,7 @@
 //! For each packet: rules about packets and streams, then rules about transactions, then what comes of those that fired.
 
 mod conclude;
+mod fields;
 mod kit;
 mod packets;
 mod transactions;

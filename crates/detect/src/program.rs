@@ -13,7 +13,22 @@ use phitak_rules::{
 };
 
 /// Variables of one rule attempt.
-pub(crate) type Variables = [u64; phitak_rules::bytes::VARIABLES_MAX];
+#[derive(Debug, Default)]
+pub(crate) struct Variables {
+    values: [u64; phitak_rules::bytes::VARIABLES_MAX],
+    /// Numbers whose order the transaction tells (`dce`) have their first byte first.
+    pub told_big_endian: bool,
+}
+
+impl Variables {
+    pub fn get(&self, index: usize) -> Option<&u64> {
+        self.values.get(index)
+    }
+
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut u64> {
+        self.values.get_mut(index)
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct Program {

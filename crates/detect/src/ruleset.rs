@@ -2,7 +2,7 @@
 
 use crate::{
     address_index::AddressIndex,
-    compiled::{AppGroups, CompiledRule, PortGroups, Route, Section},
+    compiled::{AppCheck, AppCheckKind, AppGroups, CompiledRule, PortGroups, Route, Section},
     dataset::BaseSet,
     names::Names,
 };
@@ -121,6 +121,16 @@ impl Ruleset {
     #[must_use]
     pub fn wants_transactions(&self, protocol: u16, direction: Direction) -> bool {
         self.app_groups(protocol, direction).is_some_and(|g| g.is_used)
+    }
+
+    /// Whether any rule looks at a buffer of this name, whichever protocol shows it.
+    #[must_use]
+    pub fn looks_at(&self, buffer: &str) -> bool {
+        let is_it = |protocol: u16, check: &AppCheck| match check.kind {
+            AppCheckKind::Buffer { number, .. } => self.buffer_name(protocol, number) == Some(buffer),
+            _ => false,
+        };
+        self.routes.iter().any(|route| route.checks.iter().any(|check| is_it(route.protocol, check)))
     }
 
     /// The rule-language name of a buffer in [`crate::Source::Buffer`].

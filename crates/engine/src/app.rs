@@ -2,14 +2,16 @@
 
 mod begin;
 mod ledger;
+mod side;
 
-use crate::recognition::{Candidates, RuledOut};
+use crate::recognition::Candidates;
 use ledger::Ledger;
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
     Transport,
 };
-use phitak_protocols::{Context, FileEnd, Outcome, Session, Settings};
+use phitak_protocols::{Context, Expectation, FileEnd, Outcome, Session, Settings};
+use side::Side;
 
 /// Files of one flow that are remembered for alerts.
 const FILES_HELD_MAX: usize = 64;
@@ -59,31 +61,6 @@ pub(crate) enum Taken {
     Change,
 }
 
-/// How far the recognition of one side has come.
-#[derive(Debug, Default)]
-struct Side {
-    ruled_out: RuledOut,
-    /// First bytes that could not be told yet.
-    held: Vec<u8>,
-    /// Bytes that went by before the protocol was known and were not held.
-    missed: u64,
-    datagrams: u8,
-    /// The protocol of this side, when its own bytes told it.
-    found: Option<u16>,
-    done: bool,
-    /// What it has sent so far is no protocol that is known.
-    unknown: bool,
-    /// The session was given bytes of it.
-    fed: bool,
-    /// Its data came first.
-    first: bool,
-    /// Nothing more is parsed.
-    closed: bool,
-    /// And nothing more is of use: it is encrypted.
-    let_go: bool,
-    ended: bool,
-}
-
 pub(crate) struct AppLayer {
     sides: [Side; 2],
     session: Option<Box<dyn Session>>,
@@ -105,6 +82,8 @@ pub(crate) struct AppLayer {
     change: Option<Change>,
     /// The direction whose bytes were not of the protocol after all: the other one's turn is over with it.
     failed: Option<Direction>,
+    /// What another flow said of this one, until its first bytes come.
+    pub announced: Option<Expectation>,
 }
 
 /// A file that has ended.
@@ -135,6 +114,7 @@ impl AppLayer {
             files: Vec::new(),
             change: None,
             failed: None,
+            announced: None,
         }
     }
 
@@ -225,6 +205,14 @@ impl AppLayer {
         }
         if self.protocol.is_some() {
             return Taken::Nothing;
+        }
+        if let Some(expectation) = self.announced.take()
+            && let Some(number) = around.candidates.number(expectation.protocol)
+        {
+            for side in &mut self.sides {
+                side.found = Some(number);
+            }
+            return self.open(number, direction, bytes, Some(&expectation), around);
         }
         self.recognise(direction, bytes, around)
     }

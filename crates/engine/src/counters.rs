@@ -14,6 +14,8 @@ pub struct Counters {
     pub tcp_gaps: u64,
     pub tcp_overlaps: u64,
     pub tcp_refused: u64,
+    /// Announced flows that were forgotten because too many were waited for.
+    pub expectations_dropped: u64,
     /// Flows by application protocol.
     pub app_flows: BTreeMap<&'static str, u64>,
     /// Recorded transactions by application protocol.

@@ -5,7 +5,7 @@ mod facts;
 mod inspect;
 mod records;
 
-use crate::{config::Config, counters::Counters, eve::Records, recognition::Candidates};
+use crate::{config::Config, counters::Counters, eve::Records, expectations::Expectations, recognition::Candidates};
 use phitak_detect::{Detector, Outcome, Ruleset};
 use phitak_model::Timestamp;
 use phitak_packet::tcp::Memory;
@@ -23,6 +23,7 @@ pub(crate) struct Desk {
     /// TCP sessions that are followed at the moment.
     pub sessions: usize,
     pub context: Context,
+    pub expectations: Expectations,
     pub counters: Counters,
     /// Time of the latest packet.
     pub now: Timestamp,
@@ -30,7 +31,10 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(config: Config, rules: Arc<Ruleset>) -> Self {
+    pub(crate) fn new(mut config: Config, rules: Arc<Ruleset>) -> Self {
+        // What costs much is computed when a rule asks for it.
+        config.protocols.digests.magic |= rules.looks_at("file.magic");
+        config.protocols.mail_body_md5 |= rules.looks_at("email.body_md5");
         let candidates = Candidates::new(REGISTRY, |name| config.protocols_off.contains(name));
         let memory = Memory { used: 0, max: config.tcp.memory_bytes_max };
         Self {
@@ -42,6 +46,7 @@ impl Desk {
             memory,
             sessions: 0,
             context: Context::default(),
+            expectations: Expectations::default(),
             counters: Counters::default(),
             now: Timestamp::default(),
             scratch: Vec::new(),

@@ -8,6 +8,7 @@ mod counters;
 mod desk;
 pub mod engine;
 mod eve;
+mod expectations;
 mod recognition;
 pub mod rules;
 pub mod sink;

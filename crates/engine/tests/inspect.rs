@@ -206,3 +206,52 @@ fn garbled_traffic_never_panics() {
         inspect(&frames, RULE, config);
     }
 }
+
+#[test]
+fn the_file_of_an_announced_ftp_connection_is_told() {
+    let mut control = Talk::open(40_000, 21);
+    control.server(b"220 FTP ready\r\n");
+    control.client(b"PASV\r\n");
+    control.server(b"227 Entering Passive Mode (192,0,2,80,8,1).\r\n");
+    control.client(b"RETR lab/result.txt\r\n");
+    let mut data = Talk::open(40_001, 2049);
+    data.server(b"potassium 7.1");
+    data.close();
+    control.server(b"150 here it comes\r\n226 done\r\n");
+    control.close();
+    // The data connection lies between the command and its reply.
+    let at = control.frames.len() - 5;
+    let tail = control.frames.split_off(at);
+    let frames = [control.frames, data.frames, tail].concat();
+    let rules = "alert ftp-data any any -> any any (ftpdata_command:retr; file.data; content:\"potassium\"; sid:1;)\n\
+        alert ftp-data any any -> any any (ftpdata_command:stor; sid:2;)\n\
+        alert ftp any any -> any any (ftpbounce; sid:3;)\n";
+    let told = inspect(&frames, rules, Config::default());
+    let alerts: Vec<u64> =
+        told.of("alert").iter().filter_map(|alert| alert["alert"]["signature_id"].as_u64()).collect();
+    assert_eq!(alerts, [1], "{:#?}", told.calls);
+    let record = told.of("ftp_data")[0];
+    assert_eq!(record["ftp_data"]["command"], "RETR");
+    assert_eq!(record["ftp_data"]["filename"], "lab/result.txt");
+    let file = told.of("fileinfo")[0];
+    assert_eq!((file["app_proto"].as_str(), file["src_ip"].as_str()), (Some("ftp-data"), Some("192.0.2.80")));
+    assert_eq!((file["fileinfo"]["size"].as_u64(), file["fileinfo"]["state"].as_str()), (Some(13), Some("CLOSED")));
+}
+
+#[test]
+fn an_alert_lists_the_files_that_have_not_ended_too() {
+    let mut talk = Talk::open(40_000, 25);
+    talk.server(b"220 mail ESMTP\r\n");
+    talk.client(b"EHLO a\r\nMAIL FROM:<a@b.example>\r\nDATA\r\n");
+    talk.server(b"250 ok\r\n250 ok\r\n354 go\r\n");
+    talk.client(b"Subject: lab\r\nContent-Disposition: attachment; filename=\"a.exe\"\r\n\r\nMZ\r\n");
+    talk.client(b"more\r\n.\r\n");
+    talk.close();
+    let rules = "alert smtp any any -> any any (email.subject; content:\"lab\"; sid:1;)\n\
+        alert smtp any any -> any any (fileext:\"exe\"; filemagic:\"MS-DOS\"; sid:2;)\n";
+    let told = inspect(&talk.frames, rules, Config::default());
+    let files: Vec<String> = told.of("alert").iter().map(|alert| alert["files"][0]["state"].to_string()).collect();
+    assert_eq!(files, ["\"UNKNOWN\"", "\"CLOSED\""], "{:#?}", told.calls);
+    assert_eq!(told.of("fileinfo")[0]["fileinfo"]["magic"], "MS-DOS executable");
+    assert_eq!(told.of("smtp")[0]["email"]["attachment"][0], "a.exe");
+}

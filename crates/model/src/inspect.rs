@@ -94,6 +94,12 @@ pub trait Transaction {
     /// The field with this number; `instance` as for buffers.
     fn field(&self, number: u8, direction: Direction, instance: u32) -> Option<FieldValue<'_>>;
 
+    /// Whether its numbers stand with their last byte first in this direction, where the protocol itself tells.
+    fn little_endian(&self, direction: Direction) -> Option<bool> {
+        let _ = direction;
+        None
+    }
+
     /// Numbers of the application events raised by this transaction so far, in order.
     fn events(&self) -> &[u8];
 

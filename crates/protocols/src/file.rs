@@ -1,6 +1,9 @@
 //! A file that passes through a protocol: its name, size, digests and end.
 
-use crate::session::{Digests, FileEnd, FileState};
+use crate::{
+    magic,
+    session::{Digests, FileEnd, FileState},
+};
 use md5::{Digest as _, Md5};
 use phitak_model::Direction;
 use sha1::Sha1;
@@ -16,6 +19,8 @@ pub(crate) struct File {
     pub(crate) gaps: bool,
     pub(crate) state: Option<FileState>,
     digests: Running,
+    /// Its first bytes, when somebody asks what kind of file it is.
+    head: Option<Vec<u8>>,
     told: bool,
 }
 
@@ -40,7 +45,15 @@ impl File {
             sha1: digests.sha1.then(Sha1::new),
             sha256: digests.sha256.then(Sha256::new),
         };
-        Self { name, size: 0, gaps: false, state: None, digests: running, told: false }
+        Self {
+            name,
+            size: 0,
+            gaps: false,
+            state: None,
+            digests: running,
+            head: digests.magic.then(Vec::new),
+            told: false,
+        }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
@@ -48,6 +61,10 @@ impl File {
             return;
         }
         self.size = self.size.saturating_add(bytes.len() as u64);
+        if let Some(head) = &mut self.head {
+            let room = magic::HEAD_BYTES_MAX.saturating_sub(head.len()).min(bytes.len());
+            head.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        }
         if let Some(md5) = &mut self.digests.md5 {
             md5.update(bytes);
         }
@@ -94,9 +111,33 @@ impl File {
             size: self.size,
             gaps: self.gaps,
             state,
+            magic: self.magic(),
             md5: running.md5.filter(|_| whole).map(|md5| md5.finalize().into()),
             sha1: running.sha1.filter(|_| whole).map(|sha1| sha1.finalize().into()),
             sha256: running.sha256.filter(|_| whole).map(|sha256| sha256.finalize().into()),
         })
+    }
+
+    /// The file as it stands, when nobody was told of its end.
+    pub(crate) fn so_far(&self, transaction: u64, direction: Direction) -> Option<FileEnd> {
+        (!self.told).then(|| FileEnd {
+            transaction,
+            direction,
+            name: self.name.clone(),
+            size: self.size,
+            gaps: self.gaps,
+            state: self.state.unwrap_or(FileState::Open),
+            magic: self.magic(),
+            md5: None,
+            sha1: None,
+            sha256: None,
+        })
+    }
+
+    /// What kind of file it is, as far as that was asked for and can be told.
+    pub(crate) fn magic(&self) -> Option<&'static str> {
+        let head = self.head.as_deref()?;
+        let is_known = head.len() >= magic::HEAD_BYTES_MAX || self.state.is_some();
+        is_known.then(|| magic::describe(head))
     }
 }

@@ -1,18 +1,21 @@
 //! Every protocol, sorted by name, one line each.
 
 use crate::{
-    bittorrent, dhcp, dnp3, dns, ftp, http1, http2, ldap, modbus, mqtt, mssql, mysql, nbns, pgsql, quic, rfb,
-    session::Protocol, sip, smb, smtp, snmp, ssh, telnet, tls, websocket,
+    bittorrent, dcerpc, dhcp, dnp3, dns, ftp, http1, http2, krb5, ldap, modbus, mqtt, mssql, mysql, nbns, nfs, pgsql,
+    pop3, quic, rfb, session::Protocol, sip, smb, smtp, snmp, ssh, telnet, tls, websocket,
 };
 
 pub static REGISTRY: &[&Protocol] = &[
     &bittorrent::BITTORRENT,
+    &dcerpc::DCERPC,
     &dhcp::DHCP,
     &dnp3::DNP3,
     &dns::DNS,
     &ftp::FTP,
+    &ftp::FTP_DATA,
     &http1::HTTP,
     &http2::HTTP2,
+    &krb5::KRB5,
     &ldap::LDAP,
     &dns::LLMNR,
     &dns::MDNS,
@@ -22,7 +25,9 @@ pub static REGISTRY: &[&Protocol] = &[
     &mysql::MYSQL,
     &nbns::NBDGM,
     &nbns::NBNS,
+    &nfs::NFS,
     &pgsql::PGSQL,
+    &pop3::POP3,
     &quic::QUIC,
     &rfb::RFB,
     &sip::SIP,

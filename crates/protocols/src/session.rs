@@ -29,25 +29,33 @@ pub struct Settings {
     values: std::collections::BTreeMap<String, String>,
     /// Digests for [`FileEnd`] and for rules. None by default: they cost as much as all the rest of a download.
     pub digests: Digests,
+    /// The MD5 of mails' bodies, when a rule asks for it (`email.body_md5`).
+    pub mail_body_md5: bool,
     pub(crate) http: crate::http1::HttpSettings,
+    pub(crate) smtp: std::sync::Arc<crate::smtp::SmtpSettings>,
 }
 
-/// Which digests of files are computed (Suricata's `force-hash`; rules with `filemd5`, `filesha1`, `filesha256`).
+/// What is computed of files (Suricata's `force-hash`; rules with `filemd5`, `filesha1`, `filesha256`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
     pub md5: bool,
     pub sha1: bool,
     pub sha256: bool,
+    /// What kind of file it is, by its first bytes (`force-magic`; rules with `filemagic`).
+    pub magic: bool,
 }
 
 impl Settings {
     /// Keeps a setting. The answer tells whether a protocol here knows the name and could read the value.
     pub fn set(&mut self, name: &str, value: &str) -> bool {
         self.values.insert(name.to_owned(), value.to_owned());
-        match name.strip_prefix("app-layer.protocols.http.") {
-            Some(rest) => self.http.set(rest, value),
-            None => KNOWN.contains(&name),
+        if let Some(rest) = name.strip_prefix("app-layer.protocols.http.") {
+            return self.http.set(rest, value);
         }
+        if let Some(rest) = name.strip_prefix("outputs.smtp.") {
+            return std::sync::Arc::make_mut(&mut self.smtp).set(rest, value);
+        }
+        KNOWN.contains(&name)
     }
 
     #[must_use]
@@ -63,7 +71,15 @@ impl Settings {
 }
 
 /// Settings that sessions ask for by name.
-const KNOWN: &[&str] = &["app-layer.protocols.ftp.max-tx", "app-layer.protocols.smb.max-tx"];
+const KNOWN: &[&str] = &[
+    "app-layer.protocols.ftp.max-tx",
+    "app-layer.protocols.smb.max-tx",
+    "app-layer.protocols.smtp.mime.body-md5",
+    "app-layer.protocols.smtp.mime.decode-mime",
+    "app-layer.protocols.smtp.mime.extract-urls",
+    "app-layer.protocols.smtp.mime.extract-urls-schemes",
+    "app-layer.protocols.smtp.mime.log-url-scheme",
+];
 
 /// A number of bytes as Suricata writes it: `100kb`, `1mb`, `4096`.
 #[must_use]
@@ -112,8 +128,27 @@ pub struct Context {
     pub server_port: u16,
     /// The client's address where the engine tells it: an FTP client that asks for data to be sent elsewhere.
     pub client_ip: Option<std::net::IpAddr>,
+    /// The server's, likewise.
+    pub server_ip: Option<std::net::IpAddr>,
     /// Facts about the two ends, taken by the engine after each call: (whose, fact).
     pub facts: Vec<(Direction, Fact)>,
+    /// Flows that are to come, taken by the engine as the facts are.
+    pub expected: Vec<Expectation>,
+}
+
+/// A flow that a protocol announces: who will speak to whom, and what (FTP's data connection).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The registered protocol's name.
+    pub protocol: &'static str,
+    pub client: std::net::IpAddr,
+    pub server: std::net::IpAddr,
+    pub server_port: u16,
+    /// Who will send, where that is known.
+    pub sender: Option<Direction>,
+    /// The command that made it, and the name of what is sent; empty when they are not known.
+    pub command: &'static str,
+    pub name: Vec<u8>,
 }
 
 impl Context {
@@ -161,6 +196,18 @@ pub trait Session: Transactions + Send {
         Vec::new()
     }
 
+    /// Files of this transaction that have not ended, as far as they have come; those that have ended go through
+    /// [`Session::files`].
+    fn open_files(&self, transaction: u64) -> Vec<FileEnd> {
+        let _ = transaction;
+        Vec::new()
+    }
+
+    /// What another flow's protocol said of this one when it announced it.
+    fn announced(&mut self, expectation: &Expectation) {
+        let _ = expectation;
+    }
+
     /// The lower-case name to put into `app_proto` when it differs from the declaration's (`ftp-data`, `http2`).
     fn name(&self) -> Option<&'static str> {
         None
@@ -176,6 +223,8 @@ pub struct FileEnd {
     pub size: u64,
     pub gaps: bool,
     pub state: FileState,
+    /// In the words of Unix's `file`.
+    pub magic: Option<&'static str>,
     pub md5: Option<[u8; 16]>,
     pub sha1: Option<[u8; 20]>,
     pub sha256: Option<[u8; 32]>,
@@ -183,6 +232,8 @@ pub struct FileEnd {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileState {
+    /// It has not ended yet.
+    Open,
     /// Passed in whole.
     Closed,
     /// Cut off: by the flow's end, a gap, or a limit on what is looked at.

@@ -26,7 +26,7 @@ impl Dice {
 
 fn settings() -> Settings {
     let mut settings = Settings::default();
-    settings.digests = Digests { md5: true, sha1: true, sha256: true };
+    settings.digests = Digests { md5: true, sha1: true, sha256: true, magic: true };
     settings
 }
 

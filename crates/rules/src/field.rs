@@ -1,6 +1,7 @@
 //! Keywords that test one number or word of a transaction: `tls.version`, `dns.opcode`, `filesize`…
 
 mod names;
+mod special;
 
 use crate::{
     condition::{FieldCheck, FieldIndex, FieldTest},
@@ -35,9 +36,9 @@ const U32: u64 = u32::MAX as u64;
 
 /// Keyword, declared field, form. Sorted by keyword.
 const FIELDS: &[(&str, &str, Form)] = &[
-    ("dce_iface", "dcerpc.iface", Form::Special(interface)),
+    ("dce_iface", "dcerpc.iface", Form::Special(special::interface)),
     ("dce_opnum", "dcerpc.opnum", Form::Ranges),
-    ("dcerpc.iface", "dcerpc.iface", Form::Special(interface)),
+    ("dcerpc.iface", "dcerpc.iface", Form::Special(special::interface)),
     ("dcerpc.opnum", "dcerpc.opnum", Form::Ranges),
     ("dhcp.leasetime", "dhcp.leasetime", Form::Number(U32, &[])),
     ("dhcp.rebinding_time", "dhcp.rebinding_time", Form::Number(U32, &[])),
@@ -66,7 +67,7 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("ike.exchtype", "ike.exchtype", Form::Number(U8, &[])),
     ("ike.key_exchange_payload_length", "ike.key_exchange_payload_length", Form::Number(U32, &[])),
     ("ike.nonce_payload_length", "ike.nonce_payload_length", Form::Number(U32, &[])),
-    ("krb5.ticket_encryption", "krb5.ticket_encryption", Form::Number(U32, &[])),
+    ("krb5.ticket_encryption", "krb5.ticket_encryption", Form::Special(special::ticket_encryption)),
     ("krb5.weak_encryption", "krb5.weak_encryption", Form::Present),
     ("krb5_err_code", "krb5_err_code", Form::Number(U32, &[])),
     ("krb5_msg_type", "krb5_msg_type", Form::Number(U32, &[])),
@@ -92,10 +93,10 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("snmp.pdu_type", "snmp.pdu_type", Form::Number(U32, SNMP_PDUS)),
     ("snmp.version", "snmp.version", Form::Number(U32, &[])),
     ("ssh.protoversion", "ssh.protoversion", Form::Word),
-    ("ssl_state", "ssl_state", Form::Special(ssl_state)),
-    ("ssl_version", "tls.version", Form::Special(ssl_version)),
+    ("ssl_state", "ssl_state", Form::Special(special::ssl_state)),
+    ("ssl_version", "tls.version", Form::Special(special::ssl_version)),
     ("tls.cert_chain_len", "tls.cert_chain_len", Form::Number(U32, &[])),
-    ("tls.version", "tls.version", Form::Special(tls_version)),
+    ("tls.version", "tls.version", Form::Special(special::tls_version)),
     ("tls_cert_expired", "tls_cert_notafter", Form::Special(|_| Ok((FieldCheck::BeforeNow, FieldIndex::Any)))),
     ("websocket.flags", "websocket.flags", Form::Special(|text| flags(text, WEBSOCKET_FLAGS))),
     ("websocket.mask", "websocket.mask", Form::Number(U32, &[])),
@@ -217,24 +218,6 @@ fn ranges(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     Ok((FieldCheck::OneOf { ranges, negated: false }, FieldIndex::Any))
 }
 
-fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
-    let parts = text.split(',');
-    let uuid = parts.first().copied().unwrap_or(text);
-    let groups: Vec<usize> = uuid.text.split('-').map(str::len).collect();
-    let hex = uuid.text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
-    if groups != [8, 4, 4, 4, 12] || !hex {
-        return Err(uuid
-            .fault(format!("{:?} is not the UUID of an interface", uuid.text))
-            .hint("367abb81-9844-35f1-ad32-98f038001003"));
-    }
-    for option in parts.get(1..).unwrap_or_default() {
-        if !matches!(option.text, "any_frag") {
-            return Err(option.fault("only any_frag can follow the interface here; its version is not looked at"));
-        }
-    }
-    Ok((FieldCheck::Word { word: uuid.text.to_ascii_lowercase(), negated: false }, FieldIndex::Any))
-}
-
 /// `SETTINGS_ENABLE_PUSH=0`: the protocol shows a setting's number above the 32 bits of its value.
 fn http2_setting(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     let end = text.text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.text.len());
@@ -309,74 +292,6 @@ fn dnp3_object(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     Ok((FieldCheck::Number(NumberTest::Equal(number)), FieldIndex::Any))
 }
 
-const TLS_VERSIONS: &[(&str, u64)] = &[
-    ("sslv2", 0x0200),
-    ("sslv3", 0x0300),
-    ("tls1.0", 0x0301),
-    ("tls1.1", 0x0302),
-    ("tls1.2", 0x0303),
-    ("tls1.3", 0x0304),
-];
-
-fn ssl_version(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
-    let (mut negated, mut ranges) = (false, Vec::new());
-    for (position, item) in text.split(',').into_iter().enumerate() {
-        let (item_negated, item) = match item.strip_prefix("!") {
-            Some(rest) => (true, rest.trim()),
-            None => (false, item),
-        };
-        if position == 0 {
-            negated = item_negated;
-        }
-        let found = TLS_VERSIONS.iter().find(|(name, _)| item.is(name));
-        let Some((_, version)) = found else {
-            return Err(item
-                .fault(format!("{:?} is not a version", item.text))
-                .hint("sslv2, sslv3, tls1.0, tls1.1, tls1.2, tls1.3"));
-        };
-        ranges.push((*version, *version));
-    }
-    Ok((FieldCheck::OneOf { ranges, negated }, FieldIndex::Any))
-}
-
-fn tls_version(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
-    let text = text.unquote();
-    let version = match text.text {
-        "1.0" => 0x0301,
-        "1.1" => 0x0302,
-        "1.2" => 0x0303,
-        "1.3" => 0x0304,
-        _ => {
-            text.number::<u16>().map(u64::from).map_err(|f| f.hint("1.0, 1.1, 1.2, 1.3 or a number such as 0x7f12"))?
-        }
-    };
-    Ok((FieldCheck::OneOf { ranges: vec![(version, version)], negated: false }, FieldIndex::Any))
-}
-
-fn ssl_state(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
-    let states = [("client_hello", 1u64), ("server_hello", 2), ("client_keyx", 4), ("server_keyx", 8), ("unknown", 16)];
-    let mut mask = 0;
-    let mut negated = false;
-    for item in text.split('|').into_iter().flat_map(|t| t.split(',')) {
-        let item = match item.strip_prefix("!") {
-            Some(rest) => {
-                negated = true;
-                rest.trim()
-            }
-            None => item,
-        };
-        let found = states.iter().find(|(name, _)| item.is(name));
-        let Some((_, bit)) = found else {
-            return Err(item
-                .fault(format!("{:?} is not a state", item.text))
-                .hint("client_hello, server_hello, client_keyx, server_keyx, unknown"));
-        };
-        mask |= bit;
-    }
-    let test = number::NumberTest::Mask { mask, value: 0, equal: negated };
-    Ok((FieldCheck::Number(test), FieldIndex::Any))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,5 +327,14 @@ mod tests {
         assert_eq!(read("hl7.count", ">3").expect("own").check, FieldCheck::Number(NumberTest::Greater(3)));
         assert_eq!(read("dcerpc.iface", "367abb81").expect_err("uuid").at, 20);
         assert_eq!(read("tls.version", "1.4").expect_err("version").at, 20);
+        let interface = read("dce_iface", "367abb81-9844-35f1-ad32-98f038001003,>2,any_frag").expect("interface");
+        let word = "367abb81-9844-35f1-ad32-98f038001003".to_owned();
+        let versioned = FieldCheck::Versioned { word, version: Some(NumberTest::Greater(2)) };
+        assert_eq!((interface.name.as_str(), interface.check), ("dcerpc.iface", versioned));
+        assert!(read("dcerpc.iface", "367abb81-9844-35f1-ad32-98f038001003,two").is_err());
+        assert_eq!(
+            read("krb5.ticket_encryption", "rc4-hmac,3").expect("ciphers").check,
+            FieldCheck::OneOf { ranges: vec![(23, 23), (3, 3)], negated: false }
+        );
     }
 }

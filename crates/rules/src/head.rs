@@ -12,7 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 /// Suricata's application protocols; `http`, `dns` and `tls` stand for families.
 const APP_PROTOCOLS: &[(&str, &[&str])] = &[
     ("bittorrent-dht", &["bittorrent-dht"]),
-    ("dcerpc", &["dcerpc"]),
+    ("dcerpc", &["dcerpc", "smb"]),
     ("dhcp", &["dhcp"]),
     ("dnp3", &["dnp3"]),
     ("dns", &["dns", "doh2"]),

@@ -15,6 +15,7 @@ pub mod dataset;
 pub mod diagnostic;
 pub mod entropy;
 mod field;
+mod field_test;
 mod flow;
 mod head;
 mod keyword;

@@ -2,6 +2,7 @@
 
 use super::{
     Detector,
+    fields::field_check,
     kit::Kit,
     packets::{applies, fresh_stream, placed},
 };
@@ -17,27 +18,26 @@ use crate::{
 };
 use phitak_model::{
     Direction,
-    inspect::{FieldValue, Shape, Transaction},
+    inspect::{Shape, Transaction},
 };
-use phitak_rules::condition::{FieldCheck, FieldIndex};
 
 /// Growing values are looked at when they are complete or have so many bytes.
 const GROWING_BYTES_MIN: u64 = 32 * 1024;
 /// Values of one multi-buffer that are looked at.
-const INSTANCES_MAX: u32 = 4096;
+pub(super) const INSTANCES_MAX: u32 = 4096;
 /// Matchers whose state fits in a transaction's bits; those beyond are searched each time.
 const SEARCHED_BITS: usize = 128;
 
 /// A transaction as it stands for one packet.
 #[derive(Clone, Copy)]
-struct Subject<'a> {
-    transaction: &'a dyn Transaction,
+pub(super) struct Subject<'a> {
+    pub transaction: &'a dyn Transaction,
     protocol: u16,
     /// No more bytes come in the packet's direction.
     ended: bool,
     direction: Direction,
     last_stages: [u8; 2],
-    now_secs: i64,
+    pub now_secs: i64,
 }
 
 impl Subject<'_> {
@@ -51,13 +51,13 @@ impl Subject<'_> {
     }
 
     /// Nothing of this stage will change any more.
-    fn is_final(&self, direction: Direction, stage: u8) -> bool {
+    pub(super) fn is_final(&self, direction: Direction, stage: u8) -> bool {
         self.progress(direction) > stage || self.is_finished(direction)
     }
 }
 
 /// What one check came to.
-enum Verdict {
+pub(super) enum Verdict {
     Holds(Option<Place>),
     /// Not yet.
     Waits,
@@ -421,6 +421,8 @@ fn buffer_check(
 ) -> Looked {
     let Some(section) = rules.sections.get(section as usize) else { return Looked::Fails { decided: true } };
     let instances = if shape == Shape::Single { 1 } else { INSTANCES_MAX };
+    // What tells its order otherwise is rare: DCE/RPC is little-endian but for a few old hosts.
+    variables.told_big_endian = subject.transaction.little_endian(check.direction) == Some(false);
     let mut there = 0u32;
     let mut decided = shape != Shape::Multi;
     for instance in 0..instances {
@@ -452,60 +454,5 @@ fn buffer_check(
     match there {
         0 => Looked::Missing { absent: section.absent },
         _ => Looked::Fails { decided },
-    }
-}
-
-fn field_check(number: u8, test: &FieldCheck, index: FieldIndex, check: &AppCheck, subject: &Subject<'_>) -> Verdict {
-    let is_final = subject.is_final(check.direction, check.stage);
-    let value = |instance: u32| subject.transaction.field(number, check.direction, instance);
-    let count = (0..INSTANCES_MAX).take_while(|i| value(*i).is_some()).count();
-    let passes = |instance: usize| {
-        u32::try_from(instance).ok().and_then(value).is_some_and(|v| field_passes(test, v, subject.now_secs))
-    };
-    let passing = || (0..count).filter(|i| passes(*i)).count();
-    // Tests of all values wait until no more can come.
-    let (holds, waits_for_all) = match (test, index) {
-        (FieldCheck::Count(number), _) => (number.holds(count as u64), true),
-        (_, FieldIndex::Any) => ((0..count).any(passes), false),
-        (_, FieldIndex::OrAbsent) => (count == 0 || (0..count).any(passes), true),
-        (_, FieldIndex::All) => (count > 0 && passing() == count, true),
-        (_, FieldIndex::AllOrAbsent) => (passing() == count, true),
-        (_, FieldIndex::Number(number)) => (number.holds(passing() as u64), true),
-        (_, FieldIndex::At(at)) => (place(at, count).is_some_and(passes), true),
-        (_, FieldIndex::OutOfBoundsOr(at)) => (place(at, count).is_none_or(passes), true),
-    };
-    match (holds, waits_for_all, is_final) {
-        (true, false, _) | (true, true, true) => Verdict::Holds(None),
-        (false, _, true) => Verdict::Never,
-        _ => Verdict::Waits,
-    }
-}
-
-/// A place from the front, or, negative, from the back.
-fn place(at: i32, count: usize) -> Option<usize> {
-    let distance = usize::try_from(at.unsigned_abs()).ok()?;
-    let place = if at < 0 { count.checked_sub(distance)? } else { distance };
-    (place < count).then_some(place)
-}
-
-fn field_passes(test: &FieldCheck, value: FieldValue<'_>, now_secs: i64) -> bool {
-    match (test, value) {
-        (FieldCheck::Present, _) => true,
-        (FieldCheck::Number(test), FieldValue::Number(n)) => test.holds(n),
-        (FieldCheck::OneOf { ranges, negated }, FieldValue::Number(n)) => {
-            ranges.iter().any(|(a, b)| (*a..=*b).contains(&n)) != *negated
-        }
-        (FieldCheck::Word { word, negated }, FieldValue::Text(text)) => text.eq_ignore_ascii_case(word) != *negated,
-        (FieldCheck::Word { word, negated }, FieldValue::Number(n)) => {
-            let yes = match word.as_str() {
-                "yes" | "true" => n != 0,
-                "no" | "false" => n == 0,
-                other => other.parse() == Ok(n),
-            };
-            yes != *negated
-        }
-        (FieldCheck::BeforeNow, FieldValue::Number(n)) => i64::try_from(n).is_ok_and(|n| n < now_secs),
-        (FieldCheck::AfterNow, FieldValue::Number(n)) => i64::try_from(n).is_ok_and(|n| n > now_secs),
-        _ => false,
     }
 }

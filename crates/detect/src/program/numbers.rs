@@ -34,7 +34,7 @@ fn read(reading: &Reading, bytes: &[u8], cursor: usize, variables: &Variables) -
             digits(rest.get(..width)?, number_base)?
         }
         None if width == 0 => (0, 0),
-        None => (binary(rest.get(..width)?, reading.endian)?, width),
+        None => (binary(rest.get(..width)?, reading.endian, variables)?, width),
     };
     let value = match reading.mask {
         Some(mask) if mask != 0 => (value & mask) >> mask.trailing_zeros(),
@@ -44,14 +44,14 @@ fn read(reading: &Reading, bytes: &[u8], cursor: usize, variables: &Variables) -
     Some(Read { value, at, used })
 }
 
-fn binary(bytes: &[u8], endian: Endian) -> Option<u64> {
+fn binary(bytes: &[u8], endian: Endian, variables: &Variables) -> Option<u64> {
     if bytes.len() > 8 {
         return None;
     }
     let push = |n: u64, b: &u8| n << 8 | u64::from(*b);
     Some(match endian {
         Endian::Big => bytes.iter().fold(0, push),
-        // DCE/RPC is little-endian on the wire but for rare hosts.
+        Endian::Dce if variables.told_big_endian => bytes.iter().fold(0, push),
         Endian::Little | Endian::Dce => bytes.iter().rev().fold(0, push),
     })
 }

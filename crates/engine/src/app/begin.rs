@@ -6,7 +6,7 @@ use phitak_model::{
     Direction::{self, ToClient, ToServer},
     Transport,
 };
-use phitak_protocols::Guess;
+use phitak_protocols::{Expectation, Guess};
 
 impl AppLayer {
     pub(super) fn recognise(&mut self, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
@@ -57,7 +57,7 @@ impl AppLayer {
             Answer::Found(number) => {
                 side.found = Some(number);
                 let whole = if joined.is_empty() { bytes.to_vec() } else { joined };
-                self.open(number, direction, &whole, around)
+                self.open(number, direction, &whole, None, around)
             }
             Answer::More | Answer::Unknown => {
                 let mut answer = answer;
@@ -103,12 +103,22 @@ impl AppLayer {
     }
 
     /// Opens the session and gives it what both sides have sent so far, in the order in which they began.
-    fn open(&mut self, number: u16, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
+    pub(super) fn open(
+        &mut self,
+        number: u16,
+        direction: Direction,
+        bytes: &[u8],
+        announced: Option<&Expectation>,
+        around: &mut Surroundings<'_>,
+    ) -> Taken {
         let Some(protocol) = around.candidates.get(number) else { return Taken::Nothing };
         self.protocol = Some(number);
         let mut session = (protocol.open)(around.transport, around.settings);
         if let Some(before) = self.before.and_then(|number| around.candidates.get(number)) {
             session.follows(before.decl.name);
+        }
+        if let Some(expectation) = announced {
+            session.announced(expectation);
         }
         self.session = Some(session);
         self.ledger = Ledger::default();
@@ -175,18 +185,5 @@ impl AppLayer {
                 }
             }
         }
-    }
-}
-impl Side {
-    fn hold(&mut self, bytes: &[u8], stream: bool) {
-        if !stream {
-            return;
-        }
-        if self.held.len().saturating_add(bytes.len()) > GUESS_BYTES_MAX * 4 {
-            self.missed = self.missed.saturating_add(self.held.len() as u64).saturating_add(bytes.len() as u64);
-            self.held.clear();
-            return;
-        }
-        self.held.extend_from_slice(bytes);
     }
 }

@@ -89,6 +89,11 @@ impl Config {
                 "stream" => self.eve.anomaly_stream = yes,
                 _ => self.eve.anomaly_applayer = yes,
             });
+        } else if let Some((_, rest)) = name.strip_prefix("outputs.").and_then(|rest| rest.split_once(".smtp.")) {
+            let known = self.protocols.set(&format!("outputs.smtp.{rest}"), value);
+            return if known { SetOutcome::Done } else { SetOutcome::UnknownName };
+        } else if let Some((_, rest)) = name.strip_prefix("outputs.").and_then(|rest| rest.split_once(".files.")) {
+            return self.set_files(rest, value);
         }
         if IGNORED.iter().any(|known| name == *known || (known.ends_with(['.', '-']) && name.starts_with(known))) {
             SetOutcome::Ignored
@@ -185,6 +190,22 @@ impl Config {
             _ => return SetOutcome::UnknownName,
         };
         on(value.parse().ok(), NUMBER, |secs| *place = secs)
+    }
+
+    /// What is computed of every file, whether or not a rule asks for it.
+    fn set_files(&mut self, name: &str, value: &str) -> SetOutcome {
+        let digests = &mut self.protocols.digests;
+        match name.split('.').next().unwrap_or(name) {
+            "force-magic" => on(boolean(value), BOOLEAN, |yes| digests.magic = yes),
+            "force-hash" => {
+                digests.md5 |= value.contains("md5");
+                digests.sha1 |= value.contains("sha1");
+                digests.sha256 |= value.contains("sha256");
+                SetOutcome::Done
+            }
+            "force-filestore" | "enabled" => SetOutcome::Ignored,
+            _ => SetOutcome::UnknownName,
+        }
     }
 
     fn set_protocol(&mut self, name: &str, rest: &str, value: &str) -> SetOutcome {

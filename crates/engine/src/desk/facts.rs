@@ -33,6 +33,9 @@ impl Desk {
             flow.state.told |= alive;
             observe(flow, direction, Fact::Alive, at, sink);
         }
+        for expectation in self.context.expected.drain(..) {
+            self.counters.expectations_dropped += u64::from(!self.expectations.add(expectation, at));
+        }
         for (whose, fact) in self.context.facts.drain(..) {
             observe(flow, whose, fact, at, sink);
         }

@@ -72,7 +72,7 @@ impl Records {
             if let Some(id) = found.transaction {
                 fields = own_fields(flow, id);
                 self.transaction_fields(flow, id);
-                self.files_of(flow, id);
+                self.files_of(flow, id, *direction);
                 frame(&mut self.out, parts, flow, id);
             }
             self.app_protocol(flow, candidates);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Sink, conversation::Conversation, recognition::Candidates};
 use phitak_model::{
-    Direction::{ToClient, ToServer},
+    Direction::{self, ToClient, ToServer},
     inspect::Transaction,
 };
 use phitak_packet::{Packet, flow::Flow};
@@ -38,6 +38,8 @@ impl Records {
         // Peers have no roles: each message is told as it was sent.
         let ends = match kind {
             "bittorrent_dht" => Ends::Packet,
+            // What is told of a file server is told of its answers.
+            "nfs" => Ends::Sender(ToClient),
             _ => transaction.direction().map_or(Ends::Flow, Ends::Sender),
         };
         let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends };
@@ -56,16 +58,18 @@ impl Records {
         }
     }
 
-    /// `files` of an alert: those of its transaction that have ended.
-    pub(super) fn files_of(&mut self, flow: &Flow<Conversation>, id: u64) {
+    /// `files` of an alert: those of its transaction that its packet's sender sends, as far as they have come.
+    pub(super) fn files_of(&mut self, flow: &Flow<Conversation>, id: u64, direction: Direction) {
         let Some(app) = flow.state.app.as_deref() else { return };
+        let ended = app.files.iter().map(|file| &file.end).filter(|end| end.transaction == id);
+        let still_open = app.session().map(|session| session.open_files(id)).unwrap_or_default();
         let mut open = false;
-        for file in app.files.iter().filter(|file| file.end.transaction == id) {
+        for file in ended.chain(&still_open).filter(|file| file.direction == direction) {
             if !std::mem::replace(&mut open, true) {
                 self.out.key("files");
                 self.out.begin_array();
             }
-            self.file_object(&file.end);
+            self.file_object(file);
         }
         if open {
             self.out.end_array();
@@ -100,8 +104,12 @@ impl Records {
         let out = &mut self.out;
         out.begin_object();
         out.member_bytes("filename", &file.name);
+        if let Some(magic) = file.magic {
+            out.member_str("magic", magic);
+        }
         out.member_bool("gaps", file.gaps);
         let state = match file.state {
+            FileState::Open => "UNKNOWN",
             FileState::Closed => "CLOSED",
             FileState::Truncated => "TRUNCATED",
             FileState::Error => "ERROR",

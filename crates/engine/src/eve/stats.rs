@@ -43,7 +43,15 @@ impl Records {
             ],
         );
         group(out, "defrag", &[("fragments", decoder.fragments), ("reassembled", decoder.reassembled)]);
-        group(out, "flow", &[("total", flows), ("evicted", counters.flows_evicted)]);
+        group(
+            out,
+            "flow",
+            &[
+                ("total", flows),
+                ("evicted", counters.flows_evicted),
+                ("expectations_dropped", counters.expectations_dropped),
+            ],
+        );
         group(
             out,
             "tcp",

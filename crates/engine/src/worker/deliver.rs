@@ -5,16 +5,22 @@ use crate::{
     app::{AppLayer, Surroundings, Taken},
     conversation::Conversation,
     desk::Desk,
+    expectations::Expectations,
 };
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
-    Transport,
+    Timestamp, Transport,
 };
 use phitak_packet::{
     Packet, StreamEvent,
     flow::Flow,
     tcp::{Chunk, StreamEvents},
 };
+use phitak_protocols::{Context, Expectation};
+use std::net::IpAddr;
+
+/// Addresses and ports of client and server.
+type Ends = [(IpAddr, u16); 2];
 
 /// How often a flow may change its protocol while one packet is looked at.
 const CHANGES_MAX: usize = 4;
@@ -31,16 +37,18 @@ impl Desk {
     ) -> bool {
         let mut turned = false;
         loop {
-            let ports = [flow.client().1, flow.server().1];
-            let client_ip = flow.client().0;
+            let ends = [flow.client(), flow.server()];
+            let ports = ends.map(|(_, port)| port);
             let Conversation { tcp: Some(tcp), app, .. } = &mut flow.state else { return turned };
             let may_turn = tcp.is_midstream();
             let client_gone = tcp.has_finished(ToServer);
             let Some(chunk) = tcp.next_chunk(direction, &self.config.tcp) else { break };
+            let is_new = app.is_none();
             let app = app.get_or_insert_with(|| Box::new(AppLayer::new()));
-            self.context.client_port = ports[0];
-            self.context.server_port = ports[1];
-            self.context.client_ip = Some(client_ip);
+            surround(&mut self.context, ends);
+            if is_new && !self.expectations.is_empty() {
+                app.announced = expected(&mut self.expectations, ends, packet.at);
+            }
             let mut around = Surroundings {
                 candidates: &self.candidates,
                 settings: &self.config.protocols,
@@ -80,9 +88,9 @@ impl Desk {
 
     /// The same bytes, after client and server have changed places.
     fn take_again(&mut self, flow: &mut Flow<Conversation>, direction: Direction, offset: u64) {
-        let ports = [flow.client().1, flow.server().1];
-        self.context.client_port = ports[0];
-        self.context.server_port = ports[1];
+        let ends = [flow.client(), flow.server()];
+        let ports = ends.map(|(_, port)| port);
+        surround(&mut self.context, ends);
         let Conversation { tcp: Some(tcp), app: Some(app), .. } = &mut flow.state else { return };
         let (_, bytes) = tcp.window(direction, offset, &self.config.tcp);
         let mut around = Surroundings {
@@ -108,11 +116,9 @@ impl Desk {
         sink: &mut dyn Sink,
     ) -> Direction {
         for _ in 0..2 {
-            let ports = [flow.client().1, flow.server().1];
-            let client_ip = flow.client().0;
-            self.context.client_port = ports[0];
-            self.context.server_port = ports[1];
-            self.context.client_ip = Some(client_ip);
+            let ends = [flow.client(), flow.server()];
+            let ports = ends.map(|(_, port)| port);
+            surround(&mut self.context, ends);
             let may_turn = !flow.state.seen_both();
             let app = flow.state.app.get_or_insert_with(|| Box::new(AppLayer::new()));
             let mut around = Surroundings {
@@ -164,4 +170,18 @@ impl Desk {
             }
         }
     }
+}
+
+/// Tells sessions whose bytes they are fed.
+fn surround(context: &mut Context, [client, server]: Ends) {
+    (context.client_ip, context.client_port) = (Some(client.0), client.1);
+    (context.server_ip, context.server_port) = (Some(server.0), server.1);
+}
+
+/// What was announced of a flow between these two, whichever of them is its client.
+fn expected(expectations: &mut Expectations, [client, server]: Ends, now: Timestamp) -> Option<Expectation> {
+    expectations.take(client.0, server, now).or_else(|| {
+        let found = expectations.take(server.0, client, now)?;
+        Some(Expectation { sender: found.sender.map(Direction::opposite), ..found })
+    })
 }

@@ -1,7 +1,10 @@
 //! Which first bytes are FTP.
 
 use super::LINE_BYTES_MAX;
-use crate::session::Guess;
+use crate::{
+    lines::{guess_greeting, guess_verb},
+    session::Guess,
+};
 use phitak_model::{Direction, Transport};
 
 const VERBS: &[&[u8]] =
@@ -10,33 +13,12 @@ const VERBS: &[&[u8]] =
 /// A greeting that names FTP or stands in brackets, or a command that only FTP has.
 pub(super) fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
     match direction {
-        Direction::ToServer => {
-            let end = bytes.iter().position(|byte| matches!(byte, b' ' | b'\r' | b'\n')).unwrap_or(bytes.len());
-            let verb = bytes.get(..end).unwrap_or_default().to_ascii_uppercase();
-            let begins = VERBS.iter().any(|known| known.starts_with(&verb));
-            match (VERBS.contains(&verb.as_slice()), begins) {
-                (true, _) if end < bytes.len() && verb == b"USER" => one_word(bytes.get(end..).unwrap_or_default()),
-                (true, _) if end < bytes.len() => Guess::Yes,
-                (_, true) if end == bytes.len() => Guess::More,
-                _ => Guess::No,
-            }
-        }
-        Direction::ToClient => {
-            let head = bytes.get(..4).unwrap_or(bytes);
-            if ![&b"220 "[..], b"220-"].iter().any(|start| start.starts_with(head)) {
-                return Guess::No;
-            }
-            let text = bytes.to_ascii_lowercase();
-            let has = |word: &[u8]| memchr::memmem::find(&text, word).is_some();
-            if text.starts_with(b"220 (") || has(b"ftp") || has(b"filezilla") {
-                Guess::Yes
-            } else if has(b"smtp") || has(b"mail") || bytes.len() > 2 * LINE_BYTES_MAX {
-                Guess::No
-            } else {
-                // The client's first command will tell.
-                Guess::More
-            }
-        }
+        Direction::ToServer => match (guess_verb(bytes, VERBS), bytes.split_at_checked(b"USER".len())) {
+            (Guess::Yes, Some((verb, rest))) if verb.eq_ignore_ascii_case(b"USER") => one_word(rest),
+            (answer, _) => answer,
+        },
+        Direction::ToClient if bytes.starts_with(b"220 (") => Guess::Yes,
+        Direction::ToClient => guess_greeting(bytes, &[b"ftp", b"filezilla"], &[b"smtp", b"mail"], 2 * LINE_BYTES_MAX),
     }
 }
 

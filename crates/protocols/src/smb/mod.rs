@@ -4,9 +4,9 @@
 
 mod names;
 mod ntlmssp;
+mod pipe;
 mod session;
 mod transaction;
-mod transfer;
 mod version1;
 mod version2;
 

@@ -148,3 +148,36 @@ pub(super) fn dialect(revision: u16) -> (String, Option<&'static str>) {
     };
     (eve.to_owned(), fact)
 }
+
+/// File-system controls as EVE names them ([MS-FSCC] §2.3).
+static FUNCTIONS: &[(u32, &str)] = &[
+    (0x0006_0194, "FSCTL_DFS_GET_REFERRALS"),
+    (0x0006_01b0, "FSCTL_DFS_GET_REFERRALS_EX"),
+    (0x0009_00a4, "FSCTL_SET_REPARSE_POINT"),
+    (0x0009_00c0, "FSCTL_CREATE_OR_GET_OBJECT_ID"),
+    (0x0009_8208, "FSCTL_FILE_LEVEL_TRIM"),
+    (0x0011_0018, "FSCTL_PIPE_WAIT"),
+    (0x0011_400c, "FSCTL_PIPE_PEEK"),
+    (0x0011_c017, "FSCTL_PIPE_TRANSCEIVE"),
+    (0x0014_0078, "FSCTL_SRV_REQUEST_RESUME_KEY"),
+    (0x0014_0204, "FSCTL_VALIDATE_NEGOTIATE_INFO"),
+    (0x0014_01d4, "FSCTL_LMR_REQUEST_RESILIENCY"),
+    (0x0014_01fc, "FSCTL_QUERY_NETWORK_INTERFACE_INFO"),
+    (0x0014_4064, "FSCTL_SRV_ENUMERATE_SNAPSHOTS"),
+    (0x0014_40f2, "FSCTL_SRV_COPYCHUNK"),
+    (0x0014_41bb, "FSCTL_SRV_READ_HASH"),
+    (0x0014_80f2, "FSCTL_SRV_COPYCHUNK_WRITE"),
+];
+
+pub(super) fn function(number: u32) -> String {
+    match FUNCTIONS.iter().find(|entry| entry.0 == number) {
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("UNKNOWN (0x{number:08x})"),
+    }
+}
+
+/// A FILETIME ([MS-DTYP] §2.3.3) in seconds since 1970; 0 for what lies before.
+pub(super) fn unix_time(filetime: u64) -> u64 {
+    const FROM_1601_TO_1970_SECS: u64 = 11_644_473_600;
+    (filetime / 10_000_000).saturating_sub(FROM_1601_TO_1970_SECS)
+}

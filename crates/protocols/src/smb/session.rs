@@ -2,11 +2,12 @@
 
 use super::{
     names, ntlmssp,
+    pipe::Pipes,
     transaction::{COMPLETE, Command, SmbTransaction},
-    transfer::{Place, Transfer},
     version1, version2,
 };
 use crate::{
+    content::{Content, Place},
     frames::{Frame, Frames},
     queue::Queue,
     quiet::transactions_of,
@@ -54,6 +55,7 @@ pub(super) struct SmbSession {
     reads: BTreeMap<u64, (Handle, u64)>,
     /// Content of the current message that is still to come, per direction: its transaction and bytes.
     content: [Option<(u64, u64)>; 2],
+    pub(super) rpc: Pipes,
     digests: Digests,
     ends: Vec<FileEnd>,
     open_max: usize,
@@ -88,6 +90,7 @@ impl SmbSession {
             transfers: BTreeMap::new(),
             reads: BTreeMap::new(),
             content: [None, None],
+            rpc: Pipes::default(),
             digests: settings.digests,
             ends: Vec::new(),
             open_max,
@@ -175,7 +178,7 @@ impl SmbSession {
         let id = self.queue.next_id();
         let mut transaction = SmbTransaction::new(id, command, &self.dialect);
         transaction.progress = [0, 0];
-        transaction.transfer = Some(Box::new(Transfer::new(direction, name.clone().into_bytes(), self.digests)));
+        transaction.transfer = Some(Box::new(Content::new(direction, name.clone().into_bytes(), self.digests)));
         transaction.file = Some(name);
         self.queue.push(transaction);
         self.transfers.insert(key, id);
@@ -226,6 +229,11 @@ impl SmbSession {
 
     /// A handle is closed: so are the transfers over it.
     pub(super) fn close(&mut self, handle: Handle) -> Option<String> {
+        for id in self.rpc.close(handle) {
+            if let Some(transaction) = self.queue.get_mut(id) {
+                transaction.progress = [COMPLETE, COMPLETE];
+            }
+        }
         for is_write in [false, true] {
             if let Some(id) = self.transfers.remove(&(handle, is_write)) {
                 self.end_transfer(id, FileState::Closed);
@@ -240,7 +248,7 @@ impl SmbSession {
         {
             transfer.end(state);
             transaction.progress = [COMPLETE, COMPLETE];
-            self.ends.extend(transfer.file.take_end(id, transfer.direction));
+            self.ends.extend(transfer.take_end(id));
         }
     }
 
@@ -341,6 +349,11 @@ impl Session for SmbSession {
 
     fn release(&mut self, id: u64) {
         self.queue.release(id);
+    }
+
+    fn open_files(&self, transaction: u64) -> Vec<FileEnd> {
+        let transfer = self.queue.get(transaction).and_then(|transaction| transaction.transfer.as_deref());
+        transfer.and_then(|transfer| transfer.so_far(transaction)).into_iter().collect()
     }
 
     fn files(&mut self) -> Vec<FileEnd> {

@@ -1,6 +1,7 @@
 //! One SMB command with its answer.
 
-use super::{names, transfer::Transfer};
+use super::names;
+use crate::{content::Content, dcerpc::call::Call, krb5::message::Message};
 use phitak_model::{
     Direction,
     inspect::{BufferDecl, BufferView, FieldDecl, FieldValue, Shape, Transaction},
@@ -13,10 +14,33 @@ const fn buffer(name: &'static str) -> BufferDecl {
     BufferDecl { name, to_server: true, to_client: false, stage: [0, 0], shape: Shape::Single }
 }
 
-pub(super) static BUFFERS: &[BufferDecl] =
-    &[buffer("smb.share"), buffer("smb.named_pipe"), buffer("smb.ntlmssp_user"), buffer("smb.ntlmssp_domain")];
+const fn of_file(name: &'static str, shape: Shape) -> BufferDecl {
+    BufferDecl { name, to_server: true, to_client: true, stage: [0, 0], shape }
+}
 
-pub(super) static FIELDS: &[FieldDecl] = &[FieldDecl { name: "smb.version", stage: [0, 0] }];
+pub(super) static BUFFERS: &[BufferDecl] = &[
+    buffer("smb.share"),
+    buffer("smb.named_pipe"),
+    buffer("smb.ntlmssp_user"),
+    buffer("smb.ntlmssp_domain"),
+    of_file("file.data", Shape::Stream),
+    of_file("file.name", Shape::Multi),
+    of_file("file.magic", Shape::Multi),
+    BufferDecl {
+        name: "dcerpc.stub_data",
+        to_server: true,
+        to_client: true,
+        stage: [COMPLETE, COMPLETE],
+        shape: Shape::Single,
+    },
+];
+
+pub(super) static FIELDS: &[FieldDecl] = &[
+    FieldDecl { name: "smb.version", stage: [0, 0] },
+    FieldDecl { name: "file.size", stage: [0, 0] },
+    FieldDecl { name: "dcerpc.iface", stage: [COMPLETE, COMPLETE] },
+    FieldDecl { name: "dcerpc.opnum", stage: [COMPLETE, COMPLETE] },
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
@@ -52,10 +76,19 @@ pub(super) struct SmbTransaction {
     pub(super) access: Option<&'static str>,
     pub(super) fuid: Option<String>,
     pub(super) ntlmssp: Option<Ntlmssp>,
+    /// The ticket of a Kerberos log-in.
+    pub(super) kerberos: Option<Box<Message>>,
     /// Old and new name.
     pub(super) rename: Option<(String, String)>,
+    /// A file's times in seconds since 1970 (created, accessed, modified, changed), and its size.
+    pub(super) times: Option<([u64; 4], u64)>,
+    /// What an IOCTL asks for.
+    pub(super) function: Option<String>,
+    /// The remote procedure call that went through a pipe, and the interface as rules compare it.
+    pub(super) rpc: Option<Box<Call>>,
+    pub(super) interface: Option<String>,
     /// The content that this transaction is about.
-    pub(super) transfer: Option<Box<Transfer>>,
+    pub(super) transfer: Option<Box<Content>>,
     pub(super) progress: [u8; 2],
     pub(super) events: Vec<u8>,
 }
@@ -79,7 +112,12 @@ impl SmbTransaction {
             access: None,
             fuid: None,
             ntlmssp: None,
+            kerberos: None,
             rename: None,
+            times: None,
+            function: None,
+            rpc: None,
+            interface: None,
             transfer: None,
             progress: [COMPLETE, 0],
             events: Vec::new(),
@@ -105,7 +143,12 @@ impl Transaction for SmbTransaction {
         let transfer = self.transfer.as_deref().filter(|transfer| transfer.direction == direction);
         match number {
             4 => return transfer?.view(),
-            5 => return Some(BufferView::whole(&transfer?.file.name)),
+            5 => return Some(transfer?.name()),
+            6 => return transfer?.magic(),
+            7 => {
+                let stub = &self.rpc.as_deref()?.half(direction).stub;
+                return (self.progress(direction) >= COMPLETE && !stub.is_empty()).then(|| BufferView::whole(stub));
+            }
             _ if direction == Direction::ToClient => return None,
             _ => {}
         }
@@ -123,13 +166,24 @@ impl Transaction for SmbTransaction {
     fn field(&self, number: u8, direction: Direction, instance: u32) -> Option<FieldValue<'_>> {
         if (number, instance) == (1, 0) {
             let transfer = self.transfer.as_deref().filter(|transfer| transfer.direction == direction)?;
-            return Some(FieldValue::Number(transfer.file.size));
+            return Some(transfer.size());
+        }
+        if matches!(number, 2 | 3) && instance == 0 {
+            let call = self.rpc.as_deref().filter(|call| call.is_request() && self.progress(direction) >= COMPLETE)?;
+            return match number {
+                2 => self.interface.as_deref().map(FieldValue::Text),
+                _ => Some(FieldValue::Number(u64::from(call.operation))),
+            };
         }
         let version = match self.command {
             Command::Smb1(_) => 1,
             Command::Smb2(_) => 2,
         };
         ((number, instance) == (0, 0)).then_some(FieldValue::Number(version))
+    }
+
+    fn little_endian(&self, direction: Direction) -> Option<bool> {
+        self.rpc.as_deref().map(|call| call.half(direction).little)
     }
 
     fn events(&self) -> &[u8] {
@@ -163,6 +217,24 @@ impl Transaction for SmbTransaction {
             self.client_dialects.iter().for_each(|dialect| out.string(dialect));
             out.end_array();
         }
+        self.write_file(out);
+        if let Some(function) = &self.function {
+            out.member_str("function", function);
+        }
+        if let Some(call) = self.rpc.as_deref() {
+            out.key("dcerpc");
+            out.begin_object();
+            call.write_eve_in_smb(out);
+            out.end_object();
+        }
+        self.write_login(out);
+        out.end_object();
+    }
+}
+
+impl SmbTransaction {
+    /// The file, the share, and what was done with them.
+    fn write_file(&self, out: &mut Writer) {
         if let Some(file) = &self.file {
             out.member_str("filename", file);
         }
@@ -171,6 +243,12 @@ impl Transaction for SmbTransaction {
         }
         if let Some(access) = self.access {
             out.member_str("access", access);
+        }
+        if let Some((times, size)) = self.times {
+            for (name, time) in ["created", "accessed", "modified", "changed"].iter().zip(times) {
+                out.member_number(name, time);
+            }
+            out.member_number("size", size);
         }
         if let Some(fuid) = &self.fuid {
             out.member_str("fuid", fuid);
@@ -188,6 +266,10 @@ impl Transaction for SmbTransaction {
             out.member_str("to", to);
             out.end_object();
         }
+    }
+
+    /// Who logs in.
+    fn write_login(&self, out: &mut Writer) {
         if let Some(names) = &self.ntlmssp {
             out.key("ntlmssp");
             out.begin_object();
@@ -199,6 +281,17 @@ impl Transaction for SmbTransaction {
             }
             out.end_object();
         }
-        out.end_object();
+        if let Some(ticket) = &self.kerberos {
+            out.key("kerberos");
+            out.begin_object();
+            if let Some(realm) = &ticket.realm {
+                out.member_bytes("realm", realm);
+            }
+            out.key("snames");
+            out.begin_array();
+            ticket.service.iter().for_each(|part| out.bytes(part));
+            out.end_array();
+            out.end_object();
+        }
     }
 }

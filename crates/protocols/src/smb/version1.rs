@@ -2,10 +2,11 @@
 
 use super::{
     ntlmssp::{self, utf16},
+    pipe::{self, Carrier},
     session::{Handle, SmbSession},
     transaction::{COMPLETE, Command},
 };
-use crate::{bytes::Reader, session::Context};
+use crate::{bytes::Reader, krb5::message::Message, session::Context};
 use phitak_model::{Direction, Fact};
 
 const NEGOTIATE: u8 = 0x72;
@@ -15,6 +16,10 @@ const NT_CREATE: u8 = 0xa2;
 const CLOSE: u8 = 0x04;
 const READ: u8 = 0x2e;
 const WRITE: u8 = 0x2f;
+const TRANS: u8 = 0x25;
+/// A transaction's first setup word ([MS-CIFS] §2.2.5.6).
+const TRANSACT_PIPE: u16 = 0x26;
+const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 const FLAG_REPLY: u8 = 0x80;
 const FLAG_UNICODE: u16 = 0x8000;
 /// Most dialects that a client may offer.
@@ -68,6 +73,14 @@ pub(super) fn message(session: &mut SmbSession, direction: Direction, message: &
             read(session, &header, words, message);
             return;
         }
+        if header.command == TRANS
+            && let Some((handle, _)) = session.recall_read(header.message)
+        {
+            if let (Some(length), Some(place)) = (u16_at(words, 12), u16_at(words, 14)) {
+                through_pipe(session, Direction::ToClient, &header, handle, (message, place, length.into()));
+            }
+            return;
+        }
         reply(session, &header, words, message, context);
     } else {
         request(session, &header, words, bytes, message);
@@ -78,13 +91,21 @@ fn request(session: &mut SmbSession, header: &Header, words: &[u8], bytes: &[u8]
     let is_pipe = session.pipes.get(&u32::from(header.tree)) == Some(&true);
     match header.command {
         READ => {
-            if let (Some(handle), Some(offset), false) = (handle(words, 4), offset(words, 6, 20), is_pipe) {
+            if let (Some(handle), Some(offset)) = (handle(words, 4), offset(words, 6, 20)) {
                 session.remember_read(header.message, handle, offset);
             }
             return;
         }
-        WRITE if !is_pipe => {
-            write(session, header, words, message);
+        WRITE => {
+            write(session, header, words, message, is_pipe);
+            return;
+        }
+        TRANS if u16_at(words, 28) == Some(TRANSACT_PIPE) => {
+            if let (Some(handle), Some(length), Some(place)) = (handle(words, 30), u16_at(words, 22), u16_at(words, 24))
+            {
+                session.remember_read(header.message, handle, 0);
+                through_pipe(session, Direction::ToServer, header, handle, (message, place, length.into()));
+            }
             return;
         }
         _ => {}
@@ -101,11 +122,11 @@ fn request(session: &mut SmbSession, header: &Header, words: &[u8], bytes: &[u8]
     transaction.client_dialects = dialects;
     transaction.file = closed;
     match header.command {
-        SESSION_SETUP => transaction.ntlmssp = ntlmssp::authenticate(message),
-        TREE_CONNECT => {
-            transaction.share = share(words, bytes, header.unicode);
-            transaction.is_pipe = transaction.share.as_deref().is_some_and(|share| share.ends_with("IPC$"));
+        SESSION_SETUP => {
+            transaction.ntlmssp = ntlmssp::authenticate(message);
+            transaction.kerberos = Message::in_token(message).map(Box::new);
         }
+        TREE_CONNECT => transaction.share = share(words, bytes, header.unicode),
         NT_CREATE => {
             let text = if header.unicode { utf16(bytes.get(1..).unwrap_or_default()) } else { ascii(bytes) };
             transaction.file = Some(text).filter(|name| !name.is_empty());
@@ -134,6 +155,10 @@ fn reply(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]
     if transaction.transfer.is_none() {
         transaction.progress = [COMPLETE, COMPLETE];
     }
+    if header.command == TREE_CONNECT {
+        // Until the server answers, it is a share like any other.
+        transaction.is_pipe = transaction.share.as_deref().is_some_and(|share| share.ends_with("IPC$"));
+    }
     let pipe = (header.command == TREE_CONNECT && header.status == 0).then_some(transaction.is_pipe);
     let opened = (header.command == NT_CREATE && header.status == 0).then(|| transaction.file.clone()).flatten();
     if let Some(names) = &transaction.ntlmssp
@@ -151,7 +176,7 @@ fn reply(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]
 }
 
 /// Content that goes into a file (§2.2.4.43.1).
-fn write(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]) {
+fn write(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8], is_pipe: bool) {
     let (Some(handle), Some(offset)) = (handle(words, 4), offset(words, 6, 24)) else { return };
     let (Some(high), Some(low), Some(place)) = (u16_at(words, 18), u16_at(words, 20), u16_at(words, 22)) else {
         return;
@@ -159,6 +184,14 @@ fn write(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8]
     let length = u64::from(high) << 16 | u64::from(low);
     let here = part(message, place, length);
     let command = Command::Smb1(WRITE);
+    if is_pipe || session.rpc.knows(handle) || pipe::is_bind(here) {
+        // A message's first piece may begin with its length (WritePipeRaw and MessageStart).
+        let counted = u16_at(words, 14).is_some_and(|mode| mode & 0x0c == 0x0c);
+        let (place, length) =
+            if counted { (place.saturating_add(2), length.saturating_sub(2)) } else { (place, length) };
+        through_pipe(session, Direction::ToServer, header, handle, (message, place, length));
+        return;
+    }
     let id = session.content(handle, Direction::ToServer, command, offset, here, length).map(|transaction| {
         transaction.session = u64::from(header.user);
         transaction.tree = u32::from(header.tree);
@@ -176,7 +209,11 @@ fn read(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8])
         return;
     };
     let length = u64::from(high) << 16 | u64::from(low);
-    if header.status != 0 || length == 0 {
+    if !matches!(header.status, 0 | STATUS_BUFFER_OVERFLOW) || length == 0 {
+        return;
+    }
+    if session.rpc.knows(handle) {
+        through_pipe(session, Direction::ToClient, header, handle, (message, place, length));
         return;
     }
     let here = part(message, place, length);
@@ -186,6 +223,24 @@ fn read(session: &mut SmbSession, header: &Header, words: &[u8], message: &[u8])
         transaction.tree = u32::from(header.tree);
         transaction.status = Some(header.status);
     }
+}
+
+/// Data through a pipe: the message, its place in it, and its length.
+fn through_pipe(
+    session: &mut SmbSession,
+    direction: Direction,
+    header: &Header,
+    handle: Handle,
+    (message, place, length): (&[u8], u16, u64),
+) {
+    let here = part(message, place, length);
+    let carrier = Carrier {
+        command: Command::Smb1(header.command),
+        session: u64::from(header.user),
+        tree: u32::from(header.tree),
+        status: Some(header.status),
+    };
+    session.through_pipe(handle, direction, carrier, here, length.saturating_sub(here.len() as u64));
 }
 
 fn part(message: &[u8], place: u16, length: u64) -> &[u8] {

@@ -1,11 +1,13 @@
 //! SMB 2 and 3 messages ([MS-SMB2] §2.2).
 
 use super::{
+    names,
     ntlmssp::{self, utf16},
+    pipe::{self, Carrier},
     session::{Handle, SmbSession},
     transaction::{COMPLETE, Command},
 };
-use crate::{bytes::Reader, session::Context};
+use crate::{bytes::Reader, krb5::message::Message, session::Context};
 use phitak_model::{Direction, Fact};
 use std::fmt::Write as _;
 
@@ -17,12 +19,16 @@ const CREATE: u16 = 5;
 const CLOSE: u16 = 6;
 const READ: u16 = 8;
 const WRITE: u16 = 9;
+const IOCTL: u16 = 11;
 const CANCEL: u16 = 12;
 const GET_INFO: u16 = 16;
 const SET_INFO: u16 = 17;
 const FLAG_RESPONSE: u32 = 1;
 const FLAG_ASYNC: u32 = 2;
 const STATUS_PENDING: u32 = 0x103;
+const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
+/// [MS-FSCC] §2.3
+const PIPE_TRANSCEIVE: u32 = 0x0011_c017;
 /// Most dialects that a client may offer.
 const DIALECTS_MAX: u16 = 64;
 
@@ -85,14 +91,17 @@ fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8])
     match header.command {
         CANCEL | GET_INFO => return,
         READ => {
-            let asked = (handle(body, 16), u64_at(body, 8));
-            if let (Some(handle), Some(offset), false) = (asked.0, asked.1, is_pipe) {
+            if let (Some(handle), Some(offset)) = (handle(body, 16), u64_at(body, 8)) {
                 session.remember_read(header.message, handle, offset);
             }
             return;
         }
-        WRITE if !is_pipe => {
-            write(session, header, whole, body);
+        WRITE => {
+            write(session, header, whole, body, is_pipe);
+            return;
+        }
+        IOCTL if u32_at(body, 4) == Some(PIPE_TRANSCEIVE) => {
+            transceive(session, Direction::ToServer, header, whole, body);
             return;
         }
         SET_INFO => {
@@ -106,7 +115,7 @@ fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8])
     }
     let place = match header.command {
         CLOSE => Some(8),
-        SET_INFO | WRITE => Some(16),
+        SET_INFO => Some(16),
         _ => None,
     };
     let handle = place.and_then(|at| handle(body, at));
@@ -128,12 +137,13 @@ fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8])
     transaction.file = file;
     transaction.access = deletes.then_some("delete on close");
     match header.command {
+        IOCTL => transaction.function = u32_at(body, 4).map(names::function),
         NEGOTIATE => transaction.client_dialects = dialects(body).unwrap_or_default(),
-        SESSION_SETUP => transaction.ntlmssp = ntlmssp::authenticate(body),
-        TREE_CONNECT => {
-            transaction.share = text(whole, body, 4);
-            transaction.is_pipe = transaction.share.as_deref().is_some_and(|share| share.ends_with("IPC$"));
+        SESSION_SETUP => {
+            transaction.ntlmssp = ntlmssp::authenticate(body);
+            transaction.kerberos = Message::in_token(body).map(Box::new);
         }
+        TREE_CONNECT => transaction.share = text(whole, body, 4),
         CREATE => {
             transaction.file = created;
             transaction.disposition = disposition(body);
@@ -145,7 +155,7 @@ fn request(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8])
 }
 
 /// Content that goes into a file (§2.2.21).
-fn write(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
+fn write(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8], is_pipe: bool) {
     let mut reader = Reader::new(body);
     let parts = (reader.u16_le(), reader.u16_le(), reader.u32_le(), reader.u64_le());
     let (_, Some(place), Some(length), Some(offset)) = parts else { return };
@@ -154,6 +164,11 @@ fn write(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
     let length = u64::from(length);
     let here = from.get(..usize::try_from(length).unwrap_or(usize::MAX).min(from.len())).unwrap_or_default();
     let command = Command::Smb2(WRITE);
+    if is_pipe || session.rpc.knows(handle) || pipe::is_bind(here) {
+        let missing = length.saturating_sub(here.len() as u64);
+        session.through_pipe(handle, Direction::ToServer, carrier(header), here, missing);
+        return;
+    }
     let id = session.content(handle, Direction::ToServer, command, offset, here, length).map(|transaction| {
         transaction.session = header.session;
         transaction.tree = header.tree;
@@ -169,11 +184,16 @@ fn write(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
 fn read(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
     let Some((handle, offset)) = session.recall_read(header.message) else { return };
     let (Some(place), Some(length)) = (body.get(2).copied(), u32_at(body, 4)) else { return };
-    if header.status != 0 || length == 0 {
+    if !matches!(header.status, 0 | STATUS_BUFFER_OVERFLOW) || length == 0 {
         return;
     }
     let from = whole.get(usize::from(place)..).unwrap_or_default();
     let here = from.get(..usize::try_from(length).unwrap_or(usize::MAX).min(from.len())).unwrap_or_default();
+    if session.rpc.knows(handle) {
+        let missing = u64::from(length).saturating_sub(here.len() as u64);
+        session.through_pipe(handle, Direction::ToClient, carrier(header), here, missing);
+        return;
+    }
     let (direction, command) = (Direction::ToClient, Command::Smb2(READ));
     if let Some(transaction) = session.content(handle, direction, command, offset, here, u64::from(length)) {
         transaction.session = header.session;
@@ -182,6 +202,27 @@ fn read(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]) {
         }
         transaction.fuid = Some(fuid(handle));
         transaction.status = Some(header.status);
+    }
+}
+
+/// Data through a pipe there and back in one exchange (§2.2.31, §2.2.32).
+fn transceive(session: &mut SmbSession, direction: Direction, header: &Header, whole: &[u8], body: &[u8]) {
+    let at = if direction == Direction::ToServer { 24 } else { 32 };
+    let (Some(handle), Some(place), Some(length)) = (handle(body, 8), u32_at(body, at), u32_at(body, at + 4)) else {
+        return;
+    };
+    let from = usize::try_from(place).ok().and_then(|place| whole.get(place..)).unwrap_or_default();
+    let here = from.get(..usize::try_from(length).unwrap_or(usize::MAX).min(from.len())).unwrap_or_default();
+    let missing = u64::from(length).saturating_sub(here.len() as u64);
+    session.through_pipe(handle, direction, carrier(header), here, missing);
+}
+
+fn carrier(header: &Header) -> Carrier {
+    Carrier {
+        command: Command::Smb2(header.command),
+        session: header.session,
+        tree: header.tree,
+        status: Some(header.status),
     }
 }
 
@@ -227,6 +268,10 @@ fn response(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]
             read(session, header, whole, body);
             return;
         }
+        IOCTL if u32_at(body, 4) == Some(PIPE_TRANSCEIVE) => {
+            transceive(session, Direction::ToClient, header, whole, body);
+            return;
+        }
         _ => {}
     }
     let share_type = (header.command == TREE_CONNECT && header.status == 0).then(|| body.get(2).copied()).flatten();
@@ -268,6 +313,8 @@ fn response(session: &mut SmbSession, header: &Header, whole: &[u8], body: &[u8]
         context.client_fact(Fact::Named { name: names.host.clone(), source: "ntlmssp".to_owned() });
     }
     if let Some(handle) = created {
+        let time = |at| u64_at(body, at).map_or(0, names::unix_time);
+        transaction.times = Some(([time(8), time(16), time(24), time(32)], u64_at(body, 48).unwrap_or(0)));
         transaction.fuid = Some(fuid(handle));
         if let Some(name) = transaction.file.clone() {
             session.remember_file(handle, name);
@@ -280,7 +327,7 @@ fn dialects(body: &[u8]) -> Option<Vec<String>> {
     reader.u16_le()?;
     let count = reader.u16_le()?.min(DIALECTS_MAX);
     reader.take(32)?;
-    Some((0..count).map_while(|_| reader.u16_le()).map(|revision| super::names::dialect(revision).0).collect())
+    Some((0..count).map_while(|_| reader.u16_le()).map(|revision| names::dialect(revision).0).collect())
 }
 
 /// A text given by its place and length at `at` of the body.

@@ -2,7 +2,7 @@
 
 use super::{Builder, Taken, needed, no_value};
 use crate::{
-    condition::{ConfigScope, Effect, FileScope, TagHost, TagUnit},
+    condition::{Condition, ConfigScope, Effect, FieldCheck, FieldIndex, FieldTest, FileScope, TagHost, TagUnit},
     content,
     rule::Target,
     text::{Fault, Text},
@@ -96,6 +96,12 @@ impl Builder<'_> {
             }
             "filestore" => {
                 let effect = filestore(value)?;
+                // Without a word on which files are meant, there must be one.
+                if effect == (Effect::StoreFile { direction: None, scope: FileScope::File }) {
+                    let name = "file.size".to_owned();
+                    let test = FieldTest { name, check: FieldCheck::Present, index: FieldIndex::Any, direction: None };
+                    self.condition(keyword, Condition::Field(test));
+                }
                 self.effect(keyword, effect);
                 return Ok(true);
             }
