@@ -2,6 +2,7 @@
 
 use crate::{
     condition::{FieldCheck, FieldIndex, FieldTest},
+    date,
     number::{self, Names},
     text::{Fault, Text},
 };
@@ -277,6 +278,8 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("tls.cert_chain_len", "tls.cert_chain_len", Form::Number(U32, &[])),
     ("tls.version", "tls.version", Form::Special(tls_version)),
     ("tls_cert_expired", "tls_cert_notafter", Form::Special(|_| Ok((FieldCheck::BeforeNow, FieldIndex::Any)))),
+    ("tls_cert_notafter", "tls_cert_notafter", Form::Special(date::parse)),
+    ("tls_cert_notbefore", "tls_cert_notbefore", Form::Special(date::parse)),
     ("websocket.flags", "websocket.flags", Form::Number(U8, &[])),
     ("websocket.mask", "websocket.mask", Form::Number(U32, &[])),
     ("websocket.opcode", "websocket.opcode", Form::Number(U8, WEBSOCKET_CODES)),

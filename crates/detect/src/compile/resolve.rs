@@ -14,7 +14,7 @@ use phitak_rules::{
     buffer::Buffer,
     condition::{AppProtocolName, Condition, Effect, EventSource, FlowIntOperand, FlowIntTest, FlowTest, StreamChoice},
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Both directions of packets.
 const BOTH: u8 = 3;
@@ -184,7 +184,15 @@ impl Compiler<'_> {
                 Check::AppProtocol { wanted, negated: test.negated, of: test.of }
             }
             Condition::Event { source, name, .. } => self.event(*source, name, at, events)?,
-            Condition::Reputation { .. } => return Err(Trouble::new(at, "no lists of reputations are loaded".into())),
+            Condition::Reputation { side, category, test, set } => {
+                let Some(lists) = &self.settings.reputations else {
+                    return Err(Trouble::new(at, "no lists of reputations are loaded".into()));
+                };
+                let Some(scores) = lists.category(category) else {
+                    return Err(Trouble::new(at, format!("no list of reputations has the category {category}")));
+                };
+                Check::Reputation { side: *side, scores, test: *test, set: *set }
+            }
             other => Check::Plain(other.clone()),
         })
     }
@@ -353,8 +361,9 @@ impl Compiler<'_> {
         let mut checks = Vec::new();
         for (_, section, compiled) in &app.sections {
             let at = (section.line, section.column);
-            let name = buffer_name(&section.buffer, decl.name);
-            let found = (0u8..).zip(decl.buffers).find(|(_, b)| name.as_deref().is_some_and(|n| n == b.name));
+            let names = self.buffers.get(usize::from(protocol));
+            let number = buffer_name(&section.buffer, decl.name).and_then(|n| names?.get(&*n).copied());
+            let found = number.and_then(|number| Some((number, decl.buffers.get(usize::from(number))?)));
             let Some((buffer, declared)) = found else {
                 return Err(Trouble::new(
                     at,
@@ -459,13 +468,13 @@ impl Compiler<'_> {
 }
 
 /// The declared name of a section's buffer for a protocol.
-fn buffer_name(buffer: &Buffer, protocol: &str) -> Option<String> {
+fn buffer_name<'b>(buffer: &'b Buffer, protocol: &str) -> Option<Cow<'b, str>> {
     match buffer {
-        Buffer::Named(name) => Some(name.clone()),
-        Buffer::Frame { protocol: None, kind } => Some(format!("frame:{kind}")),
+        Buffer::Named(name) => Some(Cow::Borrowed(name)),
+        Buffer::Frame { protocol: None, kind } => Some(format!("frame:{kind}").into()),
         Buffer::Frame { protocol: Some(named), kind } => {
             let same = named == protocol || named == "http1" && protocol == "http";
-            same.then(|| format!("frame:{kind}"))
+            same.then(|| format!("frame:{kind}").into())
         }
         _ => None,
     }
@@ -482,6 +491,9 @@ fn shown(buffer: &Buffer) -> String {
 
 /// Tests of the `base64_data` section that follows a section with `base64_decode`.
 fn base64_tests(rule: &Rule, index: usize) -> &[Placed<Test>] {
+    if !rule.sections.iter().any(|section| section.buffer == Buffer::Base64) {
+        return &[];
+    }
     let decodes = |section: &Section| section.tests.iter().any(|t| matches!(t.value, Test::Base64Decode(_)));
     if !rule.sections.get(index).is_some_and(decodes) {
         return &[];
@@ -652,6 +664,6 @@ fn cost(check: &Check) -> u8 {
         Check::Flow(_) => 1,
         Check::Plain(_) => 2,
         Check::FlowBits { .. } | Check::FlowIntSet { .. } | Check::FlowInt { .. } | Check::AppProtocol { .. } => 3,
-        Check::HostBits { .. } => 4,
+        Check::HostBits { .. } | Check::Reputation { .. } => 4,
     }
 }
