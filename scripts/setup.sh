@@ -58,7 +58,7 @@ ensure_build_tools() {
 # The web pages, built again only when their sources changed; the centre's binary embeds them.
 build_ui() {
   local stamp=ui/dist/.stamp now
-  now=$(git ls-files -co --exclude-standard ui crates/centre/openapi.json | sort | xargs -d '\n' sha256sum 2>/dev/null | sha256sum)
+  now=$(git ls-files -co --exclude-standard ui crates/centre/openapi.json | sort | { xargs -d '\n' sha256sum 2>/dev/null || true; } | sha256sum)
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ] && return
   say "Building the web pages"
   if [ ! -d ui/node_modules ] || [ ui/package-lock.json -nt ui/node_modules/.package-lock.json ]; then

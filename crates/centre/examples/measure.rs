@@ -112,7 +112,7 @@ async fn fill(centre: &Centre, sensors: &[SensorId], alerts: usize) -> anyhow::R
             let first = seqs[place] + 1;
             let records: Vec<Record> = items.into_iter().zip(first..).map(|(item, seq)| Record { seq, item }).collect();
             seqs[place] += records.len() as u64;
-            intake.accept(sensor, Batch { spool: SpoolId([1; 16]), records }).await?;
+            intake.accept(sensor, Batch { spool: SpoolId([1; 16]), acknowledged: 0, records }).await?;
             sent += number;
         }
         round += 1;

@@ -5,16 +5,17 @@ use crate::wire::Text;
 /// What can go wrong when a story's step is followed.
 pub fn story_risk() -> Text {
     Text::new(
-        "เครื่องที่ถอดสายจะใช้งานเครือข่ายไม่ได้จนกว่าจะต่อกลับ ถ้าเป็นเครื่องที่ต่อกับผู้ป่วย ห้ามแตะต้องก่อนคุยกับงานเครื่องมือแพทย์",
-        "A machine that is unplugged cannot use the network until it is plugged in again. Never touch a machine that is \
-         connected to a patient before the biomedical staff have agreed.",
+        "เครื่องที่ถอดสาย (ถ้าใช้ Wi-Fi ให้ปิด Wi-Fi แทน) จะใช้เครือข่ายไม่ได้จนกว่าจะต่อกลับ ถ้าไม่แน่ใจว่าเป็นเครื่องใด ถามเราก่อน ถ้าเป็นเครื่องมือแพทย์หรือต่อกับเครื่องมือแพทย์ ห้ามแตะต้องก่อนคุยกับช่างเครื่องมือแพทย์",
+        "A machine that is unplugged (on Wi-Fi: with Wi-Fi turned off) cannot use the network until it is back. If you are \
+         not sure which machine it is, ask us first. Never touch a medical device, or a computer attached to one, before \
+         the biomedical staff have agreed.",
     )
 }
 
 pub fn story_undo() -> Text {
     Text::new(
-        "ต่อสายเครือข่ายกลับ เมื่อศูนย์บอกว่าปลอดภัยแล้ว",
-        "Plug the network cable in again when the centre says that it is safe.",
+        "เมื่อศูนย์บอกว่าปลอดภัยแล้ว ต่อสายเครือข่ายกลับ (หรือเปิด Wi-Fi)",
+        "When the centre says that it is safe, plug the network cable in again (or turn Wi-Fi on).",
     )
 }
 
@@ -27,7 +28,7 @@ pub const STORY_MINUTES: u32 = 10;
 
 pub fn story_proof() -> Text {
     Text::new(
-        "ศูนย์เฝ้าดูต่อ เมื่อไม่พบอีกและตรวจแล้วว่าปลอดภัย เรื่องนี้จะหายไปจากหน้านี้",
+        "ศูนย์เฝ้าดูต่อให้ เมื่อไม่พบอีกและตรวจแล้วว่าปลอดภัย เรื่องนี้จะหายไปจากหน้านี้เอง",
         "The centre keeps watching. When it is no longer seen and found to be safe, it leaves this page.",
     )
 }
@@ -43,19 +44,19 @@ pub struct SensorWords {
 pub fn sensor_silent() -> SensorWords {
     SensorWords {
         kind: "sensor_silent",
-        title: Text::new("เครื่องเฝ้าระวังเงียบไป", "The monitoring box has gone silent"),
+        title: Text::new("เครื่องเฝ้าระวังขาดการติดต่อ", "The sensor has gone silent"),
         what: Text::new(
-            "ศูนย์ไม่ได้ยินจากเครื่องเฝ้าระวังของโรงพยาบาลตั้งแต่เวลาที่แสดงไว้ ช่วงนี้เราไม่เห็นเหตุใหม่",
-            "The centre has not heard from the hospital's monitoring box since the time shown. New incidents are not seen.",
+            "เครื่องเฝ้าระวังของโรงพยาบาลไม่ได้ส่งข้อมูลถึงศูนย์มาระยะหนึ่งแล้ว (เวลาที่ติดต่อล่าสุดอยู่บนหน้านี้) ช่วงนี้เราจึงมองไม่เห็นเหตุใหม่",
+            "The centre has not heard from the hospital's sensor for a while (this page shows since when). New incidents are not seen.",
         ),
         steps: vec![
-            Text::new("ดูว่าเครื่องเฝ้าระวังเปิดอยู่และไฟติด", "Check that the monitoring box is on and its light is lit."),
+            Text::new("ดูว่าเครื่องเฝ้าระวังเปิดอยู่และไฟติด", "Check that the sensor is on and its light is lit."),
             Text::new(
-                "ดูว่าสายเครือข่ายเสียบแน่นทั้งสองด้าน",
+                "ดูว่าสายเครือข่ายทุกเส้นของเครื่องเฝ้าระวังเสียบแน่นทั้งสองด้าน",
                 "Check that its network cables are firmly plugged in at both ends.",
             ),
             Text::new(
-                "ถ้ายังไม่กลับมาใน 10 นาที ปิดแล้วเปิดเครื่องใหม่",
+                "ถ้าผ่านไป 10 นาทียังไม่กลับมา ปิดเครื่องเฝ้าระวังแล้วเปิดอีกครั้ง",
                 "If it is not back in 10 minutes, switch it off and on.",
             ),
             Text::new("ถ้ายังไม่กลับมา โทรหาเรา", "If it still does not come back, call us."),
@@ -66,14 +67,14 @@ pub fn sensor_silent() -> SensorWords {
 pub fn sensor_never() -> SensorWords {
     SensorWords {
         kind: "sensor_never",
-        title: Text::new("ยังไม่มีเครื่องเฝ้าระวังที่ทำงาน", "No monitoring box is working yet"),
+        title: Text::new("ยังไม่มีเครื่องเฝ้าระวังที่ทำงาน", "No sensor is working yet"),
         what: Text::new(
-            "โรงพยาบาลนี้ยังไม่มีเครื่องเฝ้าระวังที่ส่งข่าวถึงศูนย์ หน้านี้จึงยังบอกไม่ได้ว่าปกติหรือไม่",
-            "No monitoring box of this hospital has reached the centre yet, so this page cannot say whether all is well.",
+            "ยังไม่มีเครื่องเฝ้าระวังของโรงพยาบาลนี้ส่งข้อมูลถึงศูนย์ หน้านี้จึงยังบอกไม่ได้ว่าปกติหรือไม่",
+            "No sensor of this hospital has reached the centre yet, so this page cannot say whether all is well.",
         ),
         steps: vec![
-            Text::new("ขอรหัสติดตั้งจากศูนย์", "Ask the centre for an installation code."),
-            Text::new("ติดตั้งเครื่องเฝ้าระวังตามคู่มือ แล้วใส่รหัส", "Install the monitoring box by its guide and enter the code."),
+            Text::new("ขอรหัสลงทะเบียนจากศูนย์", "Ask the centre for an enrolment code."),
+            Text::new("ติดตั้งเครื่องเฝ้าระวังตามคู่มือ แล้วใส่รหัสลงทะเบียน", "Install the sensor by its guide and enter the code."),
         ],
     }
 }
@@ -84,8 +85,8 @@ pub fn sensor_why() -> Text {
 
 pub fn sensor_risk() -> Text {
     Text::new(
-        "ไม่กระทบระบบของโรงพยาบาล เครื่องเฝ้าระวังเพียงรับฟัง",
-        "The hospital's systems are not affected: the box only listens.",
+        "ไม่กระทบระบบของโรงพยาบาล เครื่องเฝ้าระวังดูอย่างเดียว",
+        "The hospital's systems are not affected: the sensor only listens.",
     )
 }
 
@@ -97,12 +98,12 @@ pub fn sensor_who() -> Text {
     Text::new("ผู้ดูแลคอมพิวเตอร์ของโรงพยาบาล", "The hospital's IT officer")
 }
 
-/// Minutes that looking after the box takes.
+/// Minutes that looking after the sensor takes.
 pub const SENSOR_MINUTES: u32 = 10;
 
 pub fn sensor_proof() -> Text {
     Text::new(
-        "หน้านี้เปลี่ยนเองภายใน 2 นาทีเมื่อศูนย์ได้ยินอีกครั้ง",
+        "หน้านี้จะเปลี่ยนเองภายใน 2 นาทีหลังจากเครื่องเฝ้าระวังติดต่อศูนย์ได้อีกครั้ง",
         "This page changes by itself within 2 minutes of being heard again.",
     )
 }

@@ -1,11 +1,14 @@
 //! The running centre: what every handler can reach.
 
-use crate::{announce::Announcer, clock::Clock, password::Passwords, rule_texts::RuleTexts, turnstile::Turnstile};
+use crate::{
+    announce::Announcer, clock::Clock, password::Passwords, rule_texts::RuleTexts, streams::Streams,
+    turnstile::Turnstile,
+};
 use phitak_assets::Pace;
 use phitak_model::Timestamp;
-use phitak_store::Store;
+use phitak_store::{Retention, Store};
 use phitak_uplink::Authority;
-use std::{ops::Deref, sync::Arc};
+use std::{net::IpAddr, ops::Deref, sync::Arc};
 use tokio::sync::watch;
 
 /// A sensor not heard for this long is silent, unless the settings say otherwise.
@@ -25,6 +28,10 @@ pub struct Settings {
     pub silent_after_secs: i64,
     /// How long a day takes: a real day, but for demonstrations.
     pub pace: Pace,
+    /// Proxies whose word counts for where a request came from.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 impl Default for Settings {
@@ -34,6 +41,8 @@ impl Default for Settings {
             phone: String::new(),
             silent_after_secs: SILENT_AFTER_SECS_DEFAULT,
             pace: Pace::REAL,
+            trusted_proxies: Vec::new(),
+            retention: Retention::default(),
         }
     }
 }
@@ -52,6 +61,7 @@ pub struct Parts {
     pub texts: RuleTexts,
     pub passwords: Passwords,
     pub turnstile: Turnstile,
+    pub streams: Streams,
     /// Becomes true when the centre stops: live streams end.
     pub stopping: watch::Sender<bool>,
 }
@@ -69,6 +79,7 @@ impl Centre {
             texts: RuleTexts::shipped()?,
             passwords: Passwords::default(),
             turnstile: Turnstile::default(),
+            streams: Streams::default(),
             stopping: watch::Sender::new(false),
         })))
     }

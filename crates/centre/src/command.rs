@@ -10,11 +10,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use phitak_assets::Pace;
 use phitak_model::{FacilityCode, HealthRegion, SensorId};
 use phitak_store::{
-    AuditLine, FacilityFilter, NewUser, PageAsk, Role, Scope, ScopeReach, Store, people::secret_digest,
+    AuditLine, FacilityFilter, NewUser, PageAsk, Retention, Role, Scope, ScopeReach, Store, people::secret_digest,
 };
 use phitak_uplink::Authority;
 use std::{
-    fs,
+    fs::{self, File},
+    io::{Read, Write},
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 use tokio::net::TcpListener;
@@ -137,12 +139,24 @@ struct Serve {
     uplink: String,
     #[command(flatten)]
     url: PublicUrl,
+    /// The address of a TLS proxy before --listen, whose X-Forwarded-For counts; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    trusted_proxy: Vec<IpAddr>,
     /// Whom hospitals call
     #[arg(long, default_value = "")]
     phone: String,
     /// A sensor not heard for so long is silent
     #[arg(long, value_name = "SECONDS", default_value_t = SILENT_AFTER_SECS_DEFAULT)]
     silent_after: i64,
+    /// Alerts, and stories without a newer one, are removed after so many days
+    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().alert_days, value_parser = clap::value_parser!(u32).range(1..))]
+    keep_alert_days: u32,
+    /// The audit log and the history of findings are removed after so many days
+    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().audit_days, value_parser = clap::value_parser!(u32).range(90..))]
+    keep_audit_days: u32,
+    /// Most alerts kept of one hospital: past it, its oldest are removed
+    #[arg(long, value_name = "NUMBER", default_value_t = Retention::default().alerts_per_facility, value_parser = clap::value_parser!(u64).range(1_000..))]
+    keep_alerts: u64,
     /// For demonstrations: a day of waiting for proof takes this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     a_day_takes: i64,
@@ -204,11 +218,10 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::ImportFacilities { data, file } => import_facilities(&data.data, &file, now).await,
         Command::EnrolCode { data, facility } => {
             let code = FacilityCode::new(&facility)?;
-            let centre = centre(&data.data, clock, Settings::default()).await?;
+            let centre = centre(&data.data, open(&data.data).await?, clock, Settings::default()).await?;
             let audit = AuditLine::of_operator(now, "enrolment.create");
             let given = enrol::give_code(&centre, &Scope::of_the_centre_itself(), &code, audit).await;
-            println!("{}", given.with_context(|| format!("no code for facility {code}"))?.0);
-            Ok(())
+            print_line(&given.with_context(|| format!("no code for facility {code}"))?.0)
         }
         Command::RevokeSensor { data, sensor } => {
             let id = SensorId::new(&sensor)?;
@@ -217,10 +230,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             revoked.with_context(|| format!("there is no sensor {id}"))
         }
         Command::Status { data, count } => print_status(&open(&data.data).await?, count).await,
-        Command::Openapi => {
-            print!("{}", openapi::text()?);
-            Ok(())
-        }
+        Command::Openapi => print_line(openapi::text()?.trim_end()),
     }
 }
 
@@ -230,8 +240,20 @@ async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
         phone: options.phone,
         silent_after_secs: options.silent_after.max(1),
         pace: Pace::a_day_takes(options.a_day_takes),
+        trusted_proxies: options.trusted_proxy,
+        retention: Retention {
+            alert_days: options.keep_alert_days,
+            audit_days: options.keep_audit_days,
+            alerts_per_facility: options.keep_alerts,
+        },
     };
-    let centre = centre(&options.data.data, clock, settings).await?;
+    let folder = options.data.data;
+    let store = open_or_create(&folder).await?;
+    let running = lock_file(&folder, "running.lock")?;
+    if running.try_lock().is_err() {
+        bail!("another centre runs on {}: stop it first", folder.display());
+    }
+    let centre = centre(&folder, store, clock, settings).await?;
     let listen = |address: String| async move {
         TcpListener::bind(&address)
             .await
@@ -261,13 +283,33 @@ async fn stop_signal() {
     }
 }
 
+/// Opens a centre's folder that is there: a mistyped path must not make an empty centre.
 async fn open(folder: &Path) -> anyhow::Result<Store> {
+    if !folder.join("centre.db").is_file() {
+        bail!(
+            "{} holds no centre: `serve` and `import-facilities` make one, other commands only use it",
+            folder.display()
+        );
+    }
+    open_or_create(folder).await
+}
+
+async fn open_or_create(folder: &Path) -> anyhow::Result<Store> {
     make_folder(folder)?;
+    // Of two commands that come first at the same moment, one makes the tables.
+    let making = lock_file(folder, "making.lock")?;
+    making.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
     Store::open(folder).await.with_context(|| format!("cannot open the database in {}", folder.display()))
 }
 
-async fn centre(folder: &Path, clock: Clock, settings: Settings) -> anyhow::Result<Centre> {
-    let store = open(folder).await?;
+fn lock_file(folder: &Path, name: &str) -> anyhow::Result<File> {
+    File::create(folder.join(name)).with_context(|| format!("cannot write in {}", folder.display()))
+}
+
+async fn centre(folder: &Path, store: Store, clock: Clock, settings: Settings) -> anyhow::Result<Centre> {
+    // As for the tables: one CA, and the one that runs is the one on the disk.
+    let making = lock_file(folder, "making.lock")?;
+    making.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
     let authority = Authority::load_or_create(folder, clock.now()).context("the centre's own CA cannot be loaded")?;
     Centre::new(store, clock, settings, authority).map_err(anyhow::Error::msg)
 }
@@ -282,6 +324,11 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 
+/// A full disk or a closed pipe is an error to tell, not a panic.
+fn print_line(line: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{line}").context("the answer could not be printed")
+}
+
 async fn print_link(store: &Store, public_url: &str, user: NewUser, audit: AuditLine) -> anyhow::Result<()> {
     let token = secret::draw();
     let (digest, expires_at) = (secret_digest(&token), audit.at.plus_secs(FIRST_LINK_SECS));
@@ -294,8 +341,7 @@ async fn print_link(store: &Store, public_url: &str, user: NewUser, audit: Audit
             store.add_user(&Scope::of_the_centre_itself(), &user, &digest, expires_at, audit).await?;
         }
     }
-    println!("{}/first-sign-in/{token}", public_url.trim_end_matches('/'));
-    Ok(())
+    print_line(&format!("{}/first-sign-in/{token}", public_url.trim_end_matches('/')))
 }
 
 fn role_and_reach(role: RoleWord, region: Option<u8>, facility: Option<String>) -> anyhow::Result<(Role, ScopeReach)> {
@@ -312,19 +358,19 @@ fn role_and_reach(role: RoleWord, region: Option<u8>, facility: Option<String>) 
 
 async fn import_facilities(folder: &Path, file: &Path, now: phitak_model::Timestamp) -> anyhow::Result<()> {
     let name = file.display();
-    let bytes = fs::metadata(file).with_context(|| format!("cannot read {name}"))?.len();
-    if bytes > import::IMPORT_BYTES_MAX {
+    let mut text = String::new();
+    let file = File::open(file).with_context(|| format!("cannot read {name}"))?;
+    file.take(import::IMPORT_BYTES_MAX + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
+    if text.len() as u64 > import::IMPORT_BYTES_MAX {
         bail!("{name} has more than {} bytes", import::IMPORT_BYTES_MAX);
     }
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
     let facilities = import::facilities(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-    let number = open(folder)
+    let number = open_or_create(folder)
         .await?
         .import_facilities(&facilities, AuditLine::of_operator(now, "facilities.import"))
         .await
         .with_context(|| format!("nothing of {name} was imported"))?;
-    println!("{number} facilities");
-    Ok(())
+    print_line(&format!("{number} facilities"))
 }
 
 async fn print_status(store: &Store, count: Option<Count>) -> anyhow::Result<()> {
@@ -336,12 +382,11 @@ async fn print_status(store: &Store, count: Option<Count>) -> anyhow::Result<()>
     let facilities = store.facilities(&scope, &FacilityFilter::default(), now, &one).await?.total;
     let stories = store.stories_open(&scope).await?;
     let alerts = store.alerts_kept(&scope).await?;
-    match count {
-        Some(Count::Alerts) => println!("{alerts}"),
-        Some(Count::Facilities) => println!("{facilities}"),
-        Some(Count::Stories) => println!("{stories}"),
-        Some(Count::Findings) => println!("{findings}"),
-        None => println!("facilities {facilities}\nalerts {alerts}\nstories open {stories}\nfindings {findings}"),
-    }
-    Ok(())
+    print_line(&match count {
+        Some(Count::Alerts) => alerts.to_string(),
+        Some(Count::Facilities) => facilities.to_string(),
+        Some(Count::Stories) => stories.to_string(),
+        Some(Count::Findings) => findings.to_string(),
+        None => format!("facilities {facilities}\nalerts {alerts}\nstories open {stories}\nfindings {findings}"),
+    })
 }

@@ -129,7 +129,8 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
             if writes {
                 refuse_other_sites(request.headers())?;
             }
-            let visitor = Visitor { address: address_of(request), action: post.audit };
+            let address = address_of(request, &post.centre.settings.trusted_proxies);
+            let visitor = Visitor { address, action: post.audit };
             request.extensions_mut().insert(visitor);
         }
         Who::Roles(roles) => {
@@ -184,9 +185,18 @@ fn session_cookie(headers: &HeaderMap) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
-fn address_of(request: &Request) -> IpAddr {
+/// Who asks. Behind a trusted proxy it is the last address in `X-Forwarded-For` that is not a trusted proxy's: those
+/// before it are the asker's own words.
+fn address_of(request: &Request, trusted_proxies: &[IpAddr]) -> IpAddr {
     let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+    let peer = info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical());
+    if !trusted_proxies.contains(&peer) {
+        return peer;
+    }
+    let named = request.headers().get_all("x-forwarded-for").iter().rev().filter_map(|value| value.to_str().ok());
+    let mut addresses = named.flat_map(|value| value.rsplit(',')).map(|word| word.trim().parse::<IpAddr>());
+    let asker = addresses.find(|address| address.as_ref().map_or(true, |address| !trusted_proxies.contains(address)));
+    asker.and_then(Result::ok).unwrap_or(peer)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -202,5 +212,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         parts.extensions.get::<Self>().copied().ok_or_else(Refusal::signed_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_trusted_proxys_word_counts_and_of_it_only_the_part_that_it_added() {
+        let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
+        let asked = |peer: &str, forwarded: &[&str], trusted: &[&str]| {
+            let mut request = Request::new(axum::body::Body::empty());
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address(peer), 40_000)));
+            for value in forwarded {
+                request.headers_mut().append("x-forwarded-for", value.parse().expect("a value"));
+            }
+            let trusted: Vec<IpAddr> = trusted.iter().map(|text| address(text)).collect();
+            address_of(&request, &trusted).to_string()
+        };
+        assert_eq!(asked("192.0.2.1", &["203.0.113.9"], &[]), "192.0.2.1");
+        assert_eq!(asked("127.0.0.1", &["198.51.100.7, 203.0.113.9"], &["127.0.0.1"]), "203.0.113.9");
+        assert_eq!(asked("127.0.0.1", &["198.51.100.7", "203.0.113.9, 127.0.0.1"], &["127.0.0.1"]), "203.0.113.9");
+        assert_eq!(asked("127.0.0.1", &["203.0.113.9, nonsense"], &["127.0.0.1"]), "127.0.0.1");
+        assert_eq!(asked("127.0.0.1", &[], &["127.0.0.1"]), "127.0.0.1");
     }
 }

@@ -5,9 +5,15 @@ use crate::{
     centre::Centre,
     inventory,
 };
-use phitak_model::{Alert, Observation, SensorId};
+use phitak_model::{Alert, Health, Observation, SensorId, Timestamp, alert::EVIDENCE_BYTES_MAX};
 use phitak_store::{Ingest, StoreError, TouchedStory, sensors::Redeemed};
-use phitak_uplink::{Ack, Batch, EnrolError, Enrolled, EnrolmentCode, Intake, IntakeError, Item, SigningRequest};
+use phitak_uplink::{
+    Ack, Batch, EnrolError, Enrolled, EnrolmentCode, Intake, IntakeError, Item, Record, SigningRequest,
+};
+
+/// How far a sensor's clock may be ahead of the centre's. A moment further on would outlive everything that is seen
+/// later, so it counts as of now.
+const AHEAD_SECS_MAX: i64 = 3_600;
 
 /// The centre behind the uplink's server.
 #[derive(Clone)]
@@ -21,25 +27,45 @@ impl CentreIntake {
         Self { centre }
     }
 
-    async fn take(&self, sensor: &SensorId, batch: Batch) -> Result<Ack, StoreError> {
+    async fn take(&self, sensor: &SensorId, batch: Batch) -> Result<Ack, IntakeError> {
         let now = self.centre.clock.now();
         let silent_before = self.centre.silent_before(now);
         let (spool, last_seq) = (batch.spool, batch.last_seq());
-        let mut ingest = self.centre.store.begin_ingest(sensor, &spool.to_string(), now, silent_before).await?;
+        let begun = self.centre.store.begin_ingest(sensor, &spool.to_string(), now, silent_before).await;
+        let mut ingest = begun.map_err(|error| match error {
+            StoreError::NotFound => IntakeError::Unknown(sensor.clone()),
+            other => unavailable(&other),
+        })?;
         let (facility, region) = (ingest.facility().clone(), ingest.region());
-        let committed = ingest.committed();
-        let sorted = Sorted::of(batch, committed);
-        if sorted.missing > 0 {
-            tracing::warn!(%sensor, missing = sorted.missing, "numbers are missing between batches");
-            ingest.note_gap(sorted.missing).await?;
-        }
-        let news = store(&mut ingest, &sorted, &self.centre).await?;
-        let up_to = committed.max(last_seq);
-        ingest.commit(up_to).await?;
+        let up_to = ingest.committed().max(last_seq);
+        let news = self.fill(&mut ingest, batch, now).await.map_err(|error| unavailable(&error))?;
+        let Some(news) = news else {
+            tracing::warn!(%sensor, %spool, "numbers came with other records than before: it goes on under a new name");
+            return Err(IntakeError::Forked);
+        };
+        ingest.commit(up_to).await.map_err(|error| unavailable(&error))?;
         for news in news {
             self.centre.announcer.tell(Announcement { facility: facility.clone(), region, news });
         }
         Ok(Ack { spool, up_to })
+    }
+
+    /// Stores what is fresh; `None` when what is said to be stored is not what is stored.
+    async fn fill(&self, ingest: &mut Ingest, batch: Batch, now: Timestamp) -> Result<Option<Vec<News>>, StoreError> {
+        // What a spool leaves out by itself stands among the sensor's losses; only what this centre has forgotten is news.
+        let forgotten = batch.acknowledged.saturating_sub(ingest.committed());
+        let sorted = Sorted::of(batch, ingest.committed(), now);
+        if !ingest.holds(&sorted.repeated).await? {
+            return Ok(None);
+        }
+        if forgotten > 0 {
+            tracing::warn!(facility = %ingest.facility(), forgotten, "this centre acknowledged records that it does not have any more");
+            ingest.note_gap(forgotten).await?;
+        }
+        if sorted.ahead > 0 {
+            ingest.note_clock_ahead(sorted.ahead).await?;
+        }
+        store(ingest, &sorted, &self.centre).await.map(Some)
     }
 }
 
@@ -59,32 +85,70 @@ async fn store(ingest: &mut Ingest, sorted: &Sorted, centre: &Centre) -> Result<
     Ok(news)
 }
 
-/// The fresh records of a batch, by kind, in their order.
+/// The records of a batch, by kind, in their order.
 #[derive(Default)]
 struct Sorted {
     alerts: Vec<(u64, Alert)>,
     observations: Vec<Observation>,
-    health: Vec<phitak_model::Health>,
-    /// Numbers that are neither here nor were here before.
-    missing: u64,
+    health: Vec<Health>,
+    /// Alerts whose numbers were stored before.
+    repeated: Vec<(u64, Alert)>,
+    /// Fresh records whose moment lay too far ahead.
+    ahead: u64,
 }
 
 impl Sorted {
-    fn of(batch: Batch, committed: u64) -> Self {
+    fn of(batch: Batch, committed: u64, now: Timestamp) -> Self {
         let mut sorted = Self::default();
-        let mut last = committed;
-        for record in batch.into_fresh(committed) {
-            let gap = record.seq.saturating_sub(last).saturating_sub(1);
-            sorted.missing = sorted.missing.saturating_add(gap);
-            last = record.seq;
-            match record.item {
-                Item::Alert(alert) => sorted.alerts.push((record.seq, *alert)),
-                Item::Observation(observation) => sorted.observations.push(observation),
-                Item::Health(health) => sorted.health.push(health),
+        for Record { seq, item } in batch.records {
+            match item {
+                Item::Alert(alert) if seq <= committed => sorted.repeated.push((seq, *alert)),
+                _ if seq <= committed => {}
+                mut fresh => {
+                    sorted.ahead += u64::from(hold_back(&mut fresh, now));
+                    match fresh {
+                        Item::Alert(alert) => sorted.alerts.push((seq, *alert)),
+                        Item::Observation(observation) => sorted.observations.push(observation),
+                        Item::Health(health) => sorted.health.push(health),
+                    }
+                }
             }
         }
         sorted
     }
+}
+
+/// Moments too far ahead become now, and evidence keeps to its length, whatever its sender thought; says whether a moment
+/// was changed.
+fn hold_back(item: &mut Item, now: Timestamp) -> bool {
+    let latest = now.plus_secs(AHEAD_SECS_MAX);
+    let mut is_changed = false;
+    let mut hold = |at: &mut Timestamp| {
+        if *at > latest {
+            *at = now;
+            is_changed = true;
+        }
+    };
+    match item {
+        Item::Alert(alert) => {
+            hold(&mut alert.at);
+            if let Some(evidence) = &mut alert.evidence {
+                evidence.bytes.truncate(EVIDENCE_BYTES_MAX);
+            }
+        }
+        Item::Observation(observation) => {
+            hold(&mut observation.first_at);
+            hold(&mut observation.last_at);
+        }
+        Item::Health(health) => {
+            hold(&mut health.at);
+            for loss in &mut health.losses {
+                hold(&mut loss.from);
+                hold(&mut loss.until);
+            }
+        }
+    }
+    is_changed
 }
 
 impl Intake for CentreIntake {
@@ -97,10 +161,7 @@ impl Intake for CentreIntake {
     }
 
     async fn accept(&self, sensor: &SensorId, batch: Batch) -> Result<Ack, IntakeError> {
-        self.take(sensor, batch).await.map_err(|error| match error {
-            StoreError::NotFound => IntakeError::Unknown(sensor.clone()),
-            other => unavailable(&other),
-        })
+        self.take(sensor, batch).await
     }
 
     async fn enrol(&self, code: &EnrolmentCode, request: &SigningRequest) -> Result<Enrolled, EnrolError> {

@@ -27,7 +27,7 @@ pub async fn serve(request: Request) -> Response {
     if path == "api" || path.starts_with("api/") {
         return Refusal::not_found().into_response();
     }
-    if let Some(file) = Files::get(path).filter(|_| !path.is_empty()) {
+    if let Some(file) = Files::get(path).filter(|_| !path.is_empty() && !path.starts_with('.')) {
         return file_response(path, file);
     }
     // An address with a dot asks for a file that is not there; others belong to the page.

@@ -129,6 +129,18 @@ impl Refusal {
     }
 
     #[must_use]
+    pub fn too_many_streams(retry_after_secs: i64) -> Self {
+        let mut refusal = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many",
+            "Too many pages are open at once.",
+            "Close some; this page still works, but does not change by itself.",
+        );
+        refusal.retry_after_secs = Some(retry_after_secs.max(1));
+        refusal
+    }
+
+    #[must_use]
     pub fn media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -81,11 +81,11 @@ fn general(sid: u32, signature: &str) -> RuleText {
             "Traffic matched the rule named above. This rule has no plain-language text yet.",
         ),
         why: Text::new(
-            "ยังบอกไม่ได้ว่าเป็นเหตุจริงหรือไม่ ต้องให้ผู้วิเคราะห์ดูหลักฐานก่อน",
+            "ยังบอกไม่ได้ว่าเป็นเหตุจริงหรือไม่ ต้องให้นักวิเคราะห์ของศูนย์ดูหลักฐานก่อน",
             "Whether it is a real incident is not known until an analyst has looked at the evidence.",
         ),
         step: Text::new(
-            "รอการติดต่อจากศูนย์ อย่าปิดเครื่องและอย่าลบสิ่งใดในเครื่องที่เกี่ยวข้อง ถ้าเครื่องทำงานผิดปกติให้โทรหาเรา",
+            "รอศูนย์ติดต่อไป อย่าปิดเครื่องที่เกี่ยวข้องและอย่าลบสิ่งใดในเครื่อง ถ้าเครื่องทำงานผิดปกติ โทรหาเรา",
             "Wait for the centre to call. Do not switch off the machines concerned or delete anything on them. If a machine \
              behaves strangely, call us.",
         ),

@@ -1,13 +1,10 @@
 //! The running program: web pages and API on one address, the sensors' uplink on another, until it is told to stop.
 
-use crate::{centre::Centre, intake::CentreIntake, router::router, silence};
+use crate::{centre::Centre, housekeeping, intake::CentreIntake, router::router, silence};
 use anyhow::Context;
 use axum::{Router, extract::ConnectInfo, http::Request};
-use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
-};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use phitak_uplink::Server;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -44,11 +41,14 @@ pub async fn serve(
         let _ = stopping.wait_for(|stopping| *stopping).await;
     }));
     let silence = tokio::spawn(silence::watch(centre.clone()));
+    let housekeeping = tokio::spawn(housekeeping::keep_tidy(centre.clone()));
     let browsers = tokio::spawn(browsers(router(centre), pages, centre.stopping.subscribe()));
     stop.await;
     tracing::info!("stopping");
     centre.stopping.send_replace(true);
-    for (name, task) in [("uplink", uplink), ("silence watch", silence), ("pages", browsers)] {
+    for (name, task) in
+        [("uplink", uplink), ("silence watch", silence), ("housekeeping", housekeeping), ("pages", browsers)]
+    {
         if let Err(error) = task.await {
             tracing::error!(%error, name, "a task failed");
         }
@@ -93,8 +93,9 @@ async fn connection(router: Router, stream: TcpStream, address: SocketAddr, mut 
         request.extensions_mut().insert(ConnectInfo(address));
         router.clone().oneshot(request)
     });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
+    // HTTP/1 only: looking which version it is would wait for a silent client without an end.
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

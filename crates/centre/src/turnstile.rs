@@ -1,4 +1,7 @@
-//! Counts refused sign-ins by login and by address, and closes for a while after too many.
+//! Counts attempts to sign in, and closes for a while after too many that failed.
+//!
+//! An attempt counts before it is judged and is taken back when it was right, so that many at once find no gap. One
+//! address soon waits for one login; that others cannot sign in there takes many addresses.
 
 use phitak_model::Timestamp;
 use std::{
@@ -7,27 +10,36 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Refusals of one login before it must wait.
-pub const REFUSALS_PER_LOGIN_MAX: u32 = 5;
-/// Refusals from one address before it must wait. A hospital's people share one.
-pub const REFUSALS_PER_ADDRESS_MAX: u32 = 30;
-/// How long refusals count, and so the longest wait.
-pub const REFUSALS_WINDOW_SECS: i64 = 15 * 60;
-/// Logins and addresses that are remembered; the ones refused longest ago go first.
+/// Failures of one login from one address before it must wait.
+pub const FAILURES_PER_LOGIN_AT_ADDRESS_MAX: u32 = 5;
+/// Failures of one login from all addresses.
+pub const FAILURES_PER_LOGIN_MAX: u32 = 60;
+/// Failures from one address. A hospital's people share one.
+pub const FAILURES_PER_ADDRESS_MAX: u32 = 30;
+/// How long failures count, and so the longest wait.
+pub const FAILURES_WINDOW_SECS: i64 = 15 * 60;
+/// Tallies that are remembered; the oldest go first.
 pub const REMEMBERED_MAX: usize = 10_000;
 /// Longest login that is remembered, in bytes; longer ones are counted together.
 const LOGIN_BYTES_MAX: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
+    LoginAt(String, IpAddr),
     Login(String),
     Address(IpAddr),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Tally {
-    refusals: u32,
+    failures: u32,
     since: Timestamp,
+}
+
+impl Tally {
+    fn secs_left(&self, now: Timestamp) -> i64 {
+        FAILURES_WINDOW_SECS.saturating_sub(now.micros_since(self.since) / 1_000_000)
+    }
 }
 
 /// Shared by all sign-ins.
@@ -37,28 +49,28 @@ pub struct Turnstile {
 }
 
 impl Turnstile {
-    /// Seconds to wait before the next attempt; `None` when it may be made.
-    #[must_use]
-    pub fn wait_secs(&self, login: Option<&str>, address: IpAddr, now: Timestamp) -> Option<i64> {
-        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        keys(login, address)
+    /// Counts an attempt as failed until [`Turnstile::passed`] says otherwise.
+    ///
+    /// # Errors
+    /// The seconds to wait when it may not be made; it then counts for nothing.
+    pub fn enter(&self, login: Option<&str>, address: IpAddr, now: Timestamp) -> Result<(), i64> {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = keys(login, address)
             .filter_map(|(key, most)| {
                 let tally = tallies.get(&key)?;
-                let left = REFUSALS_WINDOW_SECS.saturating_sub(now.micros_since(tally.since) / 1_000_000);
-                (tally.refusals >= most && left > 0).then_some(left)
+                let left = tally.secs_left(now);
+                (tally.failures >= most && left > 0).then_some(left)
             })
-            .max()
-    }
-
-    /// Counts a refusal.
-    pub fn refused(&self, login: Option<&str>, address: IpAddr, now: Timestamp) {
-        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+            .max();
+        if let Some(wait) = wait {
+            return Err(wait);
+        }
         for (key, _) in keys(login, address) {
-            let tally = tallies.entry(key).or_insert(Tally { refusals: 0, since: now });
-            if now.micros_since(tally.since) / 1_000_000 >= REFUSALS_WINDOW_SECS {
-                *tally = Tally { refusals: 0, since: now };
+            let tally = tallies.entry(key).or_insert(Tally { failures: 0, since: now });
+            if tally.secs_left(now) <= 0 {
+                *tally = Tally { failures: 0, since: now };
             }
-            tally.refusals = tally.refusals.saturating_add(1);
+            tally.failures = tally.failures.saturating_add(1);
         }
         while tallies.len() > REMEMBERED_MAX {
             let oldest = tallies.iter().min_by_key(|(_, tally)| tally.since).map(|(key, _)| key.clone());
@@ -67,60 +79,101 @@ impl Turnstile {
                 None => break,
             };
         }
+        Ok(())
     }
 
-    /// Forgets a login's refusals after it succeeded.
-    pub fn passed(&self, login: &str) {
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).remove(&login_key(login));
+    /// The attempt was right, or was not judged: it does not count. A login that was right is forgiven where it was.
+    pub fn passed(&self, login: Option<&str>, address: IpAddr) {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in keys(login, address) {
+            if matches!(key, Key::LoginAt(..)) {
+                tallies.remove(&key);
+            } else if let Some(tally) = tallies.get_mut(&key) {
+                tally.failures = tally.failures.saturating_sub(1);
+            }
+        }
     }
 }
 
 fn keys(login: Option<&str>, address: IpAddr) -> impl Iterator<Item = (Key, u32)> {
-    let login = login.map(|login| (login_key(login), REFUSALS_PER_LOGIN_MAX));
-    login.into_iter().chain([(Key::Address(address), REFUSALS_PER_ADDRESS_MAX)])
+    let address = block(address);
+    let of_login = login.map(|login| {
+        let login = if login.len() > LOGIN_BYTES_MAX { String::new() } else { login.to_owned() };
+        [
+            (Key::LoginAt(login.clone(), address), FAILURES_PER_LOGIN_AT_ADDRESS_MAX),
+            (Key::Login(login), FAILURES_PER_LOGIN_MAX),
+        ]
+    });
+    of_login.into_iter().flatten().chain([(Key::Address(address), FAILURES_PER_ADDRESS_MAX)])
 }
 
-fn login_key(login: &str) -> Key {
-    Key::Login(if login.len() > LOGIN_BYTES_MAX { String::new() } else { login.to_owned() })
+/// One subscriber has a whole IPv6 /64.
+fn block(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6((u128::from(six) & !u128::from(u64::MAX)).into()),
+        four => four,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_login_waits_after_its_limit_and_is_free_after_the_window() {
-        let turnstile = Turnstile::default();
-        let at = Timestamp::from_secs;
-        let address = |last: u8| IpAddr::from([10, 0, 0, last]);
-        for n in 0..REFUSALS_PER_LOGIN_MAX {
-            assert_eq!(turnstile.wait_secs(Some("anan"), address(1), at(i64::from(n))), None);
-            turnstile.refused(Some("anan"), address(n as u8), at(i64::from(n)));
-        }
-        assert_eq!(turnstile.wait_secs(Some("anan"), address(99), at(100)), Some(REFUSALS_WINDOW_SECS - 100));
-        assert_eq!(turnstile.wait_secs(Some("malee"), address(99), at(100)), None);
-        assert_eq!(turnstile.wait_secs(Some("anan"), address(99), at(REFUSALS_WINDOW_SECS)), None);
-        turnstile.passed("anan");
-        assert_eq!(turnstile.wait_secs(Some("anan"), address(99), at(100)), None);
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
     }
 
     #[test]
-    fn an_address_waits_whatever_login_it_tries() {
+    fn a_login_waits_where_it_failed_and_is_free_elsewhere_and_after_the_window() {
         let turnstile = Turnstile::default();
-        let address = IpAddr::from([10, 0, 0, 1]);
-        for n in 0..REFUSALS_PER_ADDRESS_MAX {
-            turnstile.refused(Some(&format!("user{n}")), address, Timestamp::from_secs(0));
+        for n in 0..FAILURES_PER_LOGIN_AT_ADDRESS_MAX {
+            assert_eq!(turnstile.enter(Some("anan"), address(1), at(i64::from(n))), Ok(()));
         }
-        assert!(turnstile.wait_secs(Some("new"), address, Timestamp::from_secs(1)).is_some());
-        assert!(turnstile.wait_secs(None, address, Timestamp::from_secs(1)).is_some());
+        assert_eq!(turnstile.enter(Some("anan"), address(1), at(100)), Err(FAILURES_WINDOW_SECS - 100));
+        assert_eq!(turnstile.enter(Some("anan"), address(2), at(100)), Ok(()));
+        assert_eq!(turnstile.enter(Some("malee"), address(1), at(100)), Ok(()));
+        assert_eq!(turnstile.enter(Some("anan"), address(1), at(FAILURES_WINDOW_SECS)), Ok(()));
+    }
+
+    #[test]
+    fn what_was_right_does_not_count() {
+        let turnstile = Turnstile::default();
+        for _ in 0..10 * FAILURES_PER_LOGIN_MAX {
+            assert_eq!(turnstile.enter(Some("anan"), address(1), at(0)), Ok(()));
+            turnstile.passed(Some("anan"), address(1));
+        }
+    }
+
+    #[test]
+    fn a_login_waits_everywhere_only_after_many_failures_from_many_addresses() {
+        let turnstile = Turnstile::default();
+        for n in 0..FAILURES_PER_LOGIN_MAX {
+            assert_eq!(turnstile.enter(Some("anan"), address(n as u8), at(0)), Ok(()));
+        }
+        assert!(turnstile.enter(Some("anan"), address(200), at(1)).is_err());
+    }
+
+    #[test]
+    fn an_address_waits_whatever_login_it_tries_and_an_ipv6_subscriber_is_one() {
+        let turnstile = Turnstile::default();
+        let six = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
+        for n in 0..FAILURES_PER_ADDRESS_MAX {
+            assert_eq!(turnstile.enter(Some(&format!("user{n}")), six(n as u16), at(0)), Ok(()));
+        }
+        assert!(turnstile.enter(Some("new"), six(999), at(1)).is_err());
+        assert!(turnstile.enter(None, six(999), at(1)).is_err());
+        assert!(turnstile.enter(None, IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, 1]), at(1)).is_ok());
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let turnstile = Turnstile::default();
         for n in 0..REMEMBERED_MAX as u32 + 50 {
-            let [a, b, c, d] = n.to_be_bytes();
-            turnstile.refused(None, IpAddr::from([a, b, c, d]), Timestamp::from_secs(i64::from(n)));
+            let _ = turnstile.enter(None, IpAddr::from(n.to_be_bytes()), at(i64::from(n)));
         }
         assert_eq!(turnstile.tallies.lock().expect("whole").len(), REMEMBERED_MAX);
     }

@@ -211,7 +211,7 @@ impl From<phitak_assets::Text> for Text {
 
 /// An enumeration of the model's, with its schema.
 macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident = $model:ty, $rename:literal { $($variant:ident),+ }) => {
+    ($(#[$doc:meta])* $name:ident = $model:ty, $rename:tt { $($variant:ident),+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = $rename)]

@@ -1,5 +1,6 @@
 //! Parsed rules into a [`Ruleset`]: ordered, resolved against the catalogue, grouped.
 
+mod events;
 pub(crate) mod found_by;
 mod groups;
 mod literals;

@@ -11,8 +11,6 @@ const NAMES_MAX: usize = 512;
 const TRANSACTIONS_MAX: usize = 1024;
 /// Rules that one transaction keeps in mind.
 const PROGRESS_MAX: usize = 4096;
-/// Rules that fired on a packet whose bytes the stream has yet to show.
-const FIRED_MAX: usize = 256;
 /// Rules whose literal the stream has shown and whose rest may still come.
 const HOPEFUL_MAX: usize = 64;
 /// Captured variables of one flow.
@@ -27,8 +25,6 @@ pub struct FlowState {
     pub(crate) addresses_done: [bool; 2],
     pub(crate) protocol_done: [bool; 2],
     pub(crate) stream: [StreamProgress; 2],
-    /// (direction, rule): fired on a packet's payload that is part of the stream.
-    fired: Vec<(u8, u32)>,
     /// (direction, rule, stream offset): the rule's literal was seen, the rest may come up to this offset.
     hopeful: Vec<(u8, u32, u64)>,
     bits: Vec<u32>,
@@ -112,16 +108,11 @@ impl FlowState {
         let mut spare = std::mem::take(&mut self.spare);
         spare.extend(self.transactions.drain(..));
         spare.truncate(4);
-        let (mut fired, mut bits, mut numbers, transactions) = (
-            std::mem::take(&mut self.fired),
-            std::mem::take(&mut self.bits),
-            std::mem::take(&mut self.numbers),
-            std::mem::take(&mut self.transactions),
-        );
-        fired.clear();
+        let (mut bits, mut numbers, transactions) =
+            (std::mem::take(&mut self.bits), std::mem::take(&mut self.numbers), std::mem::take(&mut self.transactions));
         bits.clear();
         numbers.clear();
-        *self = Self { fired, bits, numbers, transactions, spare, ..Self::default() };
+        *self = Self { bits, numbers, transactions, spare, ..Self::default() };
     }
 
     pub(crate) fn has_bit(&self, bit: u32) -> bool {
@@ -179,20 +170,6 @@ impl FlowState {
             Some((_, counter)) => counter,
             None => unreachable!("it was found or pushed just now"),
         }
-    }
-
-    pub(crate) fn note_fired(&mut self, direction: Direction, rule: u32) {
-        if self.fired.len() < FIRED_MAX {
-            self.fired.push((direction.index() as u8, rule));
-        }
-    }
-
-    pub(crate) fn has_fired(&self, direction: Direction, rule: u32) -> bool {
-        self.fired.contains(&(direction.index() as u8, rule))
-    }
-
-    pub(crate) fn forget_fired(&mut self, direction: Direction) {
-        self.fired.retain(|(d, _)| usize::from(*d) != direction.index());
     }
 
     /// Rules that may be completed by bytes of this direction beyond `from`; those that cannot any more are forgotten.

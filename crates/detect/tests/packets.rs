@@ -166,25 +166,26 @@ alert tcp any any -> any any (content:"first"; content:"second"; distance:0; wit
 }
 
 #[test]
-fn an_anchored_content_is_looked_for_in_packet_and_stream_and_told_once() {
+fn an_anchored_content_is_looked_for_in_packets_and_in_what_is_new_of_the_stream() {
     let rules = r#"alert tcp any any -> any any (content:"GET"; depth:3; sid:1;)"#;
     check(
         rules,
         &[
             (to_server().payload("GET /").with(|t| t.in_stream = true), &[1]),
-            (to_server().stream("GET /"), &[]),
+            (to_server().stream("GET /"), &[1]),
             (to_server().stream("GET /a b"), &[]),
+            (to_server().stream("GET /a bGET /c"), &[1]),
         ],
     );
 }
 
 #[test]
-fn depth_counts_from_the_beginning_of_the_stream() {
-    let rules = r#"alert tcp any any -> any any (content:"late"; offset:100; depth:50; sid:1;)"#;
+fn depth_counts_from_the_beginning_of_what_is_new() {
+    let rules = r#"alert tcp any any -> any any (content:"late"; offset:5; depth:4; sid:1;)"#;
     let stream = |offset| to_server().with(|t| t.stream = Some((b"xxxx late".to_vec(), offset)));
+    check(rules, &[(stream(0), &[1])]);
     check(rules, &[(stream(100), &[1])]);
-    check(rules, &[(stream(0), &[])]);
-    check(rules, &[(stream(200), &[])]);
+    check(rules, &[(to_server().stream("xx"), &[]), (to_server().stream("xxxxxx late"), &[1])]);
 }
 
 #[test]

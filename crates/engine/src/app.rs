@@ -90,12 +90,18 @@ pub(crate) struct AppLayer {
     pub expected: Option<u16>,
     /// The session was fed or ended since its last inspection, per direction.
     pub advanced: [bool; 2],
+    /// A request or an answer was complete, per direction: the raw bytes that brought it are to be inspected with it.
+    pub raw_due: [bool; 2],
+    /// The newest transaction and its stage, per direction, when the session was last fed.
+    reached: [(u64, u8); 2],
     pub ledger: Ledger,
     /// Events of this packet.
     pub events: Vec<u8>,
     /// Files that have ended, until their transactions are gone.
     pub files: Vec<HeldFile>,
     change: Option<Change>,
+    /// The direction whose bytes were not of the protocol after all: the other one's turn is over with it.
+    failed: Option<Direction>,
 }
 
 /// A file that has ended.
@@ -119,10 +125,13 @@ impl AppLayer {
             before: None,
             expected: None,
             advanced: [false; 2],
+            raw_due: [false; 2],
+            reached: [(0, 0); 2],
             ledger: Ledger::default(),
             events: Vec::new(),
             files: Vec::new(),
             change: None,
+            failed: None,
         }
     }
 
@@ -175,6 +184,11 @@ impl AppLayer {
             }
             self.files.push(HeldFile { end, recorded: false });
         }
+    }
+
+    /// Transactions are still inspected in this direction.
+    pub(crate) fn is_inspected(&self, direction: Direction) -> bool {
+        self.failed.is_none_or(|failed| failed == direction)
     }
 
     pub(crate) fn is_ended(&self, direction: Direction) -> bool {
@@ -247,6 +261,7 @@ impl AppLayer {
     fn recognise(&mut self, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
         let stream = around.transport == Transport::Tcp;
         let first = self.sides.iter().all(|side| !side.first);
+        let expected = self.expected;
         let side = self.side_mut(direction);
         side.first |= first;
         if side.done {
@@ -260,7 +275,13 @@ impl AppLayer {
             joined.extend_from_slice(bytes);
             &joined
         };
-        let answer = around.candidates.ask(whole, direction, around.transport, around.ports, &mut side.ruled_out);
+        // What an upgrade announced is tried first: some protocols can only be told by that.
+        let announced = expected
+            .filter(|number| around.candidates.agrees(*number, whole, direction, around.transport) == Guess::Yes);
+        let answer = match announced {
+            Some(number) => Answer::Found(number),
+            None => around.candidates.ask(whole, direction, around.transport, around.ports, &mut side.ruled_out),
+        };
         side.datagrams = side.datagrams.saturating_add(1);
         let spent = if stream { whole.len() >= GUESS_BYTES_MAX } else { side.datagrams >= GUESS_DATAGRAMS_MAX };
         match answer {
@@ -301,7 +322,11 @@ impl AppLayer {
     fn open(&mut self, number: u16, direction: Direction, bytes: &[u8], around: &mut Surroundings<'_>) -> Taken {
         let Some(protocol) = around.candidates.get(number) else { return Taken::Nothing };
         self.protocol = Some(number);
-        self.session = Some((protocol.open)(around.transport, around.settings));
+        let mut session = (protocol.open)(around.transport, around.settings);
+        if let Some(before) = self.before.and_then(|number| around.candidates.get(number)) {
+            session.follows(before.decl.name);
+        }
+        self.session = Some(session);
         self.ledger = Ledger::default();
         let other = direction.opposite();
         let held = std::mem::take(&mut self.side_mut(other).held);
@@ -340,6 +365,14 @@ impl AppLayer {
         }
         let Some(session) = &mut self.session else { return Taken::Nothing };
         let outcome = session.feed(direction, bytes, around.context);
+        let newest = session.live().end;
+        let stage = newest.checked_sub(1).and_then(|id| session.transaction(id)).map_or(0, |t| t.progress(direction));
+        let index = direction.index();
+        if let (Some(reached), Some(due)) = (self.reached.get_mut(index), self.raw_due.get_mut(index)) {
+            let by_message = self.protocol.is_some_and(|number| around.candidates.is_raw_by_message(number));
+            *due |= by_message && *reached != (newest, stage);
+            *reached = (newest, stage);
+        }
         self.mark(direction);
         self.side_mut(direction).fed = true;
         self.follow(direction, outcome, bytes)
@@ -355,6 +388,7 @@ impl AppLayer {
                 Taken::Nothing
             }
             Outcome::Failed => {
+                self.failed = Some(direction);
                 for side in &mut self.sides {
                     side.closed = true;
                 }
@@ -375,12 +409,23 @@ impl AppLayer {
         if side.found.is_some() || side.done {
             return;
         }
-        match around.candidates.agrees(number, bytes, direction, around.transport) {
+        // What was not enough to tell is looked at again with what follows, so that it does not matter how it was cut.
+        let mut joined = std::mem::take(&mut side.held);
+        let whole = if joined.is_empty() {
+            bytes
+        } else {
+            joined.extend_from_slice(bytes);
+            &joined
+        };
+        match around.candidates.agrees(number, whole, direction, around.transport) {
+            Guess::More if around.transport == Transport::Tcp && whole.len() < GUESS_BYTES_MAX => {
+                side.held = if joined.is_empty() { bytes.to_vec() } else { joined };
+            }
             Guess::Yes | Guess::More => side.found = Some(number),
             Guess::No => {
                 side.done = true;
                 let answer =
-                    around.candidates.ask(bytes, direction, around.transport, around.ports, &mut RuledOut::default());
+                    around.candidates.ask(whole, direction, around.transport, around.ports, &mut RuledOut::default());
                 if let Answer::Found(other) = answer {
                     self.side_mut(direction).found = Some(other);
                     self.events.push(flow_event::MISMATCH);

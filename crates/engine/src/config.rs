@@ -16,6 +16,8 @@ pub struct Config {
     /// Protocols that are switched off, by name.
     pub protocols_off: BTreeSet<String>,
     pub eve: EveSettings,
+    /// `packet-alert-max`, where it is not to have its stock value.
+    pub alerts_max: Option<u32>,
     /// `vars.address-groups` and `vars.port-groups` that are not to have their stock values, without the `$`.
     pub variables: BTreeMap<String, String>,
 }

@@ -8,6 +8,8 @@ pub struct Counters {
     /// Flows of which the table was rid because it was full.
     pub flows_evicted: u64,
     pub tcp_sessions: u64,
+    /// Sessions that were not followed because `stream.memcap` was reached.
+    pub tcp_sessions_refused: u64,
     pub tcp_midstream: u64,
     pub tcp_gaps: u64,
     pub tcp_overlaps: u64,

@@ -20,6 +20,8 @@ pub(crate) struct Desk {
     pub outcome: Outcome,
     pub records: Records,
     pub memory: Memory,
+    /// TCP sessions that are followed at the moment.
+    pub sessions: usize,
     pub context: Context,
     pub counters: Counters,
     /// Time of the latest packet.
@@ -38,6 +40,7 @@ impl Desk {
             outcome: Outcome::default(),
             records: Records::default(),
             memory,
+            sessions: 0,
             context: Context::default(),
             counters: Counters::default(),
             now: Timestamp::default(),

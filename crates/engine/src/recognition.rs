@@ -8,10 +8,32 @@ pub(crate) const GUESS_BYTES_MAX: usize = 4 * 1024;
 /// Datagrams of one side that are looked at.
 pub(crate) const GUESS_DATAGRAMS_MAX: u8 = 4;
 
+/// Protocols whose raw bytes are inspected as soon as one of their messages is complete, as Suricata 8 does; those of
+/// all others are when enough of them has come.
+static RAW_BY_MESSAGE: &[&str] = &[
+    "dns",
+    "ftp",
+    "http",
+    "http2",
+    "ldap",
+    "mqtt",
+    "pgsql",
+    "pop3",
+    "rdp",
+    "rfb",
+    "sip",
+    "smtp",
+    "ssh",
+    "telnet",
+    "tls",
+    "websocket",
+];
+
 /// The protocols that can be recognised, by their number in the engine's catalogue.
 pub(crate) struct Candidates {
     protocols: Vec<&'static Protocol>,
     enabled: Vec<bool>,
+    raw_by_message: Vec<bool>,
 }
 
 /// What the bytes of one side say.
@@ -41,11 +63,20 @@ impl RuledOut {
 
 impl Candidates {
     pub(crate) fn new(protocols: &[&'static Protocol], off: impl Fn(&str) -> bool) -> Self {
-        Self { protocols: protocols.to_vec(), enabled: protocols.iter().map(|p| !off(p.decl.name)).collect() }
+        Self {
+            protocols: protocols.to_vec(),
+            enabled: protocols.iter().map(|p| !off(p.decl.name)).collect(),
+            raw_by_message: protocols.iter().map(|p| RAW_BY_MESSAGE.contains(&p.decl.name)).collect(),
+        }
     }
 
     pub(crate) fn get(&self, number: u16) -> Option<&'static Protocol> {
         self.protocols.get(usize::from(number)).copied()
+    }
+
+    /// Whether a complete message of this protocol has the raw stream inspected.
+    pub(crate) fn is_raw_by_message(&self, number: u16) -> bool {
+        self.raw_by_message.get(usize::from(number)).copied().unwrap_or(false)
     }
 
     pub(crate) fn number(&self, name: &str) -> Option<u16> {

@@ -46,6 +46,7 @@ pub struct Loader {
     declarations: Vec<&'static ProtocolDecl>,
     thresholds: Option<RuleFile>,
     reputations: Option<Reputations>,
+    alerts_max: Option<u32>,
     /// What is wrong with the files beside the rules.
     failed: Vec<Diagnostic>,
 }
@@ -73,7 +74,14 @@ impl Loader {
             failed.extend(told);
             read
         });
-        Self { context, declarations, thresholds: companions.thresholds, reputations, failed }
+        Self {
+            context,
+            declarations,
+            thresholds: companions.thresholds,
+            reputations,
+            alerts_max: config.alerts_max,
+            failed,
+        }
     }
 
     /// Parses a piece of a file and looks at its expressions.
@@ -98,6 +106,7 @@ impl Loader {
             files: attachments,
             thresholds: self.thresholds.as_ref().map(|file| file.text.clone()),
             reputations: self.reputations.clone(),
+            alerts_max: self.alerts_max,
             variables: self.context.variables.clone(),
             ..phitak_detect::Settings::default()
         };

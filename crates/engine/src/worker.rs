@@ -135,9 +135,13 @@ impl Worker {
         if idle_micros > i64::from(flow.timeout_secs) * 1_000_000 && flow.timeout_secs > 0 {
             return Some(EndReason::TimedOut);
         }
-        let (Some(tcp), Some(session)) = (packet.tcp(), &flow.state.tcp) else { return None };
-        let segment = Segment::new(packet, tcp);
-        session.is_reused_by(&segment, flow.direction(src_is_high)).then_some(EndReason::Reused)
+        let segment = Segment::new(packet, packet.tcp()?);
+        let reused = match &flow.state.tcp {
+            Some(session) => session.is_reused_by(&segment, flow.direction(src_is_high)),
+            // What came before belonged to no session that was followed.
+            None => segment.opens(),
+        };
+        reused.then_some(EndReason::Reused)
     }
 
     pub(crate) fn finish(&mut self, decoder: &DecoderCounters, sink: &mut dyn Sink) {

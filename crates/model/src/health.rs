@@ -38,6 +38,8 @@ pub enum LossCause {
     SpoolDamaged,
     /// The flow table was full.
     FlowTableFull,
+    /// A host did more different things at once than a sensor describes (a scan), and the rest was left out.
+    InventoryFull,
     /// The centre could not understand a record, and it was set aside.
     Refused,
 }

@@ -102,6 +102,12 @@ pub trait Transaction {
 
     /// Writes its EVE fields, as members of the record's object: `"http":{…}`.
     fn write_eve(&self, out: &mut Writer);
+
+    /// The way of a single message, whose record names its sender first. `None` for an exchange, whose record names the
+    /// client first.
+    fn direction(&self) -> Option<Direction> {
+        None
+    }
 }
 
 /// The transactions that a session holds at the moment.

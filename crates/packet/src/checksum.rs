@@ -27,14 +27,25 @@ pub fn ones_complement(start: u32, bytes: &[u8]) -> u16 {
 /// The sum over a TCP, UDP or ICMPv6 segment and its pseudo header (RFC 793 §3.1, RFC 8200 §8.1).
 #[must_use]
 pub fn segment(src: IpAddr, dst: IpAddr, protocol: u8, bytes: &[u8]) -> u16 {
+    let length = (bytes.len() & 0xffff) as u32;
+    ones_complement(addresses(src, dst) + u32::from(protocol) + length, bytes)
+}
+
+/// The sum over the pseudo header alone. A host whose network card computes checksums leaves this in the field, so that a
+/// capture on the host itself, or between its virtual machines, holds it instead of a checksum. Some leave the length to
+/// the card too: it is 0 then.
+#[must_use]
+pub fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, length: usize) -> u16 {
+    ones_complement(addresses(src, dst) + u32::from(protocol) + (length & 0xffff) as u32, &[])
+}
+
+fn addresses(src: IpAddr, dst: IpAddr) -> u32 {
     let ends = |a: &[u8], b: &[u8]| u32::from(ones_complement(0, a)) + u32::from(ones_complement(0, b));
-    let addresses = match (src, dst) {
+    match (src, dst) {
         (IpAddr::V4(a), IpAddr::V4(b)) => ends(&a.octets(), &b.octets()),
         (IpAddr::V6(a), IpAddr::V6(b)) => ends(&a.octets(), &b.octets()),
         _ => 0,
-    };
-    let length = (bytes.len() & 0xffff) as u32;
-    ones_complement(addresses + u32::from(protocol) + length, bytes)
+    }
 }
 
 #[cfg(test)]

@@ -140,7 +140,8 @@ impl Decoder {
         } else if self.settings.checksums && packet.ip.is_some() {
             packet.checksums = Checksums {
                 ip_bad: packet.ip_checksum_good() == Some(false),
-                layer4_bad: packet.layer4_checksum_good() == Some(false),
+                layer4_bad: packet.layer4_checksum_good() == Some(false)
+                    && !packet.layer4_checksum_is_left_to_hardware(),
             };
         }
         emit(packet);

@@ -4,6 +4,7 @@
 //! goes, short-lived ones first), or at the end. What a flow means to its owner is the type parameter's business.
 
 mod key;
+mod share;
 mod table;
 
 pub use key::FlowKey;

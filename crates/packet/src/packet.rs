@@ -157,6 +157,24 @@ impl<'a> Packet<'a> {
     }
 }
 
+impl Packet<'_> {
+    /// The field holds what a sender leaves there for its network card to complete ([`crate::checksum::pseudo_header`]):
+    /// the packet was captured before it was whole, and is not wrong.
+    #[must_use]
+    pub fn layer4_checksum_is_left_to_hardware(&self) -> bool {
+        let Some(ip) = &self.ip else { return false };
+        let field = match &self.layer4 {
+            Layer4::Tcp(tcp) => tcp.header.get(16..18),
+            Layer4::Udp(udp) => udp.header.get(6..8),
+            Layer4::Icmp(_) | Layer4::Sctp { .. } | Layer4::Other => None,
+        };
+        let Some([high, low]) = field else { return false };
+        let field = u16::from_be_bytes([*high, *low]);
+        let sums = [ip.payload.len(), 0].map(|l| crate::checksum::pseudo_header(ip.src, ip.dst, ip.protocol, l));
+        sums.contains(&field)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Ip<'a> {
     pub src: IpAddr,

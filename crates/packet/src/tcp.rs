@@ -9,4 +9,4 @@ mod side;
 pub use assembly::{Assembly, Chunk, Memory};
 pub use segment::Segment;
 pub use session::{Handled, Opened, StreamEvents, TcpSession, TcpState};
-pub use settings::{TcpSettings, UrgentPolicy};
+pub use settings::{SESSION_BYTES, TcpSettings, UrgentPolicy};

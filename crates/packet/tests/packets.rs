@@ -168,6 +168,11 @@ fn checksums_are_judged_and_zero_means_none_for_udp_over_ipv4() {
     let mut bad = good.clone();
     *bad.last_mut().expect("bytes") ^= 1;
     assert_eq!(judge(&bad), (false, true));
+    // What a sender leaves to its network card is the sum over the pseudo header: here with the segment's length of 21.
+    let mut unfinished = good.clone();
+    let pseudo = phitak_packet::checksum::pseudo_header(wire::SERVER.into(), wire::CLIENT.into(), 6, 21);
+    unfinished[36..38].copy_from_slice(&pseudo.to_be_bytes());
+    assert_eq!(judge(&unfinished), (false, false));
 }
 
 #[test]

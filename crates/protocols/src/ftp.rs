@@ -82,6 +82,7 @@ fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
             let verb = bytes.get(..end).unwrap_or_default().to_ascii_uppercase();
             let begins = VERBS.iter().any(|known| known.starts_with(&verb));
             match (VERBS.contains(&verb.as_slice()), begins) {
+                (true, _) if end < bytes.len() && verb == b"USER" => one_word(bytes.get(end..).unwrap_or_default()),
                 (true, _) if end < bytes.len() => Guess::Yes,
                 (_, true) if end == bytes.len() => Guess::More,
                 _ => Guess::No,
@@ -103,6 +104,17 @@ fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
                 Guess::More
             }
         }
+    }
+}
+
+/// `USER` has one word behind it here; other protocols (IRC) say more in that line.
+fn one_word(rest: &[u8]) -> Guess {
+    let line = rest.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count();
+    match words {
+        0 | 1 if line.len() < rest.len() => Guess::Yes,
+        0 | 1 => Guess::More,
+        _ => Guess::No,
     }
 }
 

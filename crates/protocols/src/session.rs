@@ -151,6 +151,11 @@ pub trait Session: Transactions + Send {
         Vec::new()
     }
 
+    /// Told once, before any bytes: the flow began as this protocol and was upgraded to this session's (STARTTLS).
+    fn follows(&mut self, protocol: &'static str) {
+        let _ = protocol;
+    }
+
     /// Files that ended since the last call, for `fileinfo` records.
     fn files(&mut self) -> Vec<FileEnd> {
         Vec::new()

@@ -1,6 +1,7 @@
 //! Puts a rule together from its options, one after another.
 
 mod contents;
+mod limits;
 mod meta;
 mod packets;
 
@@ -8,13 +9,12 @@ use crate::{
     buffer::{self, Buffer},
     bytes::Names,
     condition::{Condition, Effect, FieldCheck, FieldIndex, FieldTest, Transform},
-    content::{self, Content},
+    content::Content,
     context::Context,
     field,
     head::Head,
     keyword,
     lines::Line,
-    number::NumberTest,
     option::RuleOption,
     rule::{Action, Meta, Placed, Rule, Section, Test},
     text::{Fault, Text},
@@ -48,8 +48,8 @@ pub(crate) struct Builder<'a> {
     sticky: Option<usize>,
     /// The content that modifiers change: section and test.
     last: Option<(usize, usize)>,
-    /// The section of the last content or expression: what is relative to it belongs there.
-    last_section: Option<usize>,
+    /// The section of the test before: without a sticky buffer, what is relative to it is looked for there.
+    before: Option<usize>,
 }
 
 /// A section while it grows.
@@ -90,7 +90,7 @@ impl<'a> Builder<'a> {
             names: Names::new(),
             sticky: None,
             last: None,
-            last_section: None,
+            before: None,
         }
     }
 
@@ -172,7 +172,7 @@ impl<'a> Builder<'a> {
     /// The same for what is relative to the last match: without a sticky buffer, it belongs where that match is, which
     /// an older keyword may have moved.
     fn current_for(&mut self, keyword: Text<'_>, is_relative: bool) -> Result<usize, Fault> {
-        match (self.sticky, self.last_section) {
+        match (self.sticky, self.before) {
             (None, Some(section)) if is_relative => Ok(section),
             _ => self.current(keyword),
         }
@@ -189,12 +189,10 @@ impl<'a> Builder<'a> {
 
     fn push_test(&mut self, section: usize, keyword: Text<'_>, test: Test) {
         let is_content = matches!(test, Test::Content(_));
-        if is_content || matches!(test, Test::Pattern(_)) {
-            self.last_section = Some(section);
-        }
         let placed = self.placed(keyword.at, test);
         if let Some(draft) = self.sections.get_mut(section) {
             draft.tests.push(placed);
+            self.before = Some(section);
             if is_content {
                 self.last = Some((section, draft.tests.len() - 1));
             }
@@ -271,7 +269,7 @@ impl<'a> Builder<'a> {
             }
         }
         self.sticky = Some(index);
-        (self.last, self.last_section) = (None, None);
+        (self.last, self.before) = (None, None);
         Ok(true)
     }
 
@@ -295,7 +293,7 @@ impl<'a> Builder<'a> {
         if let (Some(moved), Some(draft)) = (moved, self.sections.get_mut(target)) {
             draft.tests.push(moved);
             self.last = Some((target, draft.tests.len() - 1));
-            self.last_section = Some(target);
+            self.before = Some(target);
         }
         Ok(())
     }
@@ -361,51 +359,6 @@ impl<'a> Builder<'a> {
             effects: self.effects,
             variables: self.names,
         })
-    }
-
-    /// Contents against their own limits and against the buffer's size.
-    fn check_section(&self, draft: &Draft) -> Result<(), Fault> {
-        let limits = draft.tests.iter().filter_map(|t| match t.value {
-            Test::BufferSize(test) => Some(test),
-            _ => None,
-        });
-        let longest_allowed = limits.filter_map(most).min();
-        for placed in &draft.tests {
-            let Test::Content(content) = &placed.value else { continue };
-            let at = || self.offset_of(placed);
-            content::check(content).map_err(|reason| Fault::new(at(), reason))?;
-            if let Some(most) = longest_allowed
-                && !content.negated
-                && content.pattern.len() as u64 > most
-            {
-                return Err(Fault::new(
-                    at(),
-                    format!("this content has {} bytes, but bsize allows at most {most}", content.pattern.len()),
-                ));
-            }
-            if matches!(&draft.buffer, Buffer::Named(name) if name == "http.host")
-                && !content.nocase
-                && content.pattern.iter().any(u8::is_ascii_uppercase)
-            {
-                return Err(Fault::new(at(), "http.host is always lower case: this content can never match")
-                    .hint("write it in lower case, or use http.host.raw"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The byte offset of a placed test; places are only kept as line and column.
-    fn offset_of(&self, placed: &Placed<Test>) -> usize {
-        self.line.offset(placed.line, placed.column)
-    }
-}
-
-/// The greatest size that a test allows.
-fn most(test: NumberTest) -> Option<u64> {
-    match test {
-        NumberTest::Equal(n) | NumberTest::LessOrEqual(n) => Some(n),
-        NumberTest::Less(n) | NumberTest::Between(_, n) => Some(n.saturating_sub(1)),
-        _ => None,
     }
 }
 

@@ -72,7 +72,6 @@ pub enum Condition {
         protocol: Option<String>,
         name: String,
     },
-    /// Number of application transactions of the flow so far.
     Field(FieldTest),
     Reputation {
         side: ReputationSide,

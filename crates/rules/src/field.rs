@@ -1,12 +1,18 @@
 //! Keywords that test one number or word of a transaction: `tls.version`, `dns.opcode`, `filesize`…
 
+mod words;
+
 use crate::{
     condition::{FieldCheck, FieldIndex, FieldTest},
     date,
-    number::{self, Names},
+    number::{self, Names, NumberTest},
     text::{Fault, Text},
 };
 use phitak_model::Direction;
+use words::{
+    DNS_CODES, DNS_TYPES, HTTP2_ERRORS, HTTP2_FRAMES, LDAP_OPERATIONS, LDAP_RESULTS, MQTT_TYPES, SNMP_PDUS,
+    WEBSOCKET_CODES,
+};
 
 /// How a keyword's value is written.
 #[derive(Clone, Copy)]
@@ -29,196 +35,6 @@ type Special = fn(Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault>;
 const U8: u64 = u8::MAX as u64;
 const U16: u64 = u16::MAX as u64;
 const U32: u64 = u32::MAX as u64;
-
-const DNS_TYPES: Names = &[
-    ("a", 1),
-    ("aaaa", 28),
-    ("any", 255),
-    ("axfr", 252),
-    ("caa", 257),
-    ("cert", 37),
-    ("cname", 5),
-    ("dname", 39),
-    ("dnskey", 48),
-    ("ds", 43),
-    ("hinfo", 13),
-    ("https", 65),
-    ("ixfr", 251),
-    ("loc", 29),
-    ("mx", 15),
-    ("naptr", 35),
-    ("ns", 2),
-    ("nsec", 47),
-    ("nsec3", 50),
-    ("nsec3param", 51),
-    ("null", 10),
-    ("opt", 41),
-    ("ptr", 12),
-    ("rp", 17),
-    ("rrsig", 46),
-    ("soa", 6),
-    ("spf", 99),
-    ("srv", 33),
-    ("sshfp", 44),
-    ("svcb", 64),
-    ("tkey", 249),
-    ("tlsa", 52),
-    ("tsig", 250),
-    ("txt", 16),
-    ("uri", 256),
-    ("wks", 11),
-];
-const DNS_CODES: Names = &[
-    ("noerror", 0),
-    ("formerr", 1),
-    ("servfail", 2),
-    ("nxdomain", 3),
-    ("notimp", 4),
-    ("refused", 5),
-    ("yxdomain", 6),
-    ("yxrrset", 7),
-    ("nxrrset", 8),
-    ("notauth", 9),
-    ("notzone", 10),
-    ("badvers", 16),
-    ("badsig", 16),
-    ("badkey", 17),
-    ("badtime", 18),
-    ("badmode", 19),
-    ("badname", 20),
-    ("badalg", 21),
-    ("badtrunc", 22),
-];
-const HTTP2_ERRORS: Names = &[
-    ("no_error", 0),
-    ("protocol_error", 1),
-    ("internal_error", 2),
-    ("flow_control_error", 3),
-    ("settings_timeout", 4),
-    ("stream_closed", 5),
-    ("frame_size_error", 6),
-    ("refused_stream", 7),
-    ("cancel", 8),
-    ("compression_error", 9),
-    ("connect_error", 10),
-    ("enhance_your_calm", 11),
-    ("inadequate_security", 12),
-    ("http_1_1_required", 13),
-];
-const HTTP2_FRAMES: Names = &[
-    ("data", 0),
-    ("headers", 1),
-    ("priority", 2),
-    ("rststream", 3),
-    ("settings", 4),
-    ("pushpromise", 5),
-    ("ping", 6),
-    ("goaway", 7),
-    ("windowupdate", 8),
-    ("continuation", 9),
-];
-const LDAP_OPERATIONS: Names = &[
-    ("bind_request", 0),
-    ("bind_response", 1),
-    ("unbind_request", 2),
-    ("search_request", 3),
-    ("search_result_entry", 4),
-    ("search_result_done", 5),
-    ("modify_request", 6),
-    ("modify_response", 7),
-    ("add_request", 8),
-    ("add_response", 9),
-    ("del_request", 10),
-    ("del_response", 11),
-    ("mod_dn_request", 12),
-    ("mod_dn_response", 13),
-    ("compare_request", 14),
-    ("compare_response", 15),
-    ("abandon_request", 16),
-    ("search_result_reference", 19),
-    ("extended_request", 23),
-    ("extended_response", 24),
-    ("intermediate_response", 25),
-];
-const LDAP_RESULTS: Names = &[
-    ("success", 0),
-    ("operations_error", 1),
-    ("protocol_error", 2),
-    ("time_limit_exceeded", 3),
-    ("size_limit_exceeded", 4),
-    ("compare_false", 5),
-    ("compare_true", 6),
-    ("auth_method_not_supported", 7),
-    ("stronger_auth_required", 8),
-    ("referral", 10),
-    ("admin_limit_exceeded", 11),
-    ("unavailable_critical_extension", 12),
-    ("confidentiality_required", 13),
-    ("sasl_bind_in_progress", 14),
-    ("no_such_attribute", 16),
-    ("undefined_attribute_type", 17),
-    ("inappropriate_matching", 18),
-    ("constraint_violation", 19),
-    ("attribute_or_value_exists", 20),
-    ("invalid_attribute_syntax", 21),
-    ("no_such_object", 32),
-    ("alias_problem", 33),
-    ("invalid_dns_syntax", 34),
-    ("is_leaf", 35),
-    ("alias_dereferencing_problem", 36),
-    ("inappropriate_authentication", 48),
-    ("invalid_credentials", 49),
-    ("insufficient_access_rights", 50),
-    ("busy", 51),
-    ("unavailable", 52),
-    ("unwilling_to_perform", 53),
-    ("loop_detect", 54),
-    ("sort_control_missing", 60),
-    ("offset_range_error", 61),
-    ("naming_violation", 64),
-    ("object_class_violation", 65),
-    ("not_allowed_on_non_leaf", 66),
-    ("not_allowed_on_rdn", 67),
-    ("entry_already_exists", 68),
-    ("object_class_mods_prohibited", 69),
-    ("results_too_large", 70),
-    ("affects_multiple_dsas", 71),
-    ("control_error", 76),
-    ("other", 80),
-    ("server_down", 81),
-    ("local_error", 82),
-];
-const MQTT_TYPES: Names = &[
-    ("connect", 1),
-    ("connack", 2),
-    ("publish", 3),
-    ("puback", 4),
-    ("pubrec", 5),
-    ("pubrel", 6),
-    ("pubcomp", 7),
-    ("subscribe", 8),
-    ("suback", 9),
-    ("unsubscribe", 10),
-    ("unsuback", 11),
-    ("pingreq", 12),
-    ("pingresp", 13),
-    ("disconnect", 14),
-    ("auth", 15),
-    ("unassigned", 0),
-];
-const SNMP_PDUS: Names = &[
-    ("get_request", 0),
-    ("get_next_request", 1),
-    ("response", 2),
-    ("set_request", 3),
-    ("trap_v1", 4),
-    ("get_bulk_request", 5),
-    ("inform_request", 6),
-    ("trap_v2", 7),
-    ("report", 8),
-];
-const WEBSOCKET_CODES: Names =
-    &[("continuation", 0), ("text", 1), ("binary", 2), ("close", 8), ("ping", 9), ("pong", 10)];
 
 /// Keyword, declared field, form. Sorted by keyword.
 const FIELDS: &[(&str, &str, Form)] = &[
@@ -243,6 +59,7 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("http2.errorcode", "http2.errorcode", Form::Number(U32, HTTP2_ERRORS)),
     ("http2.frametype", "http2.frametype", Form::Numbers(U8, HTTP2_FRAMES)),
     ("http2.priority", "http2.priority", Form::Numbers(U8, &[])),
+    ("http2.settings", "http2.settings", Form::Special(http2_setting)),
     ("http2.size_update", "http2.size_update", Form::Numbers(u64::MAX, &[])),
     ("http2.window", "http2.window", Form::Numbers(U32, &[])),
     ("ike.chosen_sa_attribute", "ike.chosen_sa_attribute", Form::Word),
@@ -280,7 +97,7 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("tls_cert_expired", "tls_cert_notafter", Form::Special(|_| Ok((FieldCheck::BeforeNow, FieldIndex::Any)))),
     ("tls_cert_notafter", "tls_cert_notafter", Form::Special(date::parse)),
     ("tls_cert_notbefore", "tls_cert_notbefore", Form::Special(date::parse)),
-    ("websocket.flags", "websocket.flags", Form::Number(U8, &[])),
+    ("websocket.flags", "websocket.flags", Form::Special(websocket_flags)),
     ("websocket.mask", "websocket.mask", Form::Number(U32, &[])),
     ("websocket.opcode", "websocket.opcode", Form::Number(U8, WEBSOCKET_CODES)),
 ];
@@ -418,6 +235,64 @@ fn interface(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
     Ok((FieldCheck::Word { word: uuid.text.to_ascii_lowercase(), negated: false }, FieldIndex::Any))
 }
 
+const HTTP2_SETTINGS: &[(&str, u64)] = &[
+    ("settings_header_table_size", 1),
+    ("settings_enable_push", 2),
+    ("settings_max_concurrent_streams", 3),
+    ("settings_initial_window_size", 4),
+    ("settings_max_frame_size", 5),
+    ("settings_max_header_list_size", 6),
+];
+
+/// `SETTINGS_ENABLE_PUSH=0`: the protocol shows a setting's number above the 32 bits of its value.
+fn http2_setting(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    let end = text.text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.text.len());
+    let (name, test) = (text.to(end), text.from(end).trim());
+    let Some((_, id)) = HTTP2_SETTINGS.iter().find(|(known, _)| name.is(known)) else {
+        return Err(name.fault(format!("{:?} is not a setting", name.text)).hint("SETTINGS_ENABLE_PUSH=0"));
+    };
+    let (low, high) = (id << 32, (id + 1) << 32);
+    let test = match number::parse(test, U32, &[])? {
+        NumberTest::Equal(v) => NumberTest::Equal(low | v),
+        NumberTest::Greater(v) => NumberTest::Between(low | v, high),
+        NumberTest::GreaterOrEqual(v) => NumberTest::Between((low | v) - 1, high),
+        NumberTest::Less(v) => NumberTest::Between(low - 1, low | v),
+        NumberTest::LessOrEqual(v) => NumberTest::Between(low - 1, (low | v) + 1),
+        NumberTest::Between(a, b) => NumberTest::Between(low | a, low | b),
+        NumberTest::Mask { mask, value, equal: true } => {
+            NumberTest::Mask { mask: mask | 0xffff << 32, value: value | low, equal: true }
+        }
+        NumberTest::NotEqual(_) | NumberTest::Outside(..) | NumberTest::Mask { .. } => {
+            return Err(text.fault("a setting is compared with =, <, >, a range or bits that are set"));
+        }
+    };
+    Ok((FieldCheck::Number(test), FieldIndex::Any))
+}
+
+/// A number, or bits by their names: `fin,!comp`.
+fn websocket_flags(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
+    if !text.text.contains(|c: char| c.is_ascii_alphabetic() && c != 'x') {
+        return Ok((FieldCheck::Number(number::parse(text, U8, &[])?), FieldIndex::Any));
+    }
+    let (mut mask, mut value) = (0, 0);
+    for item in text.split(',') {
+        let (wanted, name) = match item.strip_prefix("!") {
+            Some(rest) => (false, rest.trim()),
+            None => (true, item),
+        };
+        let bit = if name.is("fin") {
+            0x80
+        } else if name.is("comp") {
+            0x40
+        } else {
+            return Err(name.fault(format!("{:?} is not a flag", name.text)).hint("fin, comp"));
+        };
+        mask |= bit;
+        value |= if wanted { bit } else { 0 };
+    }
+    Ok((FieldCheck::Number(NumberTest::Mask { mask, value, equal: true }), FieldIndex::Any))
+}
+
 const TLS_VERSIONS: &[(&str, u64)] = &[
     ("sslv2", 0x0200),
     ("sslv3", 0x0300),
@@ -489,7 +364,6 @@ fn ssl_state(text: Text<'_>) -> Result<(FieldCheck, FieldIndex), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::number::NumberTest;
 
     fn read(keyword: &str, value: &str) -> Result<FieldTest, Fault> {
         parse(Text::new(keyword, 0), Some(Text::new(value, 20)), &["hl7.count".into()]).expect("known")
@@ -513,6 +387,11 @@ mod tests {
             read("ssl_version", "!tls1.3,tls1.2").expect("versions").check,
             FieldCheck::OneOf { negated: true, .. }
         ));
+        assert_eq!(
+            read("http2.settings", "SETTINGS_ENABLE_PUSH=0").expect("setting").check,
+            FieldCheck::Number(NumberTest::Equal(2 << 32))
+        );
+        assert_eq!(read("http2.settings", "SETTINGS_PUSH=0").expect_err("setting").at, 20);
         assert_eq!(read("filesize", "to_client, >100").expect("direction").direction, Some(Direction::ToClient));
         assert_eq!(read("hl7.count", ">3").expect("own").check, FieldCheck::Number(NumberTest::Greater(3)));
         assert_eq!(read("dcerpc.iface", "367abb81").expect_err("uuid").at, 20);

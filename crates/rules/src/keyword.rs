@@ -131,7 +131,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("flow.elephant", "elephant flows are not told apart"),
     ("flowvar", "flow variables are not compared"),
     ("geoip", "no geographical database is read"),
-    ("http2.settings", "HTTP/2 settings are not shown to rules"),
     ("l3_proto", "write the protocol in the rule's head"),
     ("lua", "scripts do not run in this engine"),
     ("luajit", "scripts do not run in this engine"),

@@ -14,13 +14,14 @@ mod replays;
 mod timeline;
 
 use crate::rules::RuleSettings;
+use anyhow::Context;
 use clap::Args;
 use phitak_uplink::{
     keys::KeyFolder,
     spool::{Desk, SPOOL_BYTES_DEFAULT, Spool},
 };
 use pulse::Pulse;
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use timeline::{Pace, Retime};
 use tracing_subscriber::EnvFilter;
 
@@ -72,7 +73,12 @@ pub struct Run {
 impl Run {
     pub fn run(self) -> ExitCode {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
+            .init();
         match self.watch() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -97,8 +103,8 @@ impl Run {
         }
         pulse.stop();
         link.join();
-        desk.sync()?;
         outcome?;
+        desk.sync().with_context(|| format!("the spool in {} could not be written", self.data.display()))?;
         tracing::info!(waiting_bytes = desk.waiting_bytes(), "the sensor has stopped; what waits is kept");
         Ok(())
     }

@@ -13,12 +13,18 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func, Query},
 };
 
+use std::{collections::BTreeMap, net::IpAddr};
+
 /// Addresses of a story by which its neighbours are sought.
 pub const RELATED_HOSTS_MAX: usize = 20;
 /// Neighbours that are shown.
 pub const RELATED_MAX: usize = 20;
 /// How far from a story's alerts its neighbours may lie, in microseconds.
 pub const RELATED_SPAN_MICROS: i64 = 2 * 3_600 * 1_000_000;
+/// Latest alerts of a story in which its machines are looked for.
+const MACHINES_FROM_ALERTS: u64 = 200;
+/// Machines of a story that are named.
+pub const MACHINES_MAX: usize = 6;
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
 /// An alert as lists show it.
@@ -53,6 +59,15 @@ struct RelatedRow {
     facility: String,
     first_at: i64,
     alerts: i64,
+}
+
+/// Whether an address can only belong to a network of somebody's own.
+fn is_internal(address: &str) -> bool {
+    match address.parse() {
+        Ok(IpAddr::V4(four)) => four.is_private() || four.is_link_local(),
+        Ok(IpAddr::V6(six)) => six.is_unique_local() || six.is_unicast_link_local(),
+        Err(_) => false,
+    }
 }
 
 impl From<&row::Model> for AlertBrief {
@@ -104,6 +119,40 @@ impl Store {
             .all(self.reader())
             .await?;
         Ok(rows.iter().map(AlertBrief::from).collect())
+    }
+
+    /// The machines of one hospital that a story is about: of its latest alerts there, the addresses at either end that are
+    /// the hospital's own, most alerted first, with their names.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn machines_of_story(
+        &self,
+        scope: &Scope,
+        story: StoryId,
+        facility: &FacilityCode,
+    ) -> Result<Vec<(String, Option<String>)>, StoreError> {
+        let ends: Vec<(String, String)> = row::Entity::find()
+            .select_only()
+            .columns([row::Column::SrcIp, row::Column::DestIp])
+            .filter(row::Column::StoryId.eq(story.0))
+            .filter(row::Column::Facility.eq(facility.as_str()))
+            .filter(scope.admits(row::Column::Facility))
+            .order_by_desc(row::Column::Id)
+            .limit(MACHINES_FROM_ALERTS)
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        for address in ends.iter().flat_map(|(src, dest)| [src, dest]).filter(|address| is_internal(address)) {
+            *times.entry(address).or_default() += 1;
+        }
+        let mut machines: Vec<&str> = times.keys().copied().collect();
+        machines.sort_by_key(|address| std::cmp::Reverse(times.get(address)));
+        machines.truncate(MACHINES_MAX);
+        let hosts: Vec<(&str, &str)> = machines.iter().map(|address| (facility.as_str(), *address)).collect();
+        let names = self.names_of_hosts(scope, &hosts).await?;
+        Ok(machines.into_iter().map(str::to_owned).zip(names).collect())
     }
 
     /// Other stories at the hosts of these alerts, in the same hospital, within [`RELATED_SPAN_MICROS`]; earliest first.

@@ -25,6 +25,8 @@ pub const HOSTS_PER_FACILITY_MAX: usize = 20_000;
 pub const LOSSES_PER_SENSOR_MAX: u64 = 1_000;
 /// The cause of a loss that the centre itself counts: numbers missing between batches.
 pub const SEQUENCE_GAP: &str = "sequence_gap";
+/// The cause under which moments in the future are noted.
+pub const CLOCK_AHEAD: &str = "clock_ahead";
 /// Rows of one insert statement: SQLite takes at most 32,766 values.
 const ROWS_PER_INSERT: usize = 500;
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -138,14 +140,45 @@ impl Ingest {
         self.region
     }
 
+    /// Whether these alerts, which are said to be stored, are the ones that are stored under their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn holds(&self, alerts: &[(u64, Alert)]) -> Result<bool, StoreError> {
+        for part in alerts.chunks(ROWS_PER_INSERT) {
+            let known: Vec<(i64, String, String, Option<i32>)> = alert::Entity::find()
+                .select_only()
+                .columns([alert::Column::Seq, alert::Column::SrcIp, alert::Column::DestIp, alert::Column::SrcPort])
+                .filter(alert::Column::SpoolId.eq(self.spool.id))
+                .filter(alert::Column::Seq.is_in(part.iter().map(|(seq, _)| signed(*seq))))
+                .into_tuple()
+                .all(&self.tx)
+                .await?;
+            let is_known = |(seq, alert): &(u64, Alert)| {
+                known.iter().any(|(known_seq, src, dest, port)| {
+                    *known_seq == signed(*seq)
+                        && *src == alert.src_ip.to_string()
+                        && *dest == alert.dest_ip.to_string()
+                        && *port == alert.src_port.map(i32::from)
+                })
+            };
+            if !part.iter().all(is_known) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Stores alerts with their numbers, and takes them into their stories.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn add_alerts(&mut self, alerts: &[(u64, Alert)]) -> Result<Vec<TouchedStory>, StoreError> {
-        let mut by_signature: BTreeMap<(u32, u32), Vec<&(u64, Alert)>> = BTreeMap::new();
+        let mut by_signature: BTreeMap<_, Vec<&(u64, Alert)>> = BTreeMap::new();
         for entry in alerts {
-            by_signature.entry((entry.1.gid, entry.1.signature_id)).or_default().push(entry);
+            let alert = &entry.1;
+            let story = (alert.gid, alert.signature_id, alert.severity, alert.signature.as_str());
+            by_signature.entry(story).or_default().push(entry);
         }
         let mut touched = Vec::with_capacity(by_signature.len());
         let mut rows = Vec::with_capacity(alerts.len());
@@ -317,12 +350,20 @@ impl Ingest {
         Ok(())
     }
 
-    /// Notes numbers that never arrived.
+    /// Notes numbers that were acknowledged once and are not here any more: the database is an older copy.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn note_gap(&mut self, missing: u64) -> Result<(), StoreError> {
         self.note_loss(SEQUENCE_GAP, missing, self.now, self.now).await
+    }
+
+    /// Notes records whose moment lay too far ahead: the sensor's clock is fast, and they count as of now.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn note_clock_ahead(&mut self, records: u64) -> Result<(), StoreError> {
+        self.note_loss(CLOCK_AHEAD, records, self.now, self.now).await
     }
 
     /// A loss that is told again, longer or larger, is one loss.

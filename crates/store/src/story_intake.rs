@@ -20,7 +20,12 @@ pub const ATTACK_MAX: usize = 16;
 /// Longest signature text and category, in characters.
 pub const SIGNATURE_CHARS_MAX: usize = 512;
 
-/// Takes alerts of one signature from one hospital into their story; makes it when it is the first. `None` for no alerts.
+/// What a story is called: with the rule's number and severity, what makes it the same story.
+fn signature_of(alert: &Alert) -> String {
+    alert.signature.chars().take(SIGNATURE_CHARS_MAX).collect()
+}
+
+/// Takes alerts of one signature (number, words, severity) from one hospital into their story; makes it when it is the first. `None` for no alerts.
 pub(crate) async fn take_alerts(
     db: &impl ConnectionTrait,
     alerts: &[&Alert],
@@ -35,6 +40,8 @@ pub(crate) async fn take_alerts(
     let known = row::Entity::find()
         .filter(row::Column::Gid.eq(i32::try_from(latest.gid).unwrap_or(i32::MAX)))
         .filter(row::Column::SignatureId.eq(i64::from(latest.signature_id)))
+        .filter(row::Column::Severity.eq(severity_rank(latest.severity)))
+        .filter(row::Column::Signature.eq(signature_of(latest)))
         .one(db)
         .await?;
     // Later than anything an analyst has closed, even if the clock stood still.
@@ -78,7 +85,7 @@ async fn insert_story(
         gid: Set(i32::try_from(alert.gid).unwrap_or(i32::MAX)),
         signature_id: Set(i64::from(alert.signature_id)),
         rev: Set(i64::from(alert.rev)),
-        signature: Set(alert.signature.chars().take(SIGNATURE_CHARS_MAX).collect()),
+        signature: Set(signature_of(alert)),
         category: Set(alert.category.chars().take(SIGNATURE_CHARS_MAX).collect()),
         severity: Set(severity_rank(alert.severity)),
         attack: Set(attack),
@@ -110,20 +117,15 @@ async fn update_story(
     last_at: i64,
     arrived_at: i64,
 ) -> Result<(), StoreError> {
-    let newer = i64::from(latest.rev) >= story.rev;
     let returned = story.status == StoryStatus::Closed.as_str();
     let (all, first, last) = (
         story.alerts.saturating_add(alerts),
         std::cmp::min(story.first_at, first_at),
         std::cmp::max(story.last_at, last_at),
     );
+    let rev = std::cmp::max(story.rev, i64::from(latest.rev));
     let mut row = story.into_active_model();
-    if newer {
-        row.rev = Set(i64::from(latest.rev));
-        row.signature = Set(latest.signature.chars().take(SIGNATURE_CHARS_MAX).collect());
-        row.category = Set(latest.category.chars().take(SIGNATURE_CHARS_MAX).collect());
-        row.severity = Set(severity_rank(latest.severity));
-    }
+    row.rev = Set(rev);
     if returned {
         row.status = Set(StoryStatus::New.as_str().to_owned());
         row.acknowledged_up_to = Set(None);

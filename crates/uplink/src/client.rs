@@ -148,6 +148,10 @@ impl<'a> Uplink<'a> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let ack = Ack::decode(&body).map_err(|e| LineError::Answer(e.to_string()))?;
+        if ack.spool == outgoing.spool && ack.up_to > self.desk.lock().last_seq() {
+            let what = format!("the centre has records up to {}, this spool has never had so many", ack.up_to);
+            return Ok(Err(Refusal::new(RefusalCode::Forked, what)));
+        }
         if ack.spool != outgoing.spool || ack.up_to < outgoing.last_seq {
             let what = format!("it acknowledged {}/{}, sent was up to {}", ack.spool, ack.up_to, outgoing.last_seq);
             return Err(LineError::Answer(what).into());
@@ -173,6 +177,14 @@ impl<'a> Uplink<'a> {
             return Ok(true);
         }
         self.desk.lock().release();
+        if refusal.code == RefusalCode::Forked {
+            tracing::error!(
+                what = refusal.what,
+                "this folder is an older copy of itself, or a copy of another sensor's: what waits is sent under a new name"
+            );
+            self.desk.lock().rename()?;
+            return Ok(true);
+        }
         if refusal.code == RefusalCode::TooLarge || refusal.code == RefusalCode::NotUnderstood {
             self.records_max = (outgoing.records / 2).max(1);
             return Ok(true);

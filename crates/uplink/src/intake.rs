@@ -3,7 +3,7 @@
 //!
 //! The rules that make delivery exactly once in effect: [`Intake::accept`] stores a batch's fresh records and the last
 //! number of its spool in one transaction, and answers only after the commit; records up to that last number are
-//! ignored and acknowledged again.
+//! ignored and acknowledged again, unless they are found to be other records ([`IntakeError::Forked`]).
 
 use crate::{
     authority::{Enrolled, SigningRequest},
@@ -47,6 +47,9 @@ pub enum IntakeError {
     /// The sensor's certificate was revoked or its facility removed.
     #[error("the centre no longer knows sensor {0}: ask the centre for a new enrolment code")]
     Unknown(SensorId),
+    /// Numbers were used twice. The sensor then goes on under another spool's name, and nothing is lost.
+    #[error("these numbers belong to other records: the sensor's folder is an older copy or has been copied")]
+    Forked,
 }
 
 /// Why a code gave no certificate.

@@ -190,6 +190,7 @@ fn guard(guard: Guard, value: &mut Value) {
             Guard::Typed => {}
             Guard::Text | Guard::Bytes => guard_text(text),
             Guard::Url => {
+                cut_hidden_values(text);
                 cut_query_values(text);
                 guard_text(text);
             }
@@ -209,6 +210,7 @@ fn guard(guard: Guard, value: &mut Value) {
 fn guard_text(text: &mut String) {
     // Masked before it is cut, so that a cut never leaves twelve digits of a number.
     mask::mask_text(text);
+    secret::mask_text(text);
     if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
         text.truncate(end);
     }
@@ -217,6 +219,27 @@ fn guard_text(text: &mut String) {
 fn guard_hash(text: &mut String) {
     if text.len() > HASH_CHARS_MAX || !text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':') {
         text.clear();
+    }
+}
+
+/// What names a person besides the query: `http://user:secret@host/` loses the user, `/page;key=value/` its parameters,
+/// and a question mark that is percent-encoded, once or twice, ends the address.
+fn cut_hidden_values(url: &mut String) {
+    if let Some((scheme, rest)) = url.split_once("://") {
+        let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        if let Some(at) = rest.get(..host_end).and_then(|host| host.rfind('@')) {
+            *url = format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default());
+        }
+    }
+    let lower = url.to_ascii_lowercase();
+    if let Some(end) = ["%3f", "%253f"].iter().filter_map(|mark| lower.find(mark)).min() {
+        url.truncate(end);
+    }
+    let page_end = url.find(['?', '#']).unwrap_or(url.len());
+    let (page, rest) = url.split_at(page_end);
+    if page.contains(';') {
+        let parts: Vec<&str> = page.split('/').map(|part| part.split(';').next().unwrap_or_default()).collect();
+        *url = format!("{}{rest}", parts.join("/"));
     }
 }
 

@@ -33,6 +33,9 @@ pub enum RefusalCode {
     NotUnderstood,
     NoCertificate,
     UnknownSensor,
+    /// Other records have these numbers already: the sensor's folder is an older copy, or has been copied. Send what
+    /// waits under another spool's name.
+    Forked,
     /// Try again later.
     Unavailable,
     CodeWrong,
@@ -57,7 +60,7 @@ impl RefusalCode {
             Self::NoCertificate => 401,
             Self::UnknownSensor | Self::CodeWrong => 403,
             Self::NotFound => 404,
-            Self::CodeUsed => 409,
+            Self::CodeUsed | Self::Forked => 409,
             Self::CodeExpired => 410,
             Self::TooLarge => 413,
             Self::NotUnderstood => 422,
@@ -85,6 +88,7 @@ impl From<IntakeError> for Refusal {
         let code = match &error {
             IntakeError::Unavailable(_) => RefusalCode::Unavailable,
             IntakeError::Unknown(_) => RefusalCode::UnknownSensor,
+            IntakeError::Forked => RefusalCode::Forked,
         };
         Self::new(code, error.to_string())
     }

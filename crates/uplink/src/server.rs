@@ -9,6 +9,7 @@
 //! Everything else is a [`Refusal`].
 
 mod peer;
+mod readers;
 mod turnstile;
 
 use crate::{
@@ -25,6 +26,7 @@ use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use peer::{Peer, PeerSensor};
 use phitak_model::Timestamp;
+use readers::Readers;
 use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -45,7 +47,7 @@ use turnstile::Turnstile;
 
 /// Connections at a time; further ones wait in the listener's queue.
 pub const CONNECTIONS_MAX: usize = 4096;
-/// Batches at a time in memory, over all sensors.
+/// Batches at a time that are taken in, over all sensors.
 pub const BATCHES_MAX: usize = 16;
 const ENROL_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -84,6 +86,7 @@ pub struct Server<I> {
 struct Desk<I> {
     intake: Arc<I>,
     turnstile: Mutex<Turnstile>,
+    readers: Readers,
     batches: Semaphore,
 }
 
@@ -92,7 +95,12 @@ impl<I: Intake> Server<I> {
     /// [`ServerError`] when the server's certificate cannot be made.
     pub fn new(authority: &Authority, intake: Arc<I>, now: Timestamp) -> Result<Self, ServerError> {
         let config = tls_config(authority, authority.server_identity(now)?)?;
-        let desk = Desk { intake, turnstile: Mutex::default(), batches: Semaphore::new(BATCHES_MAX) };
+        let desk = Desk {
+            intake,
+            turnstile: Mutex::default(),
+            readers: Readers::default(),
+            batches: Semaphore::new(BATCHES_MAX),
+        };
         Ok(Self { tls: TlsAcceptor::from(Arc::new(config)), desk: Arc::new(desk) })
     }
 
@@ -224,8 +232,10 @@ async fn answer<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incomin
 
 async fn batch<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
     let sensor = welcome(desk, peer).await?;
-    let _place = desk.batches.acquire().await.map_err(|_| Refusal::new(RefusalCode::Unavailable, "stopping"))?;
-    let body = read(request, BODY_BYTES_MAX).await?;
+    let unavailable = |what: &str| Refusal::new(RefusalCode::Unavailable, what);
+    let read = desk.readers.enter(&sensor.id).read(read(request, BODY_BYTES_MAX)).await;
+    let body = read.ok_or_else(|| unavailable("a newer request of this sensor has come"))??;
+    let _place = desk.batches.acquire().await.map_err(|_| unavailable("stopping"))?;
     let ack = desk.intake.accept(&sensor.id, Batch::decode(&body)?).await?;
     Ok(ack.encode())
 }

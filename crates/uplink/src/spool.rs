@@ -12,6 +12,7 @@ mod ledger;
 mod recovery;
 mod room;
 mod segment;
+mod trouble;
 
 pub use desk::Desk;
 pub use frame::{Cursor, ReplayId};
@@ -31,6 +32,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
 };
+use trouble::Trouble;
 
 /// Size of a spool that nobody set.
 pub const SPOOL_BYTES_DEFAULT: u64 = 256 << 20;
@@ -95,8 +97,12 @@ struct Place {
 /// What has been acknowledged, and the replay cursor there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Acknowledged {
+    /// Nothing up to here needs sending.
     seq: u64,
     cursor: Option<Cursor>,
+    /// The last number that the centre itself has acknowledged: less than `seq` where records were set aside.
+    #[serde(default)]
+    by_centre: u64,
 }
 
 /// The open spool. One process at a time (a lock file says so).
@@ -117,6 +123,7 @@ pub struct Spool {
     in_flight: u64,
     refused: BTreeSet<u64>,
     ledger: Ledger,
+    trouble: Trouble,
     _lock: File,
 }
 
@@ -173,7 +180,9 @@ impl Spool {
             false => Ok(false),
         });
         if let Err(error) = &kept {
-            tracing::error!(%error, folder = %self.folder.display(), "the spool could not keep a record: free space on this disk");
+            self.trouble.tell(|times| {
+                tracing::error!(%error, times, folder = %self.folder.display(), "the spool could not keep records: free space on this disk");
+            });
         }
         if !matches!(kept, Ok(true)) {
             self.ledger.note(LossCause::SpoolFull, 1, cleared.at(), cleared.at());
@@ -244,13 +253,20 @@ impl Spool {
     pub fn acknowledge(&mut self, outgoing: &Outgoing) -> io::Result<()> {
         self.in_flight = 0;
         let cursor = outgoing.cursor.or(self.acknowledged.cursor);
-        let acknowledged = Acknowledged { seq: outgoing.passed_seq, cursor };
+        let by_centre = outgoing.last_seq.max(self.acknowledged.by_centre);
+        let acknowledged = Acknowledged { seq: outgoing.passed_seq, cursor, by_centre };
         self.advance(acknowledged, outgoing.next)
     }
 
     /// The records that were handed out are not on their way any more.
     pub fn release(&mut self) {
         self.in_flight = 0;
+    }
+
+    /// The last number ever given.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.next_seq.saturating_sub(1)
     }
 
     /// Never sends this record again; keeps it beside the spool for whoever looks into it.
@@ -301,11 +317,12 @@ impl Spool {
         let ends = items.first().zip(items.last()).map(|(first, last)| (first.0, last.0));
         let (Some(passed_seq), Some((first_seq, last_seq))) = (passed, ends) else {
             let before = self.acknowledged;
-            let seen = |seq: u64| Acknowledged { seq: seq.max(before.seq), cursor: cursor.or(before.cursor) };
+            let seen = |seq: u64| Acknowledged { seq: seq.max(before.seq), cursor: cursor.or(before.cursor), ..before };
             return Ok(passed.map_or(Next::Nothing, |seq| Next::Passed(seen(seq), next)));
         };
         let records = items.len();
-        let body = wire::encode_lines(self.id, items.into_iter()).map_err(io::Error::other)?;
+        let body =
+            wire::encode_lines(self.id, self.acknowledged.by_centre, items.into_iter()).map_err(io::Error::other)?;
         Ok(Next::Batch(Box::new(Outgoing {
             spool: self.id,
             body,

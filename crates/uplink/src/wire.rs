@@ -3,13 +3,15 @@
 //! A body is UTF-8 text. Its first line is a header, each further line one record:
 //!
 //! ```text
-//! {"phitak":1,"spool":"<32 hex digits>","records":2,"crc32":"<8 hex digits>"}
+//! {"phitak":1,"spool":"<32 hex digits>","acknowledged":40,"records":2,"crc32":"<8 hex digits>"}
 //! {"seq":41,"item":{"alert":{…}}}
 //! {"seq":43,"item":{"health":{…}}}
 //! ```
 //!
-//! The checksum covers every byte after the header's line feed. Sequence numbers rise within a batch and from batch to
+//! The checksum covers the digits of `acknowledged` and every byte after the header's line feed. Sequence numbers rise within a batch and from batch to
 //! batch of one spool; they may leave gaps (a full spool drops its oldest observations, and its losses tell so).
+//! `acknowledged` is the last number that the centre has ever acknowledged to this sensor: a centre that does not have
+//! that number any more (it was restored from an older copy) knows by it how much it has lost.
 
 use phitak_model::{Alert, Health, Observation};
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,7 @@ use std::fmt;
 /// The version that this program speaks.
 pub const VERSION: u16 = 1;
 /// Most bytes of a body, header included.
-pub const BODY_BYTES_MAX: usize = 4 << 20;
+pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Most records of a batch.
 pub const BATCH_RECORDS_MAX: usize = 4096;
 /// Most bytes of one record's line.
@@ -52,6 +54,8 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     pub spool: SpoolId,
+    /// The last number that the centre has acknowledged to the sensor; 0 for none.
+    pub acknowledged: u64,
     pub records: Vec<Record>,
 }
 
@@ -102,6 +106,8 @@ impl WireError {
 struct Header {
     phitak: u16,
     spool: SpoolId,
+    #[serde(default)]
+    acknowledged: u64,
     records: usize,
     crc32: String,
 }
@@ -142,7 +148,7 @@ impl Batch {
             })?;
             lines.push((record.seq, item));
         }
-        encode_lines(self.spool, lines.iter().map(|(seq, item)| (*seq, item.as_slice())))
+        encode_lines(self.spool, self.acknowledged, lines.iter().map(|(seq, item)| (*seq, item.as_slice())))
     }
 
     /// # Errors
@@ -152,7 +158,7 @@ impl Batch {
             return Err(WireError::BodyTooLarge);
         }
         let (header, rest) = split_header(body)?;
-        let found = crc32fast::hash(rest);
+        let found = checksum(header.acknowledged, rest);
         if header.crc32 != format!("{found:08x}") {
             return Err(WireError::Checksum { found, said: header.crc32.chars().take(16).collect() });
         }
@@ -160,7 +166,7 @@ impl Batch {
         if records.len() != header.records {
             return Err(WireError::Count { said: header.records, found: records.len() });
         }
-        Ok(Self { spool: header.spool, records })
+        Ok(Self { spool: header.spool, acknowledged: header.acknowledged, records })
     }
 }
 
@@ -183,6 +189,7 @@ impl Ack {
 /// Joins items that are JSON already (as the spool keeps them) into a body.
 pub(crate) fn encode_lines<'a>(
     spool: SpoolId,
+    acknowledged: u64,
     items: impl Iterator<Item = (u64, &'a [u8])>,
 ) -> Result<Vec<u8>, WireError> {
     let mut lines = Vec::new();
@@ -200,15 +207,22 @@ pub(crate) fn encode_lines<'a>(
     if records > BATCH_RECORDS_MAX {
         return Err(WireError::TooManyRecords);
     }
-    let crc32 = format!("{:08x}", crc32fast::hash(&lines));
-    let mut body =
-        serde_json::to_vec(&Header { phitak: VERSION, spool, records, crc32 }).expect("a header is plain data");
+    let crc32 = format!("{:08x}", checksum(acknowledged, &lines));
+    let mut body = serde_json::to_vec(&Header { phitak: VERSION, spool, acknowledged, records, crc32 })
+        .expect("a header is plain data");
     body.push(b'\n');
     body.append(&mut lines);
     if body.len() > BODY_BYTES_MAX {
         return Err(WireError::BodyTooLarge);
     }
     Ok(body)
+}
+
+fn checksum(acknowledged: u64, lines: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(acknowledged.to_string().as_bytes());
+    crc.update(lines);
+    crc.finalize()
 }
 
 fn split_header(body: &[u8]) -> Result<(Header, &[u8]), WireError> {
@@ -262,7 +276,13 @@ fn decode_record(line: &[u8], line_number: usize) -> Result<Record, WireError> {
     if line.len() >= RECORD_BYTES_MAX {
         return Err(WireError::RecordTooLarge { seq: seq() });
     }
-    serde_json::from_slice(line).map_err(|e| WireError::Record { line: line_number, seq: seq(), reason: e.to_string() })
+    let refused = |reason: String| WireError::Record { line: line_number, seq: seq(), reason };
+    let record: Record = serde_json::from_slice(line).map_err(|e| refused(e.to_string()))?;
+    // Databases count with signed numbers.
+    if i64::try_from(record.seq).is_err() {
+        return Err(refused("a number past the last that can be stored".to_owned()));
+    }
+    Ok(record)
 }
 
 impl fmt::Display for SpoolId {

@@ -58,6 +58,25 @@ async fn a_restarted_sensor_sends_again_what_was_not_acknowledged_and_the_centre
 }
 
 #[tokio::test]
+async fn a_folder_that_is_restored_from_an_older_copy_goes_on_under_a_new_name_and_loses_nothing() {
+    let centre = Centre::start().await;
+    let mut hospital = Hospital::enrolled(&centre).await;
+    (1..=30).for_each(|number| hospital.append(number));
+    hospital.send_all(centre.address()).await;
+    let (spool, copy) = (hospital.folder().join("spool"), hospital.folder().join("copy"));
+    world::copy_folder(&spool, &copy);
+    (31..=70).for_each(|number| hospital.append(number));
+    hospital.send_all(centre.address()).await;
+    hospital.replace_spool(&copy);
+    (1031..=1040).for_each(|number| hospital.append(number));
+    hospital.send_all(centre.address()).await;
+    hospital.restart();
+    (1041..=1050).for_each(|number| hospital.append(number));
+    hospital.send_all(centre.address()).await;
+    assert_eq!(centre.numbers(), (1..=70).chain(1031..=1050).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_centre_that_cannot_take_it_now_gets_it_later() {
     let centre = Centre::start().await;
     let hospital = Hospital::enrolled(&centre).await;

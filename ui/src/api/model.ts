@@ -5,19 +5,15 @@ export type { Text };
 
 type Schemas = components["schemas"];
 
-// The centre sends every field, with null where it has nothing, and its words in snake_case; its description calls the
-// nullable fields optional and spells some words in capitals. These types say what really arrives.
-type Tail<S extends string> = S extends `${infer A}${infer Rest}` ? (A extends Lowercase<A> ? `${A}${Tail<Rest>}` : `_${Lowercase<A>}${Tail<Rest>}`) : "";
-type Snake<S extends string> = string extends S ? string : Tail<Uncapitalize<S>>;
-type Sent<T> = T extends string
-  ? Snake<T>
-  : T extends number | boolean | null | undefined
-    ? T
-    : T extends readonly (infer Item)[]
-      ? Sent<Item>[]
-      : T extends object
-        ? { [Key in keyof T]-?: Exclude<Sent<T[Key]>, undefined> }
-        : T;
+// The centre sends every field, with null where it has nothing; its description calls the nullable fields optional.
+// These types say what really arrives.
+type Sent<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends readonly (infer Item)[]
+    ? Sent<Item>[]
+    : T extends object
+      ? { [Key in keyof T]-?: Exclude<Sent<T[Key]>, undefined> }
+      : T;
 
 export type Role = Sent<Schemas["Role"]>;
 export type Severity = Sent<Schemas["Severity"]>;

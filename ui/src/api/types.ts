@@ -463,7 +463,6 @@ export interface components {
             claimed_at?: components["schemas"]["Moment"] | null;
             due_at?: components["schemas"]["Moment"] | null;
             first_seen_at: components["schemas"]["Moment"];
-            host?: components["schemas"]["HostName"] | null;
             /**
              * Format: int64
              * @description With `type` it names the item; 0 for the sensor
@@ -471,6 +470,8 @@ export interface components {
             id: number;
             kind: string;
             last_seen_at: components["schemas"]["Moment"];
+            /** @description The machines it is about: one of a finding, those most concerned of a story */
+            machines: components["schemas"]["HostName"][];
             /** Format: int32 */
             minutes: number;
             /** @description How we will know that it is fixed */
@@ -525,7 +526,7 @@ export interface components {
          * @description How sure the evidence makes us.
          * @enum {string}
          */
-        Confidence: "Low" | "Medium" | "High";
+        Confidence: "low" | "medium" | "high";
         EnrolmentCode: {
             created_at: components["schemas"]["Moment"];
             expires_at: components["schemas"]["Moment"];
@@ -656,7 +657,7 @@ export interface components {
          * @description Where a finding stands between seen and seen to be gone.
          * @enum {string}
          */
-        FindingState: "Open" | "Claimed" | "Verified" | "Reopened";
+        FindingState: "open" | "claimed" | "verified" | "reopened";
         /** @description Whom a first sign-in link is for. */
         FirstSignIn: {
             login: string;
@@ -706,8 +707,8 @@ export interface components {
         /** @description Something that was not seen or not kept. */
         Loss: {
             /**
-             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `refused`,
-             *     or `sequence_gap` (counted by the centre)
+             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `refused`, `clock_ahead`,
+             *     or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
              */
             cause: string;
             /** Format: int64 */
@@ -806,12 +807,12 @@ export interface components {
          * @description What the hospital answered to a finding.
          * @enum {string}
          */
-        Response: "Done" | "NeedHelp" | "NotOurs" | "Cannot";
+        Response: "done" | "need_help" | "not_ours" | "cannot";
         /**
          * @description What an account may do.
          * @enum {string}
          */
-        Role: "Administrator" | "Analyst" | "RegionOfficer" | "Hospital";
+        Role: "administrator" | "analyst" | "region_officer" | "hospital";
         /** @enum {string} */
         ScopeKind: "sector" | "region" | "facility";
         /** @description Which facilities the account may see. */
@@ -861,7 +862,7 @@ export interface components {
          * @description How urgent.
          * @enum {string}
          */
-        Severity: "Low" | "Medium" | "High" | "Critical";
+        Severity: "low" | "medium" | "high" | "critical";
         SignIn: {
             login: string;
             password: string;
@@ -961,7 +962,7 @@ export interface components {
          * @description Where a story stands with the analysts.
          * @enum {string}
          */
-        StoryStatus: "New" | "Acknowledged" | "Closed";
+        StoryStatus: "new" | "acknowledged" | "closed";
         /** @description A text for people, in both languages. */
         Text: {
             en: string;
@@ -1015,7 +1016,7 @@ export interface components {
          * @description What a closed story turned out to be.
          * @enum {string}
          */
-        Verdict: "True" | "Benign" | "False" | "Duplicate";
+        Verdict: "true" | "benign" | "false" | "duplicate";
     };
     responses: never;
     parameters: never;

@@ -15,7 +15,7 @@ test("the administrator comes in by the first link and lets an analyst and a hos
   const open = (i: Item): boolean => i.type === "finding" && i.state === "open";
   const care = await hospitalWhere(
     administrator,
-    (c) => c.items.some((i) => open(i) && (mendedAt(c.facility.code)?.some((m) => m.kind === i.kind && m.address === i.host?.address) ?? true)),
+    (c) => c.items.some((i) => open(i) && (mendedAt(c.facility.code)?.some((m) => m.kind === i.kind && m.address === i.machines[0]?.address) ?? true)),
     (c) => c.items.some(open),
   );
   keepFacility(care.facility.code);

@@ -126,7 +126,7 @@ export async function signIn(page: Page, login: string, link: string | null): Pr
   await expect(page).not.toHaveURL(/sign-in/);
 }
 
-export type Item = { id: number; type: string; state: string; kind: string; title: { th: string }; host: { address: string } | null };
+export type Item = { id: number; type: string; state: string; kind: string; title: { th: string }; machines: { address: string }[] };
 export type Care = { facility: { code: string }; state: string; items: Item[] };
 type Facilities = { items: { code: string; state: string }[]; next_cursor: string | null };
 

@@ -61,8 +61,15 @@ describe("words", () => {
     const rows = read("GLOSSARY.md").split("\n").filter((l) => l.startsWith("|")).slice(2).map((l) => l.split("|").map((c) => c.trim()));
     expect(rows.length).toBeGreaterThan(20);
     const all = leaves(th).map(([, v]) => said(v)).join("\n");
+    const elsewhere = files("../crates/assets/src/weaknesses", /(?<!laws)\.rs$/)
+      .concat(files("../content/rules", /\.toml$/), "../crates/centre/src/care_texts.rs", "../crates/uplink/src/policy/fields.rs", "../docs/hospital-guide.md")
+      .map((path): [string, string] => [path, read(path)]);
+    expect(elsewhere.length).toBeGreaterThan(10);
     for (const [, , thai = "", never = ""] of rows) {
-      for (const word of never.split(",").map((w) => w.trim()).filter(Boolean)) expect(all, `say ${thai}, not ${word}`).not.toContain(word);
+      for (const word of never.split(",").map((w) => w.trim()).filter(Boolean)) {
+        expect(all, `say ${thai}, not ${word}`).not.toContain(word);
+        for (const [path, text] of elsewhere) expect(text.includes(word), `${path}: say ${thai}, not ${word}`).toBe(false);
+      }
     }
   });
 });

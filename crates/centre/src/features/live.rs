@@ -6,6 +6,7 @@ use crate::{
     guard::Caller,
     refusal::Refusal,
     route::{Reach, Route, SIGNED_IN},
+    streams::Place,
     wire::{FindingState, Moment, SensorStatus, Severity},
 };
 use axum::{
@@ -19,7 +20,6 @@ use serde::Serialize;
 use std::{convert::Infallible, time::Duration};
 use tokio::{
     sync::{
-        Semaphore, SemaphorePermit,
         broadcast::{self, error::RecvError},
         watch,
     },
@@ -67,12 +67,8 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// How often the stream shows that it lives, and asks whether its session does.
 const PING: Duration = Duration::from_secs(15);
-/// Streams at the same time.
-const STREAMS_MAX: usize = 2_000;
 /// When to come back while all streams are taken.
 const STREAMS_RETRY_SECS: i64 = 30;
-
-static STREAMS: Semaphore = Semaphore::const_new(STREAMS_MAX);
 
 struct Listener {
     centre: Centre,
@@ -80,11 +76,12 @@ struct Listener {
     receiver: broadcast::Receiver<Announcement>,
     stopping: watch::Receiver<bool>,
     ping_at: Instant,
-    _place: SemaphorePermit<'static>,
+    _place: Place,
 }
 
 async fn live(State(centre): State<Centre>, caller: Caller) -> Result<Response, Refusal> {
-    let place = STREAMS.try_acquire().map_err(|_| Refusal::too_many(STREAMS_RETRY_SECS))?;
+    let place = centre.streams.enter(caller.session_digest());
+    let place = place.ok_or_else(|| Refusal::too_many_streams(STREAMS_RETRY_SECS))?;
     let (receiver, stopping) = (centre.announcer.listen(), centre.stopping.subscribe());
     let listener = Listener { centre, caller, receiver, stopping, ping_at: Instant::now(), _place: place };
     let stream = futures_util::stream::unfold(listener, |mut listener| async move {

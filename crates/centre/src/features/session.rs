@@ -16,6 +16,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use phitak_model::Timestamp;
 use phitak_store::{AuditLine, SignedIn, StoreError, User, people::secret_digest, sessions::SESSION_SECS_MAX};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -110,23 +111,22 @@ async fn me(caller: Caller) -> Json<Me> {
 
 async fn sign_in(State(centre): State<Centre>, visitor: Visitor, Body(ask): Body<SignIn>) -> Result<Response, Refusal> {
     let now = centre.clock.now();
-    if let Some(wait_secs) = centre.turnstile.wait_secs(Some(&ask.login), visitor.address, now) {
-        return Err(Refusal::too_many(wait_secs));
-    }
+    centre.turnstile.enter(Some(&ask.login), visitor.address, now).map_err(Refusal::too_many)?;
     let known = centre.store.password_hash(&ask.login).await?;
     let fits = ask.password.len() <= PASSWORD_BYTES_MAX;
     let hash = known.map(|(_, hash)| hash).filter(|_| fits);
     let password = if fits { ask.password } else { String::new() };
-    let right = centre.passwords.is_right(password, hash).await?;
+    let judged = centre.passwords.is_right(password, hash).await;
+    // One that could not be judged says nothing about who asked.
+    let right = judged.inspect_err(|_| centre.turnstile.passed(None, visitor.address))?;
     let user = if right { centre.store.user_by_login(&ask.login).await? } else { None };
     let Some(user) = user else {
-        centre.turnstile.refused(Some(&ask.login), visitor.address, now);
         let mut line = visitor.audit_as(now, "session.refused")?;
         line.object = format!("login {}", ask.login.chars().take(LOGIN_CHARS_SHOWN).collect::<String>());
         centre.store.note(line).await?;
         return Err(Refusal::wrong_credentials());
     };
-    centre.turnstile.passed(&ask.login);
+    centre.turnstile.passed(Some(&ask.login), visitor.address);
     begin(&centre, &user, visitor.audit(now)?).await
 }
 
@@ -143,15 +143,18 @@ async fn first_sign_in(
     Named(token): Named<String>,
 ) -> Result<Json<FirstSignIn>, Refusal> {
     let now = centre.clock.now();
-    if let Some(wait_secs) = centre.turnstile.wait_secs(None, visitor.address, now) {
-        return Err(Refusal::too_many(wait_secs));
-    }
-    let owner = centre.store.link_owner(&secret_digest(&token), now).await;
-    if matches!(owner, Err(StoreError::NotFound)) {
-        centre.turnstile.refused(None, visitor.address, now);
-    }
-    let user = owner?;
+    centre.turnstile.enter(None, visitor.address, now).map_err(Refusal::too_many)?;
+    let user = link_owner(&centre, &visitor, &secret_digest(&token), now).await?;
     Ok(Json(FirstSignIn { login: user.login, name: user.name, role: user.role.into() }))
+}
+
+/// Whom a link is for. Only a link that leads nowhere counts as a failed attempt.
+async fn link_owner(centre: &Centre, visitor: &Visitor, digest: &str, now: Timestamp) -> Result<User, Refusal> {
+    let owner = centre.store.link_owner(digest, now).await;
+    if !matches!(owner, Err(StoreError::NotFound)) {
+        centre.turnstile.passed(None, visitor.address);
+    }
+    Ok(owner?)
 }
 
 async fn choose_password(
@@ -161,19 +164,12 @@ async fn choose_password(
     Body(chosen): Body<ChosenPassword>,
 ) -> Result<Response, Refusal> {
     let now = centre.clock.now();
-    if let Some(wait_secs) = centre.turnstile.wait_secs(None, visitor.address, now) {
-        return Err(Refusal::too_many(wait_secs));
-    }
+    centre.turnstile.enter(None, visitor.address, now).map_err(Refusal::too_many)?;
     let digest = secret_digest(&token);
-    let owner = centre.store.link_owner(&digest, now).await;
-    if matches!(owner, Err(StoreError::NotFound)) {
-        centre.turnstile.refused(None, visitor.address, now);
-    }
-    let owner = owner?;
+    let owner = link_owner(&centre, &visitor, &digest, now).await?;
     check_password(&chosen.password, &owner.login)?;
     let hash = centre.passwords.hash(chosen.password).await?;
     let user = centre.store.use_link(&digest, hash, visitor.audit(now)?).await?;
-    centre.turnstile.passed(&user.login);
     begin(&centre, &user, visitor.audit_as(now, "session.start")?).await
 }
 

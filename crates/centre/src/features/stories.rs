@@ -30,6 +30,7 @@ pub struct Story {
     pub severity: Severity,
     pub status: StoryStatus,
     pub verdict: Option<Verdict>,
+    /// Null for those outside the sector's own team
     pub assignee: Option<Assignee>,
     pub facilities: u64,
     pub regions: u64,
@@ -286,7 +287,8 @@ async fn triage(
     };
     let story = store.triage(scope, id, triage, caller.audit(centre.clock.now())?).await?;
     for (facility, region) in store.story_places(scope, id).await? {
-        let news = News::Story { id, severity: story.severity, last_at: story.last_at };
+        // When it was last seen elsewhere is nothing for this hospital.
+        let news = News::Story { id, severity: story.severity, last_at: centre.clock.now() };
         centre.announcer.tell(Announcement { facility, region, news });
     }
     let story = present(&centre, scope, &[story]).await?.pop().ok_or_else(Refusal::not_found)?;
@@ -308,7 +310,11 @@ async fn present(centre: &Centre, scope: &Scope, stories: &[StoredStory]) -> Res
             severity: story.severity.into(),
             status: story.status.into(),
             verdict: story.verdict.map(Verdict::from),
-            assignee: story.assignee.clone().map(|(id, name)| Assignee { id: id.0, name }),
+            assignee: story
+                .assignee
+                .clone()
+                .filter(|_| scope.is_whole_sector())
+                .map(|(id, name)| Assignee { id: id.0, name }),
             facilities: story.facilities,
             regions: story.regions,
             facility_names: places

@@ -9,7 +9,7 @@ use serde_json::json;
 
 fn alerts(hospital: Hospital, seqs: &[u64]) -> Batch {
     let record = |seq: &u64| Record { seq: *seq, item: Item::Alert(Box::new(own_alert(hospital))) };
-    Batch { spool: SpoolId([1; 16]), records: seqs.iter().map(record).collect() }
+    Batch { spool: SpoolId([1; 16]), acknowledged: 0, records: seqs.iter().map(record).collect() }
 }
 
 async fn counted(sector: &Sector, hospital: Hospital) -> u64 {
@@ -55,10 +55,68 @@ async fn a_spool_that_begins_anew_is_not_taken_for_a_repetition() {
 }
 
 #[tokio::test]
-async fn missing_numbers_are_noted_and_what_the_sensor_lost_is_shown_once() {
+async fn other_alerts_under_known_numbers_are_told_from_a_repetition_and_nothing_is_acknowledged() {
     let sector = Sector::empty().await;
     sector.enrol(ALPHA).await;
-    sector.send_batch(ALPHA, alerts(ALPHA, &[1, 2, 6, 9])).await;
+    sector.send_batch(ALPHA, alerts(ALPHA, &[1, 2, 3])).await;
+    let mut other = own_alert(ALPHA);
+    other.src_port = Some(4_321);
+    let mut batch = alerts(ALPHA, &[2]);
+    batch.records.extend([3, 4].map(|seq| Record { seq, item: Item::Alert(Box::new(other.clone())) }));
+    let refused = sector.intake.accept(&ALPHA.sensor(), batch.clone()).await;
+    assert!(matches!(refused, Err(IntakeError::Forked)), "{refused:?}");
+    assert_eq!(counted(&sector, ALPHA).await, 3);
+    assert_eq!(sector.send_batch(ALPHA, Batch { spool: SpoolId([9; 16]), ..batch }).await, 4);
+    assert_eq!(counted(&sector, ALPHA).await, 6);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_ahead_freezes_nothing() {
+    let sector = Sector::empty().await;
+    sector.enrol(ALPHA).await;
+    let far = Timestamp::parse("2099-01-01T00:00:00Z").expect("a moment");
+    let mut weak = observation(ALPHA, 20, smb1());
+    (weak.first_at, weak.last_at) = (far, far);
+    let mut alert = own_alert(ALPHA);
+    alert.at = far;
+    let health = Health { at: far, version: "ahead".to_owned(), ..Health::default() };
+    sector.send(ALPHA, 1, 1, vec![Item::Observation(weak), Item::Alert(Box::new(alert)), Item::Health(health)]).await;
+    let finding = &sector.get(Person::AtAlpha, "/api/v1/findings").await.json()["items"][0];
+    assert_eq!(finding["last_seen_at"], sector.now().iso().as_str());
+    sector.advance_secs(60);
+    let health = Health { at: sector.now(), version: "later".to_owned(), ..Health::default() };
+    sector.send(ALPHA, 1, 4, vec![Item::Health(health)]).await;
+    let detail = sector.get(Person::AtAlpha, &format!("/api/v1/facilities/{}", ALPHA.code)).await.json();
+    assert_eq!(detail["sensors"][0]["version"], "later");
+    assert_eq!(detail["sensors"][0]["losses"][0]["cause"], "clock_ahead");
+}
+
+#[tokio::test]
+async fn one_sensor_does_not_change_what_another_hospitals_alerts_are_called() {
+    let sector = Sector::empty().await;
+    sector.enrol(ALPHA).await;
+    sector.enrol(BRAVO).await;
+    sector.send(ALPHA, 1, 1, vec![Item::Alert(Box::new(shared_alert(ALPHA)))]).await;
+    let mut hostile = shared_alert(BRAVO);
+    (hostile.signature, hostile.severity, hostile.rev) = ("all is well".to_owned(), Severity::Low, u32::MAX);
+    let genuine = shared_alert(BRAVO);
+    sector.send(BRAVO, 1, 1, vec![Item::Alert(Box::new(hostile)), Item::Alert(Box::new(genuine))]).await;
+    let seen = sector.get(Person::AtAlpha, "/api/v1/stories?since=all").await.json();
+    let names: Vec<&str> =
+        seen["items"].as_array().expect("a list").iter().filter_map(|s| s["signature"].as_str()).collect();
+    assert_eq!(names, [shared_alert(ALPHA).signature]);
+    assert_eq!(sector.care_state(ALPHA).await, "call");
+    let all = sector.get(Person::Analyst, "/api/v1/stories?since=all").await.json();
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn what_the_centre_forgot_and_what_the_sensor_lost_is_shown_once() {
+    let sector = Sector::empty().await;
+    sector.enrol(ALPHA).await;
+    // What the spool left out is the sensor's to tell; that this centre once had up to 7 is not.
+    sector.send_batch(ALPHA, alerts(ALPHA, &[1, 2])).await;
+    sector.send_batch(ALPHA, Batch { acknowledged: 7, ..alerts(ALPHA, &[8, 9]) }).await;
     let loss = |count| Loss {
         cause: LossCause::SpoolFull,
         count,

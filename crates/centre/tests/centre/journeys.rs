@@ -130,6 +130,9 @@ async fn a_story_calls_until_the_centre_looks_and_ends_when_it_is_closed() {
         (&acknowledged.json()["status"], &acknowledged.json()["assignee"]["name"]),
         (&json!("acknowledged"), &json!("Person analyst"))
     );
+    // Who of the team it is, is the team's own affair.
+    let seen_by_hospital = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await;
+    assert_eq!((seen_by_hospital.status, &seen_by_hospital.json()["assignee"]), (StatusCode::OK, &Value::Null));
     assert_eq!(states(&sector).await, both("act", "calm"));
     // It spreads after the centre looked: the new hospital must call.
     sector.advance_secs(1);
@@ -178,11 +181,11 @@ async fn closing_leaves_new_what_arrived_after_the_page_was_drawn() {
 #[tokio::test]
 async fn a_story_shows_its_neighbours_at_the_same_hosts() {
     let sector = Sector::lived_in().await;
-    let mut later = own_alert(ALPHA);
-    later.at = later.at.plus_secs(3 * 3_600);
-    later.signature_id = 9_400_000;
-    later.signature = "three hours later".to_owned();
-    sector.send(ALPHA, 1, 7, vec![Item::Alert(Box::new(later))]).await;
+    let mut earlier = own_alert(ALPHA);
+    earlier.at = earlier.at.plus_secs(-3 * 3_600);
+    earlier.signature_id = 9_400_000;
+    earlier.signature = "three hours earlier".to_owned();
+    sector.send(ALPHA, 1, 7, vec![Item::Alert(Box::new(earlier))]).await;
     let story = sector.story_id("own%20MARKALPHA").await;
     let detail = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await.json();
     let related: Vec<&str> =

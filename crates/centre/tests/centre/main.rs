@@ -5,5 +5,6 @@ mod journeys;
 mod laws;
 mod live;
 mod openapi;
+mod retention;
 mod sector;
 mod sign_in;

@@ -103,7 +103,7 @@ impl Person {
         }
     }
 
-    fn login(self) -> &'static str {
+    pub fn login(self) -> &'static str {
         match self {
             Self::Stranger => "stranger",
             Self::Administrator => "administrator",
@@ -240,7 +240,7 @@ impl Sector {
     /// A batch with rising numbers from `first`; gives the acknowledged number.
     pub async fn send(&self, hospital: Hospital, spool: u8, first: u64, items: Vec<Item>) -> u64 {
         let records = items.into_iter().zip(first..).map(|(item, seq)| Record { seq, item }).collect();
-        self.send_batch(hospital, Batch { spool: SpoolId([spool; 16]), records }).await
+        self.send_batch(hospital, Batch { spool: SpoolId([spool; 16]), acknowledged: 0, records }).await
     }
 
     pub async fn send_batch(&self, hospital: Hospital, batch: Batch) -> u64 {

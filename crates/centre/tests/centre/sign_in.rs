@@ -5,7 +5,7 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
-use phitak_centre::turnstile::{REFUSALS_PER_ADDRESS_MAX, REFUSALS_PER_LOGIN_MAX, REFUSALS_WINDOW_SECS};
+use phitak_centre::turnstile::{FAILURES_PER_ADDRESS_MAX, FAILURES_PER_LOGIN_AT_ADDRESS_MAX, FAILURES_WINDOW_SECS};
 use phitak_store::{AuditLine, people::secret_digest};
 use serde_json::{Value, json};
 
@@ -93,18 +93,18 @@ async fn signing_out_ends_the_session_at_once() {
 async fn a_login_waits_after_too_many_refusals_even_with_the_right_password() {
     let sector = Sector::empty().await;
     sector.post(Person::Stranger, "/api/v1/first-sign-in/analyst", json!({"password": PASSWORD})).await;
-    for _ in 0..REFUSALS_PER_LOGIN_MAX {
+    for _ in 0..FAILURES_PER_LOGIN_AT_ADDRESS_MAX {
         let refused = sign_in(&sector, "analyst", "wrong").await;
         assert_eq!((refused.status, refused.code().as_str()), (StatusCode::UNAUTHORIZED, "wrong_credentials"));
     }
     let waits = sign_in(&sector, "analyst", PASSWORD).await;
     assert_eq!((waits.status, waits.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "too_many"));
-    assert_eq!(waits.headers[header::RETRY_AFTER], REFUSALS_WINDOW_SECS.to_string().as_str());
-    sector.advance_secs(REFUSALS_WINDOW_SECS);
+    assert_eq!(waits.headers[header::RETRY_AFTER], FAILURES_WINDOW_SECS.to_string().as_str());
+    sector.advance_secs(FAILURES_WINDOW_SECS);
     assert_eq!(sign_in(&sector, "analyst", PASSWORD).await.status, StatusCode::OK);
     let refusals = sector.centre.store.audit(&phitak_store::PageAsk::default()).await.expect("reads");
     let told = refusals.items.iter().filter(|line| line.action == "session.refused").count();
-    assert_eq!(told, REFUSALS_PER_LOGIN_MAX as usize);
+    assert_eq!(told, FAILURES_PER_LOGIN_AT_ADDRESS_MAX as usize);
     assert!(refusals.items.iter().all(|line| !line.detail.contains("wrong") && !line.object.contains("wrong")));
 }
 
@@ -116,7 +116,7 @@ async fn unknown_logins_look_like_known_ones_and_an_address_waits_too() {
     assert_eq!((unknown.status, &unknown.text), (known.status, &known.text));
     let long = sign_in(&sector, "analyst", &"x".repeat(10_000)).await;
     assert_eq!((long.status, &long.text), (known.status, &known.text));
-    for n in 3..REFUSALS_PER_ADDRESS_MAX {
+    for n in 3..FAILURES_PER_ADDRESS_MAX {
         let answer = sector.get(Person::Stranger, &format!("/api/v1/first-sign-in/guess{n}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
     }

@@ -33,6 +33,11 @@ impl<'a> FreshStream<'a> {
         self.view.offset.saturating_add(self.view.bytes.len() as u64)
     }
 
+    /// What is new, as a value of its own.
+    fn chunk(&self) -> Span<'a> {
+        Span::whole(self.searched(0))
+    }
+
     fn span(&self) -> Span<'a> {
         Span { bytes: self.view.bytes, offset: self.view.offset, fresh_from: self.inspected }
     }
@@ -213,14 +218,17 @@ impl Detector {
         let of = rule.payload_of;
         let is_tcp = matches!(scene.packet.layer4, Layer4::Tcp(_));
         if let (true, Some(stream)) = (of.stream && is_tcp, stream) {
-            let found = self.kit.run(section, stream.span(), variables, rules.steps_max);
-            let shown_before = flow.as_ref().is_some_and(|f| f.has_fired(scene.direction, number));
+            // Where a content is bound to a place, that place counts from the beginning of what is new.
+            let (span, from) = if of.packet { (stream.chunk(), stream.inspected) } else { (stream.span(), 0) };
+            let found = self.kit.run(section, span, variables, rules.steps_max);
             match found {
-                Some(found) if !shown_before => return Some(placed(Source::Stream, found)),
-                Some(_) => return None,
+                Some(found) => {
+                    return Some(placed(Source::Stream, Found { offset: found.offset.saturating_add(from), ..found }));
+                }
                 None => {
                     if let Some(state) = flow.as_deref_mut()
                         && section.program.steps.len() > 1
+                        && !of.packet
                     {
                         state.note_hopeful(scene.direction, number, stream.end().saturating_add(STREAM_KEPT_BYTES));
                     }
@@ -233,9 +241,6 @@ impl Detector {
             return None;
         }
         let found = self.kit.run(section, Span::whole(scene.packet.payload), variables, rules.steps_max)?;
-        if let Some(state) = flow.filter(|_| in_stream && of.stream) {
-            state.note_fired(scene.direction, number);
-        }
         Some(placed(Source::Payload, found))
     }
 
@@ -271,7 +276,6 @@ pub(super) fn fresh_stream<'a>(scene: &Scene<'a>, flow: Option<&FlowState>) -> O
 }
 
 fn stream_inspected(state: &mut FlowState, direction: Direction, stream: FreshStream<'_>) {
-    state.forget_fired(direction);
     if let Some(progress) = state.stream.get_mut(direction.index()) {
         progress.inspected = stream.end();
         progress.keep_from = stream.end().saturating_sub(STREAM_KEPT_BYTES);

@@ -118,23 +118,30 @@ pub(super) fn jump(jump: &ByteJump, bytes: &[u8], cursor: usize, variables: &Var
     (to < bytes.len()).then_some(to)
 }
 
-pub(super) fn extract(extract: &ByteExtract, bytes: &[u8], cursor: usize, variables: &Variables) -> Option<u64> {
+/// A value, and the place behind the bytes that it was made of: the cursor goes there.
+pub(super) fn extract(
+    extract: &ByteExtract,
+    bytes: &[u8],
+    cursor: usize,
+    variables: &Variables,
+) -> Option<(u64, usize)> {
     let read = read(&extract.reading, bytes, cursor, variables)?;
     let value = read.value.checked_mul(u64::from(extract.multiplier))?;
-    value.checked_next_multiple_of(u64::from(extract.align.max(1)))
+    Some((value.checked_next_multiple_of(u64::from(extract.align.max(1)))?, read.at.checked_add(read.used)?))
 }
 
-pub(super) fn math(math: &ByteMath, bytes: &[u8], cursor: usize, variables: &Variables) -> Option<u64> {
-    let left = read(&math.reading, bytes, cursor, variables)?.value;
-    let right = operand(math.operand, variables);
-    match math.operator {
+pub(super) fn math(math: &ByteMath, bytes: &[u8], cursor: usize, variables: &Variables) -> Option<(u64, usize)> {
+    let read = read(&math.reading, bytes, cursor, variables)?;
+    let (left, right) = (read.value, operand(math.operand, variables));
+    let value = match math.operator {
         MathOperator::Add => Some(left.wrapping_add(right)),
         MathOperator::Subtract => Some(left.wrapping_sub(right)),
         MathOperator::Multiply => Some(left.wrapping_mul(right)),
         MathOperator::Divide => left.checked_div(right),
         MathOperator::ShiftLeft => Some(u32::try_from(right).ok().and_then(|n| left.checked_shl(n)).unwrap_or(0)),
         MathOperator::ShiftRight => Some(u32::try_from(right).ok().and_then(|n| left.checked_shr(n)).unwrap_or(0)),
-    }
+    };
+    Some((value?, read.at.checked_add(read.used)?))
 }
 
 #[cfg(test)]

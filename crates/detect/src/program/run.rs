@@ -109,12 +109,12 @@ impl<'b> Run<'_, 'b, '_> {
                     None => (false, jump.reading.relative),
                 },
                 Step::ByteExtract(extract) => {
-                    let value = numbers::extract(extract, bytes, cursor, self.variables);
-                    (self.set(extract.variable, value), extract.reading.relative)
+                    let read = numbers::extract(extract, bytes, cursor, self.variables);
+                    (self.set(extract.variable, read, &mut cursor), extract.reading.relative)
                 }
                 Step::ByteMath(math) => {
-                    let value = numbers::math(math, bytes, cursor, self.variables);
-                    (self.set(math.result, value), math.reading.relative)
+                    let read = numbers::math(math, bytes, cursor, self.variables);
+                    (self.set(math.result, read, &mut cursor), math.reading.relative)
                 }
                 Step::Size(test) => (test.holds(self.span.offset.saturating_add(bytes.len() as u64)), false),
                 Step::Entropy(entropy) => (entropy_holds(entropy, bytes), false),
@@ -150,10 +150,11 @@ impl<'b> Run<'_, 'b, '_> {
         !self.program.has_positive || self.span.fresh_from == 0 || end > self.span.fresh_from
     }
 
-    fn set(&mut self, variable: u8, value: Option<u64>) -> bool {
-        match (self.variables.get_mut(usize::from(variable)), value) {
-            (Some(slot), Some(value)) => {
+    fn set(&mut self, variable: u8, read: Option<(u64, usize)>, cursor: &mut usize) -> bool {
+        match (self.variables.get_mut(usize::from(variable)), read) {
+            (Some(slot), Some((value, behind))) => {
                 *slot = value;
+                *cursor = behind;
                 true
             }
             _ => false,

@@ -1,7 +1,11 @@
 //! Settings by the names that Suricata's configuration gives them.
 
 use super::{Config, Timeouts};
-use phitak_packet::{decode::Ports, defrag, tcp::UrgentPolicy};
+use phitak_packet::{
+    decode::Ports,
+    defrag,
+    tcp::{SESSION_BYTES, UrgentPolicy},
+};
 
 /// What became of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +37,6 @@ static IGNORED: &[&str] = &[
     "logging.",
     "max-pending-packets",
     "mpm-algo",
-    "packet-alert-max",
     "pcap-file.",
     "pcre.",
     "profiling.",
@@ -46,8 +49,6 @@ static IGNORED: &[&str] = &[
     "stream.reassembly.chunk-prealloc",
     "stream.reassembly.randomize-chunk",
     "stream.reassembly.segment-prealloc",
-    "stream.reassembly.toclient-chunk-size",
-    "stream.reassembly.toserver-chunk-size",
     "threading.",
     "threshold-file",
     "unix-command.",
@@ -71,6 +72,8 @@ impl Config {
             let _ = rest;
             // A flow with its parsers' state takes about a kilobyte.
             return on(bytes(value), "a size such as 128mb", |size| self.flow.flows_max = (size / 1024).max(16));
+        } else if name == "packet-alert-max" {
+            return on(value.parse().ok(), NUMBER, |count: u32| self.alerts_max = (count > 0).then_some(count));
         } else if name == "vlan.use-for-tracking" {
             return on(boolean(value), BOOLEAN, |yes| self.flow.use_vlan = yes);
         } else if let Some(variable) =
@@ -105,6 +108,8 @@ impl Config {
             "inline" => on(boolean(value), "yes, no or auto", |yes| tcp.inline = yes),
             "max-synack-queued" => on(value.parse().ok(), NUMBER, |count: u8| tcp.syn_acks_queued_max = count.into()),
             "reassembly.depth" => on(bytes(value), SIZE, |size| tcp.depth_bytes = size as u64),
+            "reassembly.toserver-chunk-size" => on(bytes(value), SIZE, |size| tcp.chunk_bytes[0] = size as u64),
+            "reassembly.toclient-chunk-size" => on(bytes(value), SIZE, |size| tcp.chunk_bytes[1] = size as u64),
             "reassembly.memcap" => on(bytes(value), SIZE, |size| tcp.memory_bytes_max = size),
             "reassembly.urgent.policy" => {
                 let policy = match value {
@@ -116,8 +121,8 @@ impl Config {
                 };
                 on(policy, "inline, oob, drop or gap", |policy| tcp.urgent = policy)
             }
-            "memcap"
-            | "max-syn-queued"
+            "memcap" => on(bytes(value), SIZE, |size| tcp.sessions_max = (size / SESSION_BYTES).max(16)),
+            "max-syn-queued"
             | "drop-invalid"
             | "reassembly.raw"
             | "reassembly.check-overlap-different-data"

@@ -41,6 +41,7 @@ impl Desk {
         self.flow_record(&flow, reason, sink);
         if let Some(tcp) = &mut flow.state.tcp {
             tcp.close(&mut self.memory);
+            self.sessions = self.sessions.saturating_sub(1);
         }
     }
 

@@ -11,7 +11,7 @@ use phitak_model::{
     Direction::{self, ToClient, ToServer},
     inspect::Transactions,
 };
-use phitak_packet::{Packet, PacketSource, flow::Flow};
+use phitak_packet::{Packet, PacketSource, flow::Flow, tcp::TcpSession};
 use phitak_rules::condition::ConfigScope;
 
 /// Bytes of a stream that are kept for the detector behind what it has seen.
@@ -43,13 +43,18 @@ impl Desk {
         }
         if flow.state.verdict == Verdict::None {
             let mut detect = std::mem::take(&mut flow.state.detect);
-            let view = self.view(flow, direction, detect.stream_keep_from(direction));
+            let is_pseudo = packet.source == PacketSource::StreamFlush || packet.source == PacketSource::FlowEnd;
+            let view = self.view(flow, direction, detect.stream_keep_from(direction), is_pseudo);
             let shown_to = view.stream.as_ref().map(|stream| stream.offset.saturating_add(stream.bytes.len() as u64));
             let input = Input { packet, flow: Some(view), stream_events, payload_in_stream };
             self.detector.inspect(&input, Some(&mut detect), &mut self.outcome);
             flow.state.detect = detect;
             if let (Some(end), Some(place)) = (shown_to, flow.state.shown_to.get_mut(direction.index())) {
                 *place = end.max(*place);
+                if let Some(due) = flow.state.app.as_deref_mut().and_then(|app| app.raw_due.get_mut(direction.index()))
+                {
+                    *due = false;
+                }
             }
         }
         self.alert(packet, Some((flow, direction)), sink);
@@ -94,12 +99,20 @@ impl Desk {
     }
 
     /// The flow as the detector sees it.
-    fn view<'f>(&self, flow: &'f Flow<Conversation>, direction: Direction, keep_from: u64) -> FlowView<'f> {
+    fn view<'f>(
+        &self,
+        flow: &'f Flow<Conversation>,
+        direction: Direction,
+        keep_from: u64,
+        is_pseudo: bool,
+    ) -> FlowView<'f> {
         let conversation = &flow.state;
         let app = conversation.app.as_deref();
         let payload_done = conversation.payload_done.get(direction.index()).copied().unwrap_or(false);
-        let stream = conversation.tcp.as_deref().filter(|_| !payload_done).map(|tcp| {
-            let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);
+        let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);
+        let asked_for = is_pseudo || app.and_then(|app| app.raw_due.get(direction.index())).is_some_and(|due| *due);
+        let is_due = |tcp: &TcpSession| asked_for || tcp.is_raw_due(direction, shown_to, &self.config.tcp);
+        let stream = conversation.tcp.as_deref().filter(|tcp| !payload_done && is_due(tcp)).map(|tcp| {
             let (mut offset, mut bytes) = tcp.window(direction, keep_from, &self.config.tcp);
             // What stands before a hole was shown in whole: on to what stands behind it.
             if offset.saturating_add(bytes.len() as u64) <= shown_to {
@@ -179,7 +192,7 @@ impl Desk {
 }
 
 fn app_view(app: &AppLayer, direction: Direction) -> Option<AppView<'_>> {
-    let session = app.session()?;
+    let session = app.session().filter(|_| app.is_inspected(direction))?;
     let transactions: &dyn Transactions = session;
     Some(AppView {
         protocol: app.protocol()?,

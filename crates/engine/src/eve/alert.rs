@@ -5,7 +5,7 @@ use super::{
     head::{Ends, Head},
 };
 use crate::{Sink, conversation::Conversation, recognition::Candidates};
-use phitak_detect::{Detail, Match, RuleInfo, Ruleset};
+use phitak_detect::{Detail, Match, RuleInfo, Ruleset, Source};
 use phitak_model::{
     Direction::{self, ToServer},
     json::Writer,
@@ -73,6 +73,7 @@ impl Records {
                 fields = own_fields(flow, id);
                 self.transaction_fields(flow, id);
                 self.files_of(flow, id);
+                frame(&mut self.out, parts, flow, id);
             }
             self.app_protocol(flow, candidates);
             let way = if *direction == ToServer { "to_server" } else { "to_client" };
@@ -113,6 +114,29 @@ impl Records {
         out.end_object();
         sink.record("anomaly", out.as_bytes());
     }
+}
+
+/// `frame` of an alert: the frame in which its rule looked.
+fn frame(out: &mut Writer, parts: &AlertParts<'_>, flow: &Flow<Conversation>, id: u64) {
+    let Some(Source::Buffer { protocol, buffer, instance, direction }) = parts.found.place.map(|place| place.source)
+    else {
+        return;
+    };
+    let name = parts.rules.buffer_name(protocol, buffer).and_then(|name| name.strip_prefix("frame:"));
+    let session = flow.state.app.as_deref().and_then(|app| app.session());
+    let transaction = session.and_then(|session| session.transaction(id));
+    let (Some(name), Some(transaction)) = (name, transaction) else { return };
+    let mut scratch = Vec::new();
+    let Some(view) = transaction.buffer(buffer, direction, instance, &mut scratch) else { return };
+    out.key("frame");
+    out.begin_object();
+    out.member_str("type", name);
+    out.member_number("id", u64::from(instance).saturating_add(1));
+    out.member_str("direction", if direction == ToServer { "toserver" } else { "toclient" });
+    out.member_number("length", view.bytes.len() as u64);
+    out.member_bool("complete", view.complete);
+    out.member_number("tx_id", id);
+    out.end_object();
 }
 
 /// The transaction's members as one object.

@@ -35,7 +35,8 @@ impl Records {
         sink: &mut dyn Sink,
     ) {
         let kind = event_type(protocol);
-        let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends: Ends::Flow };
+        let ends = transaction.direction().map_or(Ends::Flow, Ends::Sender);
+        let head = Head { kind, at: packet.at, packet: Some(packet), flow: Some(flow), ends };
         self.begin(&head);
         self.out.member_number("tx_id", id);
         transaction.write_eve(&mut self.out);

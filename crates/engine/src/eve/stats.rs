@@ -49,6 +49,7 @@ impl Records {
             "tcp",
             &[
                 ("sessions", counters.tcp_sessions),
+                ("ssn_memcap_drop", counters.tcp_sessions_refused),
                 ("midstream_pickups", counters.tcp_midstream),
                 ("reassembly_gap", counters.tcp_gaps),
                 ("overlap", counters.tcp_overlaps),

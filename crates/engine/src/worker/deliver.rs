@@ -32,12 +32,14 @@ impl Desk {
         let mut turned = false;
         loop {
             let ports = [flow.client().1, flow.server().1];
+            let client_ip = flow.client().0;
             let Conversation { tcp: Some(tcp), app, .. } = &mut flow.state else { return turned };
             let may_turn = tcp.is_midstream();
             let Some(chunk) = tcp.next_chunk(direction, &self.config.tcp) else { break };
             let app = app.get_or_insert_with(|| Box::new(AppLayer::new()));
             self.context.client_port = ports[0];
             self.context.server_port = ports[1];
+            self.context.client_ip = Some(client_ip);
             let mut around = Surroundings {
                 candidates: &self.candidates,
                 settings: &self.config.protocols,
@@ -104,8 +106,10 @@ impl Desk {
     ) -> Direction {
         for _ in 0..2 {
             let ports = [flow.client().1, flow.server().1];
+            let client_ip = flow.client().0;
             self.context.client_port = ports[0];
             self.context.server_port = ports[1];
+            self.context.client_ip = Some(client_ip);
             let may_turn = !flow.state.seen_both();
             let app = flow.state.app.get_or_insert_with(|| Box::new(AppLayer::new()));
             let mut around = Surroundings {

@@ -47,6 +47,10 @@ impl Desk {
         let handled = if let Some(session) = &mut flow.state.tcp {
             session.handle(segment, direction, settings, &mut self.memory, events)
         } else {
+            if self.sessions >= settings.sessions_max {
+                self.counters.tcp_sessions_refused += 1;
+                return Taken { direction, in_stream: false };
+            }
             let ipv6 = flow.key.low().0.is_ipv6();
             let opened = TcpSession::open(segment, direction, ipv6, settings, &mut self.memory, events);
             let Some(opened) = opened else { return Taken { direction, in_stream: false } };
@@ -56,6 +60,7 @@ impl Desk {
                 direction = direction.opposite();
             }
             self.counters.tcp_sessions += 1;
+            self.sessions += 1;
             self.counters.tcp_midstream += u64::from(opened.session.is_midstream());
             flow.state.tcp = Some(Box::new(opened.session));
             opened.handled

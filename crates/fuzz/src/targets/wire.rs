@@ -18,7 +18,7 @@ fn batch(random: &mut Random) -> Batch {
     let records = (1..=1 + random.below(4) as u64)
         .map(|seq| Record { seq, item: Item::Observation(observation.clone()) })
         .collect();
-    Batch { spool: SpoolId([7; 16]), records }
+    Batch { spool: SpoolId([7; 16]), acknowledged: 0, records }
 }
 
 /// Damaged bodies are refused or read, and what is read is written again to the same.

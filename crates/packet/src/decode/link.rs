@@ -9,6 +9,8 @@ use crate::{
 use phitak_model::Mac;
 
 const ETHERNET_BYTES: usize = 14;
+/// Below this an Ethernet type is the frame's length (IEEE 802.3 §3.2.6).
+const LENGTHS_END: u16 = 0x0600;
 
 pub(super) mod ether_type {
     pub const IPV4: u16 = 0x0800;
@@ -28,6 +30,14 @@ pub(super) mod ether_type {
     pub const VNTAG: u16 = 0x8926;
     pub const NSH: u16 = 0x894f;
     pub const QINQ_OLD: u16 = 0x9100;
+}
+
+/// The Ethernet type and what follows behind a SNAP header that carries one (RFC 1042).
+fn snap(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let rest = bytes.strip_prefix(&[0xaa, 0xaa, 3, 0, 0, 0])?;
+    // A length here would begin it all anew.
+    let kind = be16(rest, 0).filter(|kind| *kind >= LENGTHS_END)?;
+    Some((kind, rest.get(2..)?))
 }
 
 impl Decoder {
@@ -84,6 +94,10 @@ impl Decoder {
                 _ => refuse(packet, DecoderEvent::VntagHeaderTooSmall),
             },
             ether_type::NSH => self.nsh(bytes, packet, layers, emit),
+            length if length < LENGTHS_END => match snap(bytes.get(..usize::from(length)).unwrap_or(bytes)) {
+                Some((kind, rest)) => self.network(kind, rest, packet, layers, emit),
+                None => packet.events.raise(DecoderEvent::EthernetUnknownEthertype),
+            },
             _ => packet.events.raise(DecoderEvent::EthernetUnknownEthertype),
         }
     }

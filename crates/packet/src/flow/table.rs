@@ -1,7 +1,11 @@
 //! A slab of flows with a hash index and a wheel of time-outs.
 
-use super::key::FlowKey;
+use super::{
+    key::FlowKey,
+    share::{Share, Shares},
+};
 use phitak_model::{Direction, Timestamp};
+use std::cmp::Reverse;
 
 /// Flows held at once, unless told otherwise.
 pub const FLOWS_MAX_DEFAULT: usize = 262_144;
@@ -31,6 +35,7 @@ pub struct Flow<S> {
     /// Counts the flows of a table from 1.
     pub serial: u64,
     hash: u64,
+    share: Share,
     pub state: S,
 }
 
@@ -72,6 +77,7 @@ pub struct FlowTable<S> {
     wheel: Vec<Vec<(u32, u64)>>,
     wheel_at: Option<i64>,
     hand: usize,
+    shares: Shares,
     made: u64,
     flows_max: usize,
     seed: u64,
@@ -89,6 +95,7 @@ impl<S> FlowTable<S> {
             wheel: std::iter::repeat_with(Vec::new).take(WHEEL_SLOTS).collect(),
             wheel_at: None,
             hand: 0,
+            shares: Shares::new(),
             made: 0,
             flows_max,
             seed,
@@ -167,6 +174,8 @@ impl<S> FlowTable<S> {
         self.made = self.made.saturating_add(1);
         let hash = key.hash(self.seed);
         let serial = self.made;
+        let (client, _) = if client_is_high { key.high() } else { key.low() };
+        let share = self.shares.join(client, self.seed);
         let flow = Flow {
             key,
             client_is_high,
@@ -177,6 +186,7 @@ impl<S> FlowTable<S> {
             timeout_secs,
             serial,
             hash,
+            share,
             state,
         };
         let deadline = flow.deadline_secs();
@@ -229,6 +239,7 @@ impl<S> FlowTable<S> {
         }
         let flow = self.slots.get_mut(index.0 as usize)?.take()?;
         self.free.push(index.0);
+        self.shares.leave(flow.share);
         Some(flow)
     }
 
@@ -307,25 +318,31 @@ impl<S> FlowTable<S> {
         }
     }
 
-    /// Takes out the flow that is missed least, to make room: of a few candidates the one with the shortest time-out
-    /// (unanswered before established), then the longest idle.
+    /// Takes out the flow that is missed least, to make room: one of a client that has too much of the table; otherwise, of
+    /// a few candidates, the one with the shortest time-out (unanswered before established), then of the client with more
+    /// flows, then the longest idle.
     pub fn evict(&mut self) -> Option<Flow<S>> {
-        let mut worst: Option<(u32, Timestamp, u32)> = None;
+        let greedy = self.shares.too_much(self.flows_max);
+        let mut worst = None;
         let mut looked = 0;
+        // Who has too much is met often enough: a whole round costs no more than a few steps for each flow that it takes out.
         for _ in 0..self.slots.len() {
-            if looked >= EVICTION_CANDIDATES {
+            if looked >= EVICTION_CANDIDATES && greedy.is_none() {
                 break;
             }
             self.hand = if self.hand + 1 >= self.slots.len() { 0 } else { self.hand + 1 };
             let slot = self.hand as u32;
             let Some(flow) = self.slot(slot) else { continue };
+            if greedy == Some(flow.share) {
+                return self.remove(FlowIndex(slot));
+            }
             looked += 1;
-            let rank = (flow.timeout_secs, flow.last_at, slot);
-            if worst.is_none_or(|held| (rank.0, rank.1) < (held.0, held.1)) {
-                worst = Some(rank);
+            let rank = (flow.timeout_secs, Reverse(self.shares.weight(flow.share)), flow.last_at);
+            if looked <= EVICTION_CANDIDATES && worst.is_none_or(|(held, _)| rank < held) {
+                worst = Some((rank, slot));
             }
         }
-        worst.and_then(|(_, _, slot)| self.remove(FlowIndex(slot)))
+        worst.and_then(|(_, slot)| self.remove(FlowIndex(slot)))
     }
 
     /// Takes out the oldest flow that is left; calls in a row empty the table in the order in which flows were made.
@@ -333,6 +350,7 @@ impl<S> FlowTable<S> {
         let mut flows: Vec<Flow<S>> = self.slots.drain(..).flatten().collect();
         flows.sort_unstable_by_key(|flow| flow.serial);
         self.free.clear();
+        self.shares.clear();
         self.index.fill(EMPTY);
         for bucket in &mut self.wheel {
             bucket.clear();
@@ -407,5 +425,30 @@ mod tests {
         assert!(table.is_full());
         assert_eq!(table.evict().map(|f| f.state), Some(2));
         assert_eq!(table.drain().into_iter().map(|f| f.state).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_flood_of_one_host_pushes_out_its_own_flows_and_not_those_of_others() {
+        let mut table: FlowTable<u32> = FlowTable::new(1_000, 3);
+        let flow = |host: u32, port: u16| {
+            let client = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + host));
+            FlowKey::new((client, port), (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80), 6, [0; 3])
+        };
+        // Quiet flows of a hundred hosts, some still unanswered, all idle for longer than anything of the flood.
+        for host in 1..=100 {
+            let (key, client_is_high) = flow(host, 1);
+            table.insert(key, client_is_high, Timestamp::from_secs(1), if host % 2 == 0 { 600 } else { 60 }, host);
+        }
+        let mut evicted = 0;
+        for port in 1..=20_000_u16 {
+            if table.is_full() {
+                let gone = table.evict().expect("a flow");
+                assert_eq!(gone.state, 0, "a quiet host's flow went at port {port}");
+                evicted += 1;
+            }
+            let (key, client_is_high) = flow(0xff_0000, port);
+            table.insert(key, client_is_high, Timestamp::from_secs(100 + i64::from(port) / 100), 600, 0);
+        }
+        assert_eq!((table.len(), evicted), (1_000, 20_000 - 900));
     }
 }

@@ -42,6 +42,12 @@ impl<'a> Segment<'a> {
         }
     }
 
+    /// A SYN and nothing else that matters.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        self.flags & (SYN | ACK | RST | FIN) == SYN
+    }
+
     pub(super) fn has(&self, flags: u8) -> bool {
         self.flags & flags == flags
     }

@@ -5,7 +5,7 @@ mod handshake;
 
 use super::{
     assembly::{Chunk, Memory, Overlap},
-    segment::{ACK, FIN, RST, SYN, Segment, before},
+    segment::{ACK, FIN, RST, SYN, Segment},
     settings::TcpSettings,
     side::Side,
 };
@@ -237,18 +237,16 @@ impl TcpSession {
         };
     }
 
-    /// A SYN that begins a new session on the same ports.
+    /// Whether this segment begins a new session on the same ports: a SYN (not the one that began this session) once the
+    /// client has ended, or all is over.
     #[must_use]
     pub fn is_reused_by(&self, segment: &Segment<'_>, direction: Direction) -> bool {
-        let opens = segment.has(SYN) && !segment.has(ACK) && direction == Direction::ToServer;
-        let other_isn = segment.seq != self.side(direction).isn;
-        match self.state {
-            TcpState::Closed | TcpState::TimeWait => opens,
-            TcpState::LastAck | TcpState::FinWait2 | TcpState::CloseWait | TcpState::FinWait1 | TcpState::Closing => {
-                opens && other_isn && before(self.side(direction).next_seq, segment.seq)
-            }
-            _ => false,
-        }
+        let again = direction == Direction::ToServer && segment.seq == self.side(Direction::ToServer).isn;
+        let over = matches!(
+            self.state,
+            TcpState::None | TcpState::LastAck | TcpState::CloseWait | TcpState::Closing | TcpState::Closed
+        );
+        segment.opens() && over && !again
     }
 
     /// Follows one segment.
@@ -330,6 +328,20 @@ impl TcpSession {
         let limit =
             if side.closing { assembly.highest() } else { self.limit(direction, settings).min(assembly.delivered()) };
         assembly.window(from, limit)
+    }
+
+    /// Whether the raw stream behind `shown_to` is due for inspection: enough of it is acknowledged, or no more will come
+    /// soon.
+    #[must_use]
+    pub fn is_raw_due(&self, direction: Direction, shown_to: u64, settings: &TcpSettings) -> bool {
+        let ending =
+            matches!(self.state, TcpState::LastAck | TcpState::CloseWait | TcpState::Closing | TcpState::Closed);
+        let side = self.side(direction);
+        if ending || settings.inline || side.closing || side.depth_reached.is_some() {
+            return true;
+        }
+        let chunk = settings.chunk_bytes.get(direction.index()).copied().unwrap_or(0);
+        side.offset(side.last_ack).saturating_sub(shown_to) >= chunk
     }
 
     /// How much of this direction was handed on.

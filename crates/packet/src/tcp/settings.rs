@@ -16,6 +16,9 @@ pub enum UrgentPolicy {
     Gap,
 }
 
+/// What a session without stream bytes counts for in `stream.memcap`.
+pub const SESSION_BYTES: usize = 256;
+
 #[derive(Clone, Debug)]
 pub struct TcpSettings {
     /// `stream.midstream`: sessions whose handshake was not seen are picked up.
@@ -26,10 +29,15 @@ pub struct TcpSettings {
     pub inline: bool,
     /// `stream.reassembly.depth` in bytes for each direction; 0 is no limit.
     pub depth_bytes: u64,
+    /// `stream.reassembly.toserver-chunk-size` and `stream.reassembly.toclient-chunk-size`: raw bytes are inspected when so
+    /// many are new.
+    pub chunk_bytes: [u64; 2],
     /// `stream.checksum-validation`
     pub checksum_validation: bool,
     /// `stream.reassembly.memcap`
     pub memory_bytes_max: usize,
+    /// `stream.memcap`, in sessions: further ones are not followed.
+    pub sessions_max: usize,
     /// `stream.max-synack-queued`
     pub syn_acks_queued_max: usize,
     pub urgent: UrgentPolicy,
@@ -46,8 +54,10 @@ impl Default for TcpSettings {
             async_oneside: false,
             inline: false,
             depth_bytes: 1024 * 1024,
+            chunk_bytes: [2560; 2],
             checksum_validation: true,
             memory_bytes_max: 256 * 1024 * 1024,
+            sessions_max: 64 * 1024 * 1024 / SESSION_BYTES,
             syn_acks_queued_max: 5,
             urgent: UrgentPolicy::OutOfBand,
             overlap_ipv4: Overlap::Bsd,

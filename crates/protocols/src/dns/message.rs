@@ -29,6 +29,7 @@ pub(crate) struct Name {
 pub(crate) struct Question {
     pub(crate) name: Name,
     pub(crate) kind: u16,
+    class: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,8 +126,28 @@ impl Message {
         Some(message)
     }
 
+    /// Its first question names a host in letters that hosts have: a message even when what follows is damaged.
+    pub(crate) fn asks(&self) -> bool {
+        if self.opcode() > 6 || self.questions.len() > 4 {
+            return false;
+        }
+        let Some(question) = self.questions.first().filter(|question| (1..=260).contains(&question.kind)) else {
+            return false;
+        };
+        let name = self.text(question.name.span);
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        name.len() >= 4 && name.contains(&b'.') && name.iter().all(is_letter)
+    }
+
     pub(crate) fn is_response(&self) -> bool {
         self.flags & 0x8000 != 0
+    }
+
+    /// Understood in whole, and asking within a class that there is (RFC 6895 §3.2; multicast DNS has a bit of its own):
+    /// other protocols' datagrams can have the same shape by chance.
+    pub(crate) fn is_sound(&self) -> bool {
+        let known = |question: &Question| matches!(question.class & 0x7fff, 1 | 3 | 4 | 254 | 255);
+        self.troubles.is_empty() && self.questions.iter().all(known)
     }
 
     pub(crate) fn opcode(&self) -> u8 {
@@ -176,9 +197,9 @@ impl Message {
     fn question(&mut self, wire: &[u8], at: &mut usize) -> Option<Question> {
         let name = self.name(wire, at)?;
         let kind = u16_at(wire, *at)?;
-        u16_at(wire, at.checked_add(2)?)?;
+        let class = u16_at(wire, at.checked_add(2)?)?;
         *at = at.checked_add(4)?;
-        Some(Question { name, kind })
+        Some(Question { name, kind, class })
     }
 
     fn record(&mut self, wire: &[u8], at: &mut usize) -> Option<()> {

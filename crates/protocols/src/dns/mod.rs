@@ -124,7 +124,7 @@ pub(crate) static DNS: Protocol = Protocol {
     source: "RFC 1035",
     ports: &[53],
     only_on_ports: false,
-    guess,
+    guess: guess_unicast,
     open: |transport, _| Box::new(DnsSession::new(Flavour::Unicast, transport)),
     sample: &[
         (
@@ -166,11 +166,21 @@ pub(crate) static LLMNR: Protocol = Protocol {
     sample: &[(Direction::ToServer, b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04wpad\x00\x00\x01\x00\x01")],
 };
 
+/// As [`guess`]; and a client asks, a server answers.
+fn guess_unicast(bytes: &[u8], direction: Direction, transport: Transport) -> Guess {
+    let flags_at = if transport == Transport::Tcp { 4 } else { 2 };
+    match bytes.get(flags_at).map(|flags| flags & 0x80 != 0) {
+        Some(is_response) if is_response != (direction == Direction::ToClient) => Guess::No,
+        _ => guess(bytes, direction, transport),
+    }
+}
+
 /// A whole datagram that is a DNS message, or the beginning of one on TCP.
 fn guess(bytes: &[u8], _: Direction, transport: Transport) -> Guess {
     match transport {
         Transport::Udp => {
-            if looks_like_message(bytes) && Message::parse(bytes).is_some_and(|m| m.troubles.is_empty()) {
+            let whole = looks_like_message(bytes);
+            if Message::parse(bytes).is_some_and(|m| (whole && m.is_sound()) || m.asks()) {
                 Guess::Yes
             } else {
                 Guess::No
@@ -187,7 +197,11 @@ fn guess(bytes: &[u8], _: Direction, transport: Transport) -> Guess {
             }
             match message.get(..length) {
                 Some(whole) if looks_like_message(whole) => {
-                    if Message::parse(whole).is_some_and(|m| m.troubles.is_empty()) { Guess::Yes } else { Guess::No }
+                    if Message::parse(whole).is_some_and(|m| m.is_sound()) {
+                        Guess::Yes
+                    } else {
+                        Guess::No
+                    }
                 }
                 None if looks_like_message(message) => Guess::More,
                 _ => Guess::No,
@@ -347,8 +361,14 @@ impl Transaction for DnsMessage {
         &self.events
     }
 
+    /// What is broken, or goes the wrong way, is told by its event alone.
     fn loggable(&self) -> bool {
-        self.readable
+        let told_by_event = [MALFORMED, NOT_REQUEST, NOT_RESPONSE];
+        self.readable && !self.events.iter().any(|event| told_by_event.contains(event))
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(self.direction)
     }
 
     fn write_eve(&self, out: &mut Writer) {

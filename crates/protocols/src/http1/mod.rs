@@ -4,20 +4,20 @@
 //! parser (libhtp) documents, so that rules written for it see the same buffers.
 //! Source: RFC 9110, RFC 9112; HTTP/0.9 requests and responses without a head are understood too.
 
-mod body;
+pub(crate) mod body;
 mod chunk;
-mod decode;
+pub(crate) mod decode;
 mod eve;
 mod event;
 mod head;
 mod lzma;
-mod multipart;
+pub(crate) mod multipart;
 mod request;
 mod response;
 mod session;
 mod settings;
 mod transaction;
-mod uri;
+pub(crate) mod uri;
 
 pub(crate) use settings::HttpSettings;
 
@@ -67,6 +67,13 @@ pub(crate) static HTTP: Protocol = Protocol {
 fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
     match direction {
         Direction::ToServer => {
+            // HTTP/2's preface looks like a request.
+            if bytes.starts_with(crate::http2::PREFACE) {
+                return Guess::No;
+            }
+            if bytes.len() > 3 && crate::http2::PREFACE.starts_with(bytes) {
+                return Guess::More;
+            }
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
             if line.ends_with(b" SIP/2.0") || line.ends_with(b" RTSP/1.0") {
                 return Guess::No;

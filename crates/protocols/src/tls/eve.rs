@@ -14,6 +14,9 @@ pub(super) fn write(handshake: &Handshake, out: &mut Writer) {
             list("subjectaltname", certificate.alternative_names.iter().map(String::as_bytes), out);
         }
     }
+    if let Some(protocol) = handshake.begun_as {
+        out.member_str("from_proto", protocol);
+    }
     if handshake.resumed {
         out.member_bool("session_resumed", true);
     }

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[allow(dead_code, reason = "rules may name events that nothing here can raise")]
-pub(super) enum Event {
+pub(crate) enum Event {
     InvalidSslv2Header,
     InvalidTlsHeader,
     InvalidRecordVersion,

@@ -25,7 +25,7 @@ fn without_grease(values: &[u16]) -> impl Iterator<Item = u16> {
     values.iter().copied().filter(|value| !is_grease(*value))
 }
 
-pub(super) fn ja3(hello: &Hello) -> String {
+pub(crate) fn ja3(hello: &Hello) -> String {
     format!(
         "{},{},{},{},{}",
         hello.version,
@@ -36,11 +36,11 @@ pub(super) fn ja3(hello: &Hello) -> String {
     )
 }
 
-pub(super) fn ja3s(hello: &Hello) -> String {
+pub(crate) fn ja3s(hello: &Hello) -> String {
     format!("{},{},{}", hello.version, joined(hello.ciphers.iter(), '-'), joined(hello.extensions.iter(), '-'))
 }
 
-pub(super) fn md5_hex(text: &str) -> String {
+pub(crate) fn md5_hex(text: &str) -> String {
     hex(&Md5::digest(text.as_bytes()))
 }
 
@@ -52,8 +52,24 @@ fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// JA4 over TCP: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
-pub(super) fn ja4(hello: &Hello) -> String {
+/// What carries the hello: the first letter of a JA4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Tcp,
+    Quic,
+}
+
+impl Carrier {
+    fn letter(self) -> char {
+        match self {
+            Self::Tcp => 't',
+            Self::Quic => 'q',
+        }
+    }
+}
+
+/// JA4: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
+pub(crate) fn ja4(hello: &Hello, carrier: Carrier) -> String {
     let mut ciphers: Vec<u16> = without_grease(&hello.ciphers).collect();
     let mut extensions: Vec<u16> = without_grease(&hello.extensions).collect();
     let version = without_grease(&hello.versions).max().unwrap_or(hello.version);
@@ -71,7 +87,8 @@ pub(super) fn ja4(hello: &Hello) -> String {
     };
     let sni = if hello.extensions.contains(&EXTENSION_SNI) { 'd' } else { 'i' };
     let alpn = alpn_letters(hello.alpn.first().map(Vec::as_slice).unwrap_or_default());
-    let first = format!("t{version}{sni}{:02}{:02}{alpn}", ciphers.len().min(99), extensions.len().min(99));
+    let carrier = carrier.letter();
+    let first = format!("{carrier}{version}{sni}{:02}{:02}{alpn}", ciphers.len().min(99), extensions.len().min(99));
     ciphers.sort_unstable();
     extensions.retain(|kind| *kind != EXTENSION_SNI && *kind != EXTENSION_ALPN);
     extensions.sort_unstable();
@@ -94,11 +111,15 @@ fn truncated_hash(text: &str) -> String {
     hex(Sha256::digest(text.as_bytes()).get(..6).unwrap_or_default())
 }
 
-/// The first and last letter of the first protocol; of its hexadecimal form when either is no letter or digit.
+/// The first and last letter of the first protocol; of its hexadecimal form when either is no letter or digit. FoxIO's
+/// own tools write 9 for what is not ASCII at all.
 fn alpn_letters(protocol: &[u8]) -> String {
     let (Some(first), Some(last)) = (protocol.first(), protocol.last()) else { return "00".to_owned() };
     if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() {
         return [char::from(*first), char::from(*last)].iter().collect();
+    }
+    if !first.is_ascii() && !last.is_ascii() {
+        return "99".to_owned();
     }
     let text = hex(protocol);
     let mut letters = text.chars();

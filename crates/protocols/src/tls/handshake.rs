@@ -88,6 +88,8 @@ pub(super) struct Handshake {
     state: u8,
     progress: [u8; 2],
     pub(super) resumed: bool,
+    /// The protocol that asked for TLS (STARTTLS).
+    pub(super) begun_as: Option<&'static str>,
     events: Vec<u8>,
 }
 
@@ -109,7 +111,7 @@ impl Handshake {
         events.into_iter().for_each(|event| self.raise(event));
         self.ja3 = fingerprint::ja3(&hello);
         self.ja3_hash = fingerprint::md5_hex(&self.ja3);
-        self.ja4 = fingerprint::ja4(&hello);
+        self.ja4 = fingerprint::ja4(&hello, fingerprint::Carrier::Tcp);
         self.client = Some(hello);
         self.state |= STATE_CLIENT_HELLO;
         self.advance(Direction::ToServer, HELLO);

@@ -9,34 +9,34 @@ use crate::bytes::Reader;
 /// Most names, protocols and numbers kept of one list; a message itself is bounded by the handshake buffer.
 const LIST_MAX: usize = 512;
 
-pub(super) const EXTENSION_SNI: u16 = 0;
-pub(super) const EXTENSION_ALPN: u16 = 16;
+pub(crate) const EXTENSION_SNI: u16 = 0;
+pub(crate) const EXTENSION_ALPN: u16 = 16;
 const EXTENSION_GROUPS: u16 = 10;
 const EXTENSION_POINTS: u16 = 11;
 const EXTENSION_SIGNATURES: u16 = 13;
 const EXTENSION_VERSIONS: u16 = 43;
 
 #[derive(Debug, Default)]
-pub(super) struct Hello {
+pub(crate) struct Hello {
     /// The version field of the message.
-    pub(super) version: u16,
-    pub(super) random: Vec<u8>,
-    pub(super) session_id: Vec<u8>,
+    pub(crate) version: u16,
+    pub(crate) random: Vec<u8>,
+    pub(crate) session_id: Vec<u8>,
     /// Offered by a client; one, chosen, by a server.
-    pub(super) ciphers: Vec<u16>,
-    pub(super) extensions: Vec<u16>,
-    pub(super) groups: Vec<u16>,
-    pub(super) points: Vec<u8>,
-    pub(super) signatures: Vec<u16>,
+    pub(crate) ciphers: Vec<u16>,
+    pub(crate) extensions: Vec<u16>,
+    pub(crate) groups: Vec<u16>,
+    pub(crate) points: Vec<u8>,
+    pub(crate) signatures: Vec<u16>,
     /// From the extension: a client's list, a server's choice.
-    pub(super) versions: Vec<u16>,
-    pub(super) alpn: Vec<Vec<u8>>,
-    pub(super) sni: Option<Vec<u8>>,
+    pub(crate) versions: Vec<u16>,
+    pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) sni: Option<Vec<u8>>,
 }
 
 impl Hello {
     /// The body of a ClientHello message.
-    pub(super) fn client(body: &[u8], raise: &mut dyn FnMut(Event)) -> Self {
+    pub(crate) fn client(body: &[u8], raise: &mut dyn FnMut(Event)) -> Self {
         let mut hello = Self::default();
         if hello.read_client(body, raise).is_none() {
             raise(Event::InvalidHandshakeMessage);
@@ -58,7 +58,7 @@ impl Hello {
     }
 
     /// The body of a ServerHello message.
-    pub(super) fn server(body: &[u8], raise: &mut dyn FnMut(Event)) -> Self {
+    pub(crate) fn server(body: &[u8], raise: &mut dyn FnMut(Event)) -> Self {
         let mut hello = Self::default();
         if hello.read_server(body, raise).is_none() {
             raise(Event::InvalidHandshakeMessage);
@@ -127,7 +127,7 @@ impl Hello {
     }
 
     /// An SSL 2.0 CLIENT-HELLO, from its message type on. Ciphers of newer versions are told by their first zero byte.
-    pub(super) fn ssl2_client(body: &[u8]) -> Option<Self> {
+    pub(crate) fn ssl2_client(body: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(body);
         reader.u8()?;
         let version = reader.u16()?;
@@ -149,7 +149,7 @@ impl Hello {
     }
 
     /// The version that counts: the extension's when there is one.
-    pub(super) fn chosen_version(&self) -> u16 {
+    pub(crate) fn chosen_version(&self) -> u16 {
         self.versions.first().copied().unwrap_or(self.version)
     }
 }

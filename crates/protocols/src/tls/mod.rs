@@ -6,9 +6,9 @@
 mod certificate;
 mod eve;
 mod event;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod handshake;
-mod hello;
+pub(crate) mod hello;
 mod session;
 
 use crate::session::{Guess, Protocol};
@@ -67,12 +67,9 @@ fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
     };
     match *bytes {
         [] => Guess::More,
-        [0x16, 0x03, minor, high, _, kind, ..] => {
-            if minor <= 4 && high <= 0x48 && kind == hello {
-                Guess::Yes
-            } else {
-                Guess::No
-            }
+        [0x16, 0x03, minor, high, low, kind, ..] => {
+            // An empty record tells nothing against it.
+            if minor <= 4 && high <= 0x48 && (kind == hello || [high, low] == [0, 0]) { Guess::Yes } else { Guess::No }
         }
         [0x15, 0x03, minor, 0, 2, level, ..] => {
             if minor <= 4 && matches!(level, 1 | 2) {

@@ -406,4 +406,8 @@ impl Session for TlsSession {
     fn release(&mut self, id: u64) {
         self.released |= id == 0;
     }
+
+    fn follows(&mut self, protocol: &'static str) {
+        self.handshake.begun_as = Some(protocol);
+    }
 }

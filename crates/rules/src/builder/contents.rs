@@ -30,13 +30,14 @@ impl Builder<'_> {
                 self.check_sticky_was_used()?;
                 let index = self.new_section(keyword, Buffer::Base64, false)?;
                 self.sticky = Some(index);
-                (self.last, self.last_section) = (None, None);
+                (self.last, self.before) = (None, None);
             }
             "pkt_data" => {
                 no_value(keyword, value)?;
                 self.check_sticky_was_used()?;
                 self.sticky = None;
-                (self.last, self.last_section) = (None, None);
+                self.last = None;
+                self.before = None;
             }
             "urilen" => self.uri_length(keyword, needed(keyword, value)?)?,
             "filename" | "filemagic" | "fileext" => self.file_word(keyword, needed(keyword, value)?)?,

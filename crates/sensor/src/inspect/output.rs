@@ -3,8 +3,9 @@
 use phitak_engine::Sink;
 use phitak_model::{Alert, Observation};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -26,15 +27,22 @@ pub(super) struct Results {
 }
 
 impl Results {
+    /// `inputs` are never written over.
+    ///
     /// # Errors
-    /// When the file cannot be made.
-    pub(super) fn open(eve: Option<&Path>) -> io::Result<Self> {
+    /// When the file cannot be made, or is one of the inputs.
+    pub(super) fn open<'a>(eve: Option<&Path>, inputs: impl IntoIterator<Item = &'a Path>) -> io::Result<Self> {
         let output = match eve {
             None => Output::Alerts(BufWriter::new(io::stdout())),
             Some(path) if path == Path::new("-") => {
                 Output::Eve(BufWriter::with_capacity(BUFFER_BYTES, Box::new(io::stdout())))
             }
-            Some(path) => Output::Eve(BufWriter::with_capacity(BUFFER_BYTES, Box::new(File::create(path)?))),
+            Some(path) => {
+                if inputs.into_iter().any(|input| is_same(path, input)) {
+                    return Err(io::Error::other("it is one of the files to read"));
+                }
+                Output::Eve(BufWriter::with_capacity(BUFFER_BYTES, Box::new(File::create(path)?)))
+            }
         };
         Ok(Self { output, alerts: 0, records: 0, failure: None })
     }
@@ -55,6 +63,14 @@ impl Results {
         if let Err(error) = result {
             self.failure.get_or_insert(error);
         }
+    }
+}
+
+/// Whether two names lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::rules::{load::LoadedRules, load_rules};
 use phitak_engine::{Capture, Engine, Frame, Loaded};
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
@@ -52,7 +52,8 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
     for diagnostic in &loaded.failed {
         eprintln!("{diagnostic}");
     }
-    let mut results = match Results::open(args.eve.as_deref()) {
+    let inputs = plan.captures.iter().chain(&args.rules).map(PathBuf::as_path);
+    let mut results = match Results::open(args.eve.as_deref(), inputs) {
         Ok(results) => results,
         Err(error) => {
             let name = args.eve.as_deref().unwrap_or(Path::new("-")).display();

@@ -33,6 +33,11 @@ impl<'a> Outlet<'a> {
         Self { eve, digest: Digest::new(DigestSettings::default()), gate }
     }
 
+    /// Things seen that no observation describes: their host had too many at once.
+    pub(super) fn undescribed(&self) -> u64 {
+        self.digest.left_out()
+    }
+
     /// What comes now is of this packet.
     pub(super) fn packet(&mut self, number: u64, at: Timestamp) {
         self.gate.packet = number;

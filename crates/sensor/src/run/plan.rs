@@ -84,7 +84,7 @@ pub(super) fn plan(run: &Run, config: &Config, pulse: &Pulse) -> anyhow::Result<
     let setup = setup.finalize();
     let mut captures: Vec<Planned> = Vec::new();
     for path in &run.replay {
-        let content = digest(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let content = digest(path, pulse).with_context(|| format!("{} cannot be read", path.display()))?;
         let mut occurrence = 0u64;
         // The same content again is another replay.
         while captures.iter().any(|other| other.base == name(&setup, &content, occurrence)) {
@@ -134,14 +134,16 @@ fn part(hash: &mut Sha256, bytes: &[u8]) {
     hash.update(bytes);
 }
 
-fn digest(path: &Path) -> io::Result<Vec<u8>> {
+/// Ends early when the sensor is told to stop; the digest is then of no use, and not used.
+fn digest(path: &Path, pulse: &Pulse) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; READ_BYTES];
-    loop {
+    while !pulse.is_stopping() {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().to_vec()),
+            0 => break,
             length => hash.update(buffer.get(..length).unwrap_or_default()),
         }
     }
+    Ok(hash.finalize().to_vec())
 }

@@ -45,6 +45,7 @@ enum Ended {
 struct Unseen {
     cut_frames: u64,
     evicted_before: u64,
+    undescribed_before: u64,
     since: Option<Timestamp>,
 }
 
@@ -203,11 +204,15 @@ impl Stage<'_> {
         let evicted = engine.counters().flows_evicted;
         let fresh = evicted.saturating_sub(unseen.evicted_before);
         unseen.evicted_before = evicted;
+        let undescribed = outlet.undescribed();
+        let left_out = undescribed.saturating_sub(unseen.undescribed_before);
+        unseen.undescribed_before = undescribed;
         let from = unseen.since.replace(at).unwrap_or(at);
         if outlet.is_catching_up() {
             return;
         }
         self.desk.note_loss(LossCause::FlowTableFull, fresh, from, at);
+        self.desk.note_loss(LossCause::InventoryFull, left_out, from, at);
         self.desk.note_loss(LossCause::CaptureDamaged, std::mem::take(&mut unseen.cut_frames), from, at);
     }
 

@@ -1,6 +1,7 @@
 //! The tables' history: one file a step, applied in order, never edited after a release.
 
 mod m0001_first_tables;
+mod m0002_story_is_what_its_rule_says;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -11,6 +12,9 @@ pub struct Migrator;
 #[sea_orm_migration::async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first_tables::FirstTables)]
+        vec![
+            Box::new(m0001_first_tables::FirstTables),
+            Box::new(m0002_story_is_what_its_rule_says::StoryIsWhatItsRuleSays),
+        ]
     }
 }

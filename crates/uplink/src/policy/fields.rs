@@ -14,19 +14,19 @@ macro_rules! fields {
 /// Everything that leaves, with the reason. Whatever else a sensor sees stays at the hospital.
 #[rustfmt::skip]
 pub static FIELDS: &[Field] = fields! {
-    "alert.action"                             Text  "ต้องรู้ว่าระบบเพียงเฝ้าดูหรือขวางไว้แล้ว" "Whether the traffic was only watched or stopped";
+    "alert.action"                             Text  "ระบบเพียงเฝ้าดู หรือขวางไว้แล้ว" "Whether the traffic was only watched or stopped";
     "alert.app_proto"                          Text  "ชนิดบริการที่ถูกใช้ในการโจมตี" "The kind of service that was attacked";
     "alert.at"                                 Typed "เวลาที่เกิดเหตุ" "When it happened";
     "alert.attack"                             Text  "รหัสวิธีโจมตีสากล ใช้เลือกวิธีรับมือ" "The technique's public number, to choose the response";
     "alert.category"                           Text  "ประเภทของเหตุ" "The kind of incident";
     "alert.dest_ip"                            Typed "เครื่องปลายทาง เพื่อบอกได้ว่าต้องไปดูเครื่องไหน" "The machine addressed, to say which one to look at";
-    "alert.dest_port"                          Typed "บริการของเครื่องปลายทาง" "The service addressed";
+    "alert.dest_port"                          Typed "พอร์ต (บริการ) ของเครื่องปลายทาง" "The service addressed";
     "alert.evidence.buffer"                    Text  "ตำแหน่งที่พบหลักฐาน" "Where the evidence was found";
-    "alert.evidence.bytes"                     Bytes "ข้อมูลสั้น ๆ รอบจุดที่ตรงกับกฎ (ไม่เกิน 256 ไบต์ ปิดเลขบัตรประชาชนและรหัสผ่านที่รู้จักรูปแบบแล้ว) ให้ผู้วิเคราะห์ตัดสินได้ว่าเป็นเหตุจริง" "At most 256 bytes around the match, national ids and known forms of passwords blotted out, so that an analyst can judge whether it is real";
+    "alert.evidence.bytes"                     Bytes "ข้อมูลสั้น ๆ รอบจุดที่ตรงกับกฎ (ไม่เกิน 256 ไบต์ ปิดเลขบัตรประชาชนและรหัสผ่านที่รู้จักรูปแบบแล้ว) ให้นักวิเคราะห์ตัดสินได้ว่าเป็นเหตุจริงหรือไม่" "At most 256 bytes around the match, national ids and known forms of passwords blotted out, so that an analyst can judge whether it is real";
     "alert.evidence.marks"                     Typed "จุดที่ตรงกับกฎในหลักฐาน" "Where in the evidence the rule matched";
     "alert.evidence.offset"                    Typed "ตำแหน่งที่หลักฐานเริ่ม" "Where the evidence begins";
     "alert.fields.dns.rcode"                   Text  "ผลการถามชื่อเว็บไซต์" "How the name look-up ended";
-    "alert.fields.dns.rrname"                  Text  "ชื่อเว็บไซต์อันตรายที่ถูกถามหา" "The suspicious name that was looked up";
+    "alert.fields.dns.rrname"                  Text  "ชื่อเว็บไซต์น่าสงสัยที่ถูกถามหา" "The suspicious name that was looked up";
     "alert.fields.dns.rrtype"                  Text  "ชนิดของการถามชื่อ" "The kind of look-up";
     "alert.fields.fileinfo.magic"              Text  "ชนิดของไฟล์ที่ถูกส่ง" "The kind of file that was sent";
     "alert.fields.fileinfo.md5"                Hash  "ลายนิ้วมือของไฟล์ ใช้เทียบกับไฟล์อันตรายที่รู้จัก ย้อนเป็นเนื้อหาไม่ได้" "The file's fingerprint, compared with known bad files; its content cannot be read from it";
@@ -44,50 +44,50 @@ pub static FIELDS: &[Field] = fields! {
     "alert.fields.smb.dialect"                 Text  "รุ่นของระบบแชร์ไฟล์" "The version of file sharing";
     "alert.fields.ssh.client.software_version" Text  "รุ่นโปรแกรมที่ต่อเข้ามา" "The program that connected";
     "alert.fields.ssh.server.software_version" Text  "รุ่นโปรแกรมที่ให้บริการ" "The program that served";
-    "alert.fields.tls.fingerprint"             Hash  "ลายนิ้วมือใบรับรองของเครื่องแม่ข่าย" "The server certificate's fingerprint";
-    "alert.fields.tls.issuerdn"                Text  "ผู้ออกใบรับรองของเครื่องแม่ข่าย" "Who issued the server's certificate";
+    "alert.fields.tls.fingerprint"             Hash  "ลายนิ้วมือใบรับรองของเซิร์ฟเวอร์" "The server certificate's fingerprint";
+    "alert.fields.tls.issuerdn"                Text  "ผู้ออกใบรับรองของเซิร์ฟเวอร์" "Who issued the server's certificate";
     "alert.fields.tls.ja3.hash"                Hash  "ลายนิ้วมือของโปรแกรมที่เรียก ใช้จับโปรแกรมร้าย" "The client program's fingerprint, which betrays malware";
     "alert.fields.tls.ja3s.hash"               Hash  "ลายนิ้วมือของโปรแกรมที่ตอบ" "The server program's fingerprint";
     "alert.fields.tls.ja4"                     Text  "ลายนิ้วมือของโปรแกรมที่เรียก ใช้จับโปรแกรมร้าย" "The client program's fingerprint, which betrays malware";
     "alert.fields.tls.sni"                     Text  "ชื่อเว็บไซต์ที่ถูกเรียก" "The site's name";
-    "alert.fields.tls.subject"                 Text  "เจ้าของใบรับรองของเครื่องแม่ข่าย" "Whose certificate the server showed";
+    "alert.fields.tls.subject"                 Text  "เจ้าของใบรับรองของเซิร์ฟเวอร์" "Whose certificate the server showed";
     "alert.fields.tls.version"                 Text  "รุ่นของการเข้ารหัส" "The version of encryption";
     "alert.flow_id"                            Typed "เลขอ้างอิงให้โรงพยาบาลหาบันทึกของตนเอง" "A number by which the hospital finds its own record";
     "alert.gid"                                Typed "กลุ่มของกฎ" "The rule's group";
-    "alert.packet"                             Typed "ลำดับข้อมูลที่ตรงกับกฎ" "The packet's number in its capture";
+    "alert.packet"                             Typed "ลำดับของแพ็กเก็ตที่ตรงกับกฎ" "The packet's number in its capture";
     "alert.proto"                              Text  "ชนิดการเชื่อมต่อ" "The transport";
     "alert.rev"                                Typed "รุ่นของกฎ" "The rule's revision";
     "alert.severity"                           Typed "ความรุนแรง" "How severe it is";
-    "alert.signature"                          Text  "ชื่อของกฎที่จับได้" "The name of the rule that hit";
-    "alert.signature_id"                       Typed "เลขของกฎที่จับได้" "The number of the rule that hit";
+    "alert.signature"                          Text  "ชื่อของกฎตรวจจับ" "The name of the rule that hit";
+    "alert.signature_id"                       Typed "เลขของกฎตรวจจับ" "The number of the rule that hit";
     "alert.src_ip"                             Typed "เครื่องต้นทาง เพื่อบอกได้ว่าต้องไปดูเครื่องไหน" "The machine it came from, to say which one to look at";
-    "alert.src_port"                           Typed "ช่องทางของเครื่องต้นทาง" "The port it came from";
+    "alert.src_port"                           Typed "พอร์ตของเครื่องต้นทาง" "The port it came from";
     "health.at"                                Typed "เวลาของรายงาน" "When the report was made";
-    "health.bytes"                             Typed "ปริมาณข้อมูลที่เฝ้าดู (จำนวนเท่านั้น)" "How much traffic was watched (a number only)";
+    "health.bytes"                             Typed "ปริมาณข้อมูลที่เฝ้าดู (เป็นตัวเลขเท่านั้น)" "How much traffic was watched (a number only)";
     "health.flows"                             Typed "จำนวนการเชื่อมต่อที่เฝ้าดู" "How many connections were watched";
     "health.losses.cause"                      Typed "สาเหตุที่มองไม่เห็นบางช่วง" "Why something was not seen";
     "health.losses.count"                      Typed "จำนวนที่มองไม่เห็น" "How much was not seen";
     "health.losses.from"                       Typed "เริ่มมองไม่เห็นเมื่อใด" "Since when it was not seen";
     "health.losses.until"                      Typed "มองไม่เห็นถึงเมื่อใด" "Until when it was not seen";
-    "health.packets"                           Typed "จำนวนข้อมูลที่เฝ้าดู" "How many packets were watched";
+    "health.packets"                           Typed "จำนวนแพ็กเก็ตที่เฝ้าดู" "How many packets were watched";
     "health.rules_failed"                      Typed "จำนวนกฎที่ใช้ไม่ได้" "How many rules do not load";
     "health.rules_loaded"                      Typed "จำนวนกฎที่ใช้อยู่" "How many rules are in use";
     "health.spool_bytes"                       Typed "ข้อมูลที่รอส่ง" "How much waits to be sent";
-    "health.version"                           Text  "รุ่นของโปรแกรมเฝ้าระวัง" "The sensor's version";
+    "health.version"                           Text  "รุ่นของโปรแกรมในเครื่องเฝ้าระวัง" "The sensor's version";
     "observation.count"                        Typed "จำนวนครั้งที่เห็น" "How often it was seen";
-    "observation.fact.database"                Typed "ชนิดฐานข้อมูลที่เข้าใช้โดยไม่เข้ารหัส" "The kind of database";
-    "observation.fact.dialect"                 Text  "รุ่นของระบบแชร์ไฟล์ (รุ่นเก่ามีช่องโหว่)" "The version of file sharing (old ones are weak)";
-    "observation.fact.fingerprint_sha256"      Hash  "ลายนิ้วมือใบรับรองของเครื่องแม่ข่าย" "The server certificate's fingerprint";
-    "observation.fact.issuer"                  Text  "ผู้ออกใบรับรองของเครื่องแม่ข่าย" "Who issued the server's certificate";
+    "observation.fact.database"                Typed "ชนิดของฐานข้อมูล" "The kind of database";
+    "observation.fact.dialect"                 Text  "รุ่นของระบบแชร์ไฟล์ (รุ่นเก่ามีจุดอ่อน)" "The version of file sharing (old ones are weak)";
+    "observation.fact.fingerprint_sha256"      Hash  "ลายนิ้วมือใบรับรองของเซิร์ฟเวอร์" "The server certificate's fingerprint";
+    "observation.fact.issuer"                  Text  "ผู้ออกใบรับรองของเซิร์ฟเวอร์" "Who issued the server's certificate";
     "observation.fact.kind"                    Text  "ชนิดของสิ่งที่เห็น" "The kind of fact";
     "observation.fact.name"                    Text  "ชื่อเครื่อง เพื่อให้หาเครื่องเจอ" "The machine's name, to find it";
-    "observation.fact.not_after"               Typed "วันหมดอายุใบรับรองของเครื่องแม่ข่าย" "When the server's certificate expires";
-    "observation.fact.port"                    Typed "ช่องบริการของเครื่อง" "The service's port";
+    "observation.fact.not_after"               Typed "วันหมดอายุใบรับรองของเซิร์ฟเวอร์" "When the server's certificate expires";
+    "observation.fact.port"                    Typed "พอร์ต (บริการ) ของเครื่อง" "The service's port";
     "observation.fact.protocol"                Text  "ชนิดบริการที่เครื่องใช้" "The kind of service";
-    "observation.fact.source"                  Text  "ทราบชื่อเครื่องจากอะไร" "From what the name is known";
-    "observation.fact.subject"                 Text  "เจ้าของใบรับรองของเครื่องแม่ข่าย" "Whose certificate the server showed";
-    "observation.fact.tls"                     Typed "การเข้าใช้เข้ารหัสหรือไม่" "Whether the log-in was encrypted";
-    "observation.fact.version"                 Text  "รุ่นของการเข้ารหัส (รุ่นเก่ามีช่องโหว่)" "The version of encryption (old ones are weak)";
+    "observation.fact.source"                  Text  "รู้ชื่อเครื่องจากอะไร" "From what the name is known";
+    "observation.fact.subject"                 Text  "เจ้าของใบรับรองของเซิร์ฟเวอร์" "Whose certificate the server showed";
+    "observation.fact.tls"                     Typed "เข้ารหัสตอนเข้าใช้หรือไม่" "Whether the log-in was encrypted";
+    "observation.fact.version"                 Text  "รุ่นของการเข้ารหัส (รุ่นเก่ามีจุดอ่อน)" "The version of encryption (old ones are weak)";
     "observation.first_at"                     Typed "เห็นครั้งแรกเมื่อใด" "When it was first seen";
     "observation.host"                         Typed "ที่อยู่ของเครื่อง เพื่อบอกได้ว่าต้องแก้เครื่องไหน" "The machine's address, to say which one to mend";
     "observation.last_at"                      Typed "เห็นล่าสุดเมื่อใด" "When it was last seen";
@@ -97,9 +97,9 @@ pub static FIELDS: &[Field] = fields! {
 /// What people ask about most; true by the list above, and by tests.
 #[rustfmt::skip]
 pub static NEVER_LEAVES: &[(&str, &str)] = &[
-    ("เวชระเบียน ผลตรวจ ภาพทางการแพทย์ (หลักฐานของเหตุมีเพียงข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ)", "Medical records, results, images (evidence is a short excerpt around what a rule matched)"),
+    ("เวชระเบียน ผลตรวจ ภาพทางการแพทย์ (ยกเว้นข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ ซึ่งส่งเป็นหลักฐานของเหตุ)", "Medical records, results, images (except the short excerpt around what a rule matched, which is sent as evidence)"),
     ("เลขบัตรประชาชน (ถ้าปนอยู่ในหลักฐาน ระบบปิดทับก่อนเก็บเพื่อส่ง)", "National identification numbers (blotted out wherever evidence holds one)"),
     ("รหัสผ่าน (ถ้าปนอยู่ในหลักฐานในรูปแบบที่รู้จัก ระบบปิดทับก่อนเก็บเพื่อส่ง)", "Passwords (blotted out where evidence holds one in a form that is known)"),
-    ("อีเมล ไฟล์ และหน้าเว็บที่เจ้าหน้าที่เปิด", "The mail, files and pages that staff read or send"),
+    ("เนื้อหาของอีเมล ไฟล์ และหน้าเว็บที่เจ้าหน้าที่เปิด (ยกเว้นข้อความสั้น ๆ แบบเดียวกัน)", "What is in the mail, files and pages that staff read or send (except such an excerpt)"),
     ("บันทึกการใช้งานอินเทอร์เน็ต (เก็บไว้ที่โรงพยาบาลเท่านั้น)", "Records of who used the internet for what (kept at the hospital only)"),
 ];

@@ -5,13 +5,16 @@
 
 use super::mask::MASK;
 
-/// A name is followed by `=` or `:`, perhaps with quotes and spaces around it.
-const NAMES: [&str; 12] = [
+/// A name is followed by a sign (`=`, `:`, `>`, or a quote and an empty line in a form), perhaps with quotes and spaces
+/// around it, plain or percent-encoded; behind `--` a space is enough.
+const NAMES: [&str; 14] = [
     "password",
     "passwd",
     "passphrase",
     "pass",
     "pwd",
+    "psw",
+    "pw",
     "pin",
     "secret",
     "token",
@@ -23,7 +26,9 @@ const NAMES: [&str; 12] = [
 /// A header's or command's whole rest of the line is the secret.
 const LINES: [&str; 6] = ["authorization:", "cookie:", "pass ", "auth ", "x-api-key:", "proxy-authorization:"];
 /// Most signs, quotes and spaces between a name and its value.
-const BETWEEN_MAX: usize = 8;
+const BETWEEN_MAX: usize = 12;
+/// What ends a value that no quote encloses.
+const ENDS: &[u8] = b"&;\"'<>, \t\r\n\0";
 
 /// Masks in place; says how many were masked.
 pub fn mask_secrets(bytes: &mut [u8]) -> usize {
@@ -44,6 +49,14 @@ pub fn mask_secrets(bytes: &mut [u8]) -> usize {
     masked
 }
 
+/// Masks in place.
+pub fn mask_text(text: &mut String) {
+    let mut bytes = std::mem::take(text).into_bytes();
+    mask_secrets(&mut bytes);
+    // A value begins behind a sign and ends before another, so that whole characters were replaced.
+    *text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+}
+
 /// Where the secret lies whose name begins at `at`.
 fn secret_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = bytes.get(at..)?;
@@ -54,22 +67,31 @@ fn secret_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         return Some((from, end(bytes, from, |byte| matches!(byte, b'\r' | b'\n'))));
     }
     let name = NAMES.iter().find(|name| starts(name))?;
-    let mut from = at + name.len();
-    let mut sign = None;
-    // `password=`, `"password": "`, `password%3d`
+    let from = value_after(bytes, at, at + name.len())?;
+    Some((from, end(bytes, from, |byte| ENDS.contains(&byte))))
+}
+
+/// Where the value begins of a name that stands at `at` and ends before `from`: `password=`, `"password": "`,
+/// `password%22%3a%22`, `<password>`, `--password `, `name="password"` and an empty line.
+fn value_after(bytes: &[u8], at: usize, mut from: usize) -> Option<usize> {
+    let is_option = at.checked_sub(2).and_then(|before| bytes.get(before..at)) == Some(b"--");
+    let mut has_sign = is_option && bytes.get(from) == Some(&b' ');
     for _ in 0..BETWEEN_MAX {
-        match bytes.get(from..)? {
-            [b'=' | b':', ..] if sign.is_none() => (sign, from) = (Some(()), from + 1),
-            [b'%', b'3', b'd' | b'D' | b'a' | b'A', ..] if sign.is_none() => (sign, from) = (Some(()), from + 3),
-            [b'"' | b'\'' | b' ' | b'\t', ..] => from += 1,
+        let (length, is_sign) = match bytes.get(from..)? {
+            [b'=' | b':' | b'>', ..] => (1, true),
+            [b'%', b'3', b'd' | b'D' | b'a' | b'A' | b'e' | b'E', ..] => (3, true),
+            [b'\r', b'\n', b'\r', b'\n', ..] => (4, true),
+            [b'"' | b'\'' | b' ' | b'\t' | b'+', ..] => (1, false),
+            [b'%', b'2', b'0' | b'2' | b'7', ..] => (3, false),
             _ => break,
+        };
+        if is_sign && has_sign {
+            break;
         }
+        has_sign |= is_sign;
+        from += length;
     }
-    sign?;
-    Some((
-        from,
-        end(bytes, from, |byte| matches!(byte, b'&' | b';' | b'"' | b'\'' | b'<' | b' ' | b'\t' | b'\r' | b'\n' | 0)),
-    ))
+    has_sign.then_some(from)
 }
 
 fn end(bytes: &[u8], from: usize, stops: impl Fn(u8) -> bool) -> usize {
@@ -96,6 +118,11 @@ mod tests {
         check("Authorization: Basic YTpi\r\nHost: x", "Authorization:XXXXXXXXXXX\r\nHost: x");
         check("GET / HTTP/1.1\r\nCookie: s=1; t=2\r\n", "GET / HTTP/1.1\r\nCookie:XXXXXXXXX\r\n");
         check("รหัสผ่าน: geheim", "รหัสผ่าน: XXXXXX");
+        check("a=1&pw=geheim", "a=1&pw=XXXXXX");
+        check("<Password>geheim</Password>", "<Password>XXXXXX</Password>");
+        check("%22password%22%3A%22geheim%22", "%22password%22%3A%22XXXXXXXXX");
+        check("tool --password geheim x", "tool --password XXXXXX x");
+        check("name=\"password\"\r\n\r\ngeheim\r\n--b", "name=\"password\"\r\n\r\nXXXXXX\r\n--b");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     Acknowledged, SEGMENT_BYTES_MAX, Spool, SpoolError,
     ledger::Ledger,
     segment::{self, HEADER_BYTES, Header, Scan, Segment},
+    trouble::Trouble,
 };
 use crate::{clock, private_file, wire::SpoolId};
 use phitak_model::{LossCause, Timestamp};
@@ -61,6 +62,7 @@ fn mend(folder: &Path, bytes_max: u64, lock: File) -> io::Result<Spool> {
         in_flight: 0,
         refused: BTreeSet::new(),
         ledger: Ledger::open(&folder.join("losses.json")),
+        trouble: Trouble::default(),
         _lock: lock,
     };
     let mut is_certain = spool.take_in_all()?;
@@ -136,6 +138,42 @@ impl Spool {
         let Some(segment) = self.segments.get(at).cloned() else { return Ok(()) };
         let bytes = read_bounded(&segment.path)?;
         self.set_damaged_aside(at, &bytes)
+    }
+
+    /// Goes on under a new name with all that waits: the numbers of the old one have been given twice.
+    ///
+    /// # Errors
+    /// When the disk refuses. A kill in between leaves segments of the old name, whose records opening takes over.
+    pub fn rename(&mut self) -> io::Result<()> {
+        self.roll()?;
+        self.id = drawn();
+        write_identity(&self.folder, self.id)?;
+        self.acknowledged.by_centre = 0;
+        self.in_flight = 0;
+        let now = clock::now();
+        self.ledger.note(LossCause::SpoolDamaged, 1, now, now);
+        self.ledger.persist()?;
+        for at in 0..self.segments.len() {
+            let Some(segment) = self.segments.get(at).cloned() else { continue };
+            let bytes = read_bounded(&segment.path)?;
+            let scan = segment::scan(&bytes, HEADER_BYTES);
+            let sent_up_to = self.acknowledged.seq;
+            let frames: Vec<_> =
+                scan.frames.iter().map(|(_, frame)| *frame).filter(|frame| frame.seq > sent_up_to).collect();
+            let cursor = Header::decode(&bytes).and_then(|header| header.cursor);
+            let mut renamed = Segment::create(
+                &self.folder,
+                &Header { spool: self.id, first_seq: segment.first_seq, cursor },
+                &frames,
+            )?;
+            renamed.rewrites = segment.rewrites.wrapping_add(1);
+            if let Some(place) = self.segments.get_mut(at) {
+                *place = renamed;
+            }
+        }
+        // The open file is the old one.
+        self.active = None;
+        write_acknowledged(&self.folder.join(ACKNOWLEDGED_FILE), &self.acknowledged)
     }
 
     fn set_damaged_aside(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
@@ -229,13 +267,19 @@ fn identity(folder: &Path, paths: &[PathBuf]) -> io::Result<(SpoolId, bool)> {
     for segment in paths {
         found = found.or(Header::decode(&read_bounded(segment)?).map(|header| header.spool));
     }
-    let id = found.unwrap_or_else(|| {
-        let mut id = [0; 16];
-        rand::RngCore::fill_bytes(&mut rand::rng(), &mut id);
-        SpoolId(id)
-    });
-    private_file::write(&path, format!("{id}\n").as_bytes())?;
+    let id = found.unwrap_or_else(drawn);
+    write_identity(folder, id)?;
     Ok((id, found.is_none()))
+}
+
+fn drawn() -> SpoolId {
+    let mut id = [0; 16];
+    rand::RngCore::fill_bytes(&mut rand::rng(), &mut id);
+    SpoolId(id)
+}
+
+fn write_identity(folder: &Path, id: SpoolId) -> io::Result<()> {
+    private_file::write(&folder.join(IDENTITY_FILE), format!("{id}\n").as_bytes())
 }
 
 /// The file is a line of JSON and its checksum.

@@ -9,11 +9,11 @@ fn batch(seqs: &[u64]) -> Batch {
         seq: *seq,
         item: Item::Health(Health { at: Timestamp::from_secs(*seq as i64), packets: *seq, ..Health::default() }),
     };
-    Batch { spool: SPOOL, records: seqs.iter().map(record).collect() }
+    Batch { spool: SPOOL, acknowledged: 3, records: seqs.iter().map(record).collect() }
 }
 
 fn body_of_lines(lines: &str) -> Vec<u8> {
-    let crc = crc32fast::hash(lines.as_bytes());
+    let crc = checksum(0, lines.as_bytes());
     let records = lines.lines().count();
     format!("{{\"phitak\":1,\"spool\":\"{SPOOL}\",\"records\":{records},\"crc32\":\"{crc:08x}\"}}\n{lines}")
         .into_bytes()
@@ -65,7 +65,7 @@ fn limits_hold_on_both_sides() {
     assert!(matches!(batch(&many).encode(), Err(WireError::TooManyRecords)));
     assert!(matches!(Batch::decode(&vec![b' '; BODY_BYTES_MAX + 1]), Err(WireError::BodyTooLarge)));
     let long = Health { version: "v".repeat(RECORD_BYTES_MAX), ..Health::default() };
-    let one = Batch { spool: SPOOL, records: vec![Record { seq: 8, item: Item::Health(long) }] };
+    let one = Batch { spool: SPOOL, acknowledged: 7, records: vec![Record { seq: 8, item: Item::Health(long) }] };
     assert_eq!(one.encode().expect_err("too large").seq(), Some(8));
 }
 

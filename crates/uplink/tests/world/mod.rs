@@ -115,16 +115,17 @@ impl Intake for MemoryIntake {
         if count_down(&self.unavailable) {
             return Err(IntakeError::Unavailable("the disk is full".to_owned()));
         }
-        let ack = batch.ack();
+        let (spool, last_seq) = (batch.spool, batch.last_seq());
         let mut kept = self.kept.lock().expect("lock");
         let committed = kept.committed.entry((sensor.clone(), batch.spool)).or_default();
         let fresh: Vec<_> = batch.into_fresh(*committed).map(|record| record.item).collect();
-        *committed = ack.up_to.max(*committed);
+        let up_to = last_seq.max(*committed);
+        *committed = up_to;
         kept.records.extend(fresh.into_iter().map(|item| (sensor.clone(), item)));
         if count_down(&self.garbage) {
             return Ok(Ack { spool: SpoolId([0xee; 16]), up_to: u64::MAX });
         }
-        Ok(ack)
+        Ok(Ack { spool, up_to })
     }
 
     async fn enrol(&self, code: &EnrolmentCode, request: &SigningRequest) -> Result<Enrolled, EnrolError> {
@@ -207,6 +208,16 @@ impl Centre {
     }
 }
 
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
+        }
+    }
+}
+
 pub struct Hospital {
     folder: tempfile::TempDir,
     desk: Option<Desk>,
@@ -233,6 +244,15 @@ impl Hospital {
         self.desk = None;
         let spool = Spool::open(&self.folder.path().join("spool"), SPOOL_BYTES_DEFAULT).expect("a spool");
         self.desk = Some(Desk::new(spool));
+    }
+
+    /// As when somebody restores an older copy of the folder.
+    pub fn replace_spool(&mut self, copy: &Path) {
+        self.desk = None;
+        let spool = self.folder.path().join("spool");
+        std::fs::remove_dir_all(&spool).expect("removed");
+        copy_folder(copy, &spool);
+        self.restart();
     }
 
     pub fn desk(&self) -> &Desk {

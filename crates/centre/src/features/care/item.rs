@@ -40,7 +40,8 @@ pub struct CareItem {
     pub minutes: u32,
     /// How we will know that it is fixed
     pub proof: Text,
-    pub host: Option<HostName>,
+    /// The machines it is about: one of a finding, those most concerned of a story
+    pub machines: Vec<HostName>,
     pub response: Option<Response>,
     pub response_reason: Option<String>,
     pub first_seen_at: Moment,
@@ -88,7 +89,7 @@ impl CareItem {
         (state, kind, std::cmp::Reverse(self.severity), self.first_seen_at, self.id)
     }
 
-    pub(super) fn of_story(centre: &Centre, open: &OpenStory) -> Self {
+    pub(super) fn of_story(centre: &Centre, open: &OpenStory, machines: Vec<(String, Option<String>)>) -> Self {
         let story = &open.story;
         let text = centre.texts.of(story.signature_id, &story.signature);
         let severity = Severity::from(story.severity);
@@ -109,7 +110,7 @@ impl CareItem {
             who: care_texts::story_who(),
             minutes: care_texts::STORY_MINUTES,
             proof: care_texts::story_proof(),
-            host: None,
+            machines: machines.into_iter().map(|(address, name)| HostName { address, name, mac: None }).collect(),
             response: None,
             response_reason: None,
             first_seen_at: story.first_at.into(),
@@ -152,7 +153,7 @@ impl CareItem {
             who: care_texts::sensor_who(),
             minutes: care_texts::SENSOR_MINUTES,
             proof: care_texts::sensor_proof(),
-            host: None,
+            machines: Vec::new(),
             response: None,
             response_reason: None,
             first_seen_at: since,
@@ -194,11 +195,11 @@ impl CareItem {
             who: text(|w| w.who),
             minutes: weakness.map_or(0, |weakness| weakness.minutes),
             proof: text(|w| w.proof),
-            host: Some(HostName {
+            machines: vec![HostName {
                 address: record.host.clone(),
                 mac: finding.mac.map(|mac| mac.to_string()),
                 name: host_name,
-            }),
+            }],
             response: record.response.map(Response::from),
             response_reason: finding.response_reason.clone(),
             first_seen_at: record.first_seen.into(),

@@ -126,7 +126,8 @@ async fn care(State(centre): State<Centre>, caller: Caller, Named(code): Named<S
     let sensor = CareSensor::of(&sensors, &losses, silent_before);
     let mut items: Vec<CareItem> = Vec::new();
     for open in store.open_stories_at(scope, &facility.code, STORIES_MAX).await? {
-        items.push(CareItem::of_story(&centre, &open));
+        let machines = store.machines_of_story(scope, open.story.id, &facility.code).await?;
+        items.push(CareItem::of_story(&centre, &open, machines));
     }
     items.extend(CareItem::of_sensor(&sensor, now));
     for (record, host_name) in findings.iter().zip(host_names) {
@@ -215,7 +216,7 @@ impl CareSensor {
             watching_since_at: since.filter(|_| status == SensorStatus::Watching).map(Moment),
             losses: losses
                 .iter()
-                // The sensor tells itself what became of the missing numbers.
+                // Nothing at the hospital is amiss, and nothing there can mend it.
                 .filter(|loss| loss.cause != SEQUENCE_GAP)
                 .map(|loss| CareLoss {
                     cause: loss.cause.clone(),

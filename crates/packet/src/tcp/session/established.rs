@@ -72,8 +72,11 @@ impl TcpSession {
         if segment.has(SYN) {
             return self.syn_when_established(segment, direction, events);
         }
-        if self.reset.is_some() {
-            events.raise(StreamEvent::SuspectedRstInject);
+        match self.reset {
+            // Who has reset a session says nothing more in it.
+            Some(by) if by == direction => return false,
+            Some(_) => events.raise(StreamEvent::SuspectedRstInject),
+            None => {}
         }
         // Some stacks forget the ACK flag of a FIN; data without it is not from this session.
         if !segment.has(ACK) && !segment.has(FIN) {

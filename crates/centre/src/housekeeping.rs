@@ -1,0 +1,48 @@
+//! Forgets what is past its time, a little at a time.
+
+use crate::centre::Centre;
+use phitak_store::StoreError;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// How often something is looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(3_600);
+/// Between two rounds: sensors and people write meanwhile.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Rounds until nothing is left to forget; ends early when the centre stops.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn tidy(centre: &Centre) -> Result<(), StoreError> {
+    while !*centre.stopping.borrow() {
+        let forgotten = centre.store.forget(&centre.settings.retention, centre.clock.now()).await?;
+        if !forgotten.is_anything() {
+            break;
+        }
+        tracing::info!(
+            alerts = forgotten.alerts,
+            stories = forgotten.stories,
+            log_lines = forgotten.log_lines,
+            "removed what is past its time"
+        );
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Looks again and again; ends with the centre.
+pub async fn keep_tidy(centre: Centre) {
+    let mut stopping = centre.stopping.subscribe();
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = tidy(&centre).await {
+            tracing::error!(%error, "what is past its time could not be removed");
+        }
+    }
+}
