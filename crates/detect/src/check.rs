@@ -1,13 +1,17 @@
 //! Conditions of rules, resolved to numbers, and whether they hold.
 
-use crate::scene::{Memory, Scene};
+use crate::{
+    reputation::Scores,
+    scene::{Memory, Scene},
+};
 use phitak_model::Direction;
 use phitak_packet::packet::{Layer4, PacketSource, ip_proto};
 use phitak_rules::NumberTest;
 use phitak_rules::condition::{
-    AppProtocolOf, BitsMode, ChecksumLayer, Condition, FlowIntComparison, FlowTest, FragmentBits, IpOption, Side,
-    TcpFlags, Track, VlanLayer,
+    AppProtocolOf, BitsMode, ChecksumLayer, Condition, FlowIntComparison, FlowTest, FragmentBits, IpOption,
+    ReputationSide, Side, TcpFlags, Track, VlanLayer,
 };
+use std::sync::Arc;
 
 /// A condition ready to be asked.
 pub(crate) enum Check {
@@ -37,6 +41,13 @@ pub(crate) enum Check {
         negated: bool,
         of: AppProtocolOf,
     },
+    Reputation {
+        side: ReputationSide,
+        scores: Arc<Scores>,
+        test: NumberTest,
+        /// Only whether there is a score.
+        set: Option<bool>,
+    },
     DecoderEvent(u8),
     StreamEvent(u8),
     FlowEvent(u8),
@@ -64,10 +75,26 @@ impl Check {
             Self::FlowInt { name, comparison, operand } => flow_int(*name, *comparison, *operand, memory),
             Self::HostBits { set, bit, track } => host_bit(*bit, *track, scene, memory) == *set,
             Self::AppProtocol { wanted, negated, of } => app_protocol(wanted, *negated, *of, scene),
+            Self::Reputation { side, scores, test, set } => reputation(*side, scores, *test, *set, scene),
             Self::DecoderEvent(number) => scene.packet.events.as_slice().contains(number),
             Self::StreamEvent(number) => scene.input.stream_events.contains(number),
             Self::FlowEvent(number) => scene.flow.is_some_and(|f| f.app_events.contains(number)),
         }
+    }
+}
+
+fn reputation(side: ReputationSide, scores: &Scores, test: NumberTest, set: Option<bool>, scene: &Scene<'_>) -> bool {
+    let Some((source, destination)) = scene.addresses() else { return false };
+    let holds = |address| match (scores.get(address), set) {
+        (score, Some(wanted)) => score.is_some() == wanted,
+        (Some(score), None) => test.holds(score.into()),
+        (None, None) => false,
+    };
+    match side {
+        ReputationSide::Any => holds(source) || holds(destination),
+        ReputationSide::Source => holds(source),
+        ReputationSide::Destination => holds(destination),
+        ReputationSide::Both => holds(source) && holds(destination),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Parsed rules into a [`Ruleset`]: ordered, resolved against the catalogue, grouped.
 
+mod events;
+pub(crate) mod found_by;
 mod groups;
 mod literals;
 mod order;
@@ -10,6 +12,7 @@ use crate::{
     address_index::{AddressIndex, AddressRule},
     compiled::{Kind, Route, Section},
     dataset::BaseSet,
+    expression::Expression,
     names::Names,
     prefilter::small,
     program::run::STEPS_MAX,
@@ -40,6 +43,8 @@ impl Trouble {
 pub(crate) struct Compiler<'a> {
     catalogue: &'a Catalogue<'a>,
     settings: &'a Settings,
+    /// Per protocol: its buffers' numbers by their names.
+    buffers: Vec<HashMap<&'static str, u8>>,
     sections: Vec<Section>,
     sets: Vec<BaseSet>,
     flow_bits: Names,
@@ -63,6 +68,7 @@ pub fn compile(rules: Vec<Rule>, catalogue: &Catalogue<'_>, settings: &Settings)
     let mut compiler = Compiler {
         catalogue,
         settings,
+        buffers: catalogue.protocols.iter().map(|p| p.buffers.iter().map(|b| b.name).zip(0u8..).collect()).collect(),
         sections: Vec::new(),
         sets: Vec::new(),
         flow_bits: Names::default(),
@@ -86,6 +92,26 @@ pub fn compile(rules: Vec<Rule>, catalogue: &Catalogue<'_>, settings: &Settings)
     Compiled { rules: compiler.finish(kept), diagnostics }
 }
 
+/// Looks at a rule's expressions, the costliest part of compiling it, and notes in the rule what was found. A vetted rule
+/// compiles to the same as one that was not.
+///
+/// # Errors
+/// The expression that cannot be used.
+pub fn vet(rule: &mut Rule) -> Result<(), Diagnostic> {
+    let mut trouble = None;
+    for test in rule.sections.iter_mut().flat_map(|section| &mut section.tests) {
+        let phitak_rules::Test::Pattern(pattern) = &mut test.value else { continue };
+        match Expression::dialect(pattern) {
+            Ok(dialect) => pattern.dialect = dialect,
+            Err(reason) => {
+                trouble = Some(Trouble::new((test.line, test.column), reason));
+                break;
+            }
+        }
+    }
+    trouble.map_or(Ok(()), |trouble| Err(diagnostic(rule, trouble)))
+}
+
 fn diagnostic(rule: &Rule, trouble: Trouble) -> Diagnostic {
     let (line, column) = trouble.at;
     Diagnostic {
@@ -107,21 +133,27 @@ fn without_repeats(rules: Vec<Rule>, diagnostics: &mut Vec<Diagnostic>) -> Vec<R
             *entry = (rule.meta.rev, index);
         }
     }
-    let places: HashMap<(u32, u32), String> = best
-        .iter()
-        .filter_map(|(key, (_, index))| rules.get(*index).map(|r| (*key, format!("{}:{}", r.file, r.line))))
+    if best.len() == rules.len() {
+        return rules;
+    }
+    let place = |key: &(u32, u32)| {
+        let used = best.get(key).and_then(|(_, index)| rules.get(*index));
+        used.map_or_else(String::new, |rule| format!("{}:{}", rule.file, rule.line))
+    };
+    let told: HashMap<usize, String> = (0..)
+        .zip(&rules)
+        .map(|(index, rule)| (index, (rule.meta.gid, rule.meta.sid)))
+        .filter(|(index, key)| best.get(key).is_none_or(|(_, used)| used != index))
+        .map(|(index, key)| (index, place(&key)))
         .collect();
     let mut kept = Vec::with_capacity(rules.len());
     for (index, rule) in rules.into_iter().enumerate() {
-        let key = (rule.meta.gid, rule.meta.sid);
-        if best.get(&key).is_some_and(|(_, i)| *i == index) {
-            kept.push(rule);
-        } else {
-            let other = places.get(&key).map_or("", String::as_str);
-            diagnostics.push(diagnostic(
+        match told.get(&index) {
+            None => kept.push(rule),
+            Some(other) => diagnostics.push(diagnostic(
                 &rule,
                 Trouble::new((rule.line, rule.column), format!("its sid is also that of {other}, which is used")),
-            ));
+            )),
         }
     }
     kept

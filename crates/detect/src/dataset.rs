@@ -1,6 +1,9 @@
 //! Sets of values that buffers are looked up in: loaded with the rules, changed by rules while traffic passes.
 
-use crate::outcome::Detail;
+use crate::{
+    outcome::Detail,
+    value_set::{Added, ValueSet},
+};
 use phitak_rules::{
     condition::Base64Mode,
     dataset::{DataKind, DatasetCommand, DatasetJson},
@@ -11,8 +14,10 @@ use std::{
     sync::Arc,
 };
 
-/// Values of one set, loaded and added.
-pub(crate) const SET_VALUES_MAX: usize = 1 << 20;
+/// Values of one set that are loaded.
+pub(crate) const LOADED_VALUES_MAX: usize = 1 << 24;
+/// Values that traffic adds to one set.
+pub(crate) const ADDED_VALUES_MAX: usize = 1 << 20;
 /// Bytes of one value.
 pub(crate) const VALUE_BYTES_MAX: usize = 4096;
 
@@ -20,10 +25,11 @@ pub(crate) const VALUE_BYTES_MAX: usize = 4096;
 pub(crate) struct BaseSet {
     pub name: String,
     pub kind: DataKind,
-    values: HashSet<Box<[u8]>>,
-    reputations: HashMap<Box<[u8]>, u64>,
-    /// JSON texts of values, and the member under which an alert shows them.
-    objects: HashMap<Box<[u8]>, Box<str>>,
+    values: ValueSet,
+    /// By the numbers of the values; empty when none has one.
+    reputations: Vec<Option<u16>>,
+    /// JSON texts of values by their numbers, and the member under which an alert shows them.
+    objects: HashMap<u32, Box<str>>,
     context_key: Box<str>,
 }
 
@@ -44,47 +50,59 @@ impl BaseSet {
         let mut set = Self {
             name: name.to_owned(),
             kind,
-            values: HashSet::new(),
-            reputations: HashMap::new(),
+            values: ValueSet::default(),
+            reputations: Vec::new(),
             objects: HashMap::new(),
             context_key: json.map_or("", |j| j.context_key.as_str()).into(),
         };
         let Some(file) = file else { return Ok(set) };
-        let text = String::from_utf8_lossy(file);
         match json {
-            Some(json) => set.load_json(&text, json)?,
-            None => set.load_lines(&text)?,
+            Some(json) => set.load_json(&String::from_utf8_lossy(file), json)?,
+            None => set.load_lines(file)?,
         }
         Ok(set)
     }
 
-    fn load_lines(&mut self, text: &str) -> Result<(), String> {
-        for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
+    fn load_lines(&mut self, file: &[u8]) -> Result<(), String> {
+        let lines = memchr::memchr_iter(b'\n', file).count() + 1;
+        self.values = ValueSet::with_room_for(lines.min(LOADED_VALUES_MAX));
+        let mut value = Vec::new();
+        for (index, line) in file.split(|byte| *byte == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            let (value, reputation) = match line.rsplit_once(',') {
-                Some((value, reputation)) => (value.trim(), reputation.trim().parse().ok()),
-                None => (line, None),
-            };
-            let Some(value) = written(self.kind, value) else {
+            let (text, reputation) =
+                match line.iter().rposition(|byte| *byte == b',').and_then(|at| line.split_at_checked(at)) {
+                    Some((text, rest)) => (text.trim_ascii(), number(rest)),
+                    None => (line, None),
+                };
+            value.clear();
+            if written(self.kind, text, &mut value).is_none() {
                 return Err(format!("line {} of the file of set {} is not a value of its type", index + 1, self.name));
-            };
-            if let Some(reputation) = reputation {
-                self.reputations.insert(value.clone(), reputation);
             }
-            self.insert(value)?;
+            let number = self.insert(&value)?;
+            if reputation.is_some() {
+                let index = number as usize;
+                if self.reputations.len() <= index {
+                    self.reputations.resize(index + 1, None);
+                }
+                if let Some(slot) = self.reputations.get_mut(index) {
+                    *slot = reputation;
+                }
+            }
         }
         Ok(())
     }
 
-    fn insert(&mut self, value: Box<[u8]>) -> Result<(), String> {
-        if self.values.len() >= SET_VALUES_MAX {
-            return Err(format!("the set {} has more than {SET_VALUES_MAX} values", self.name));
+    fn insert(&mut self, value: &[u8]) -> Result<u32, String> {
+        match self.values.insert(value) {
+            Added::Known(number) => Ok(number),
+            Added::New(number) if self.values.len() <= LOADED_VALUES_MAX => Ok(number),
+            Added::New(_) | Added::NoRoom => {
+                Err(format!("the set {} has more than {LOADED_VALUES_MAX} values", self.name))
+            }
         }
-        self.values.insert(value);
-        Ok(())
     }
 
     fn load_json(&mut self, text: &str, json: &DatasetJson) -> Result<(), String> {
@@ -105,12 +123,16 @@ impl BaseSet {
         let mut found = 0usize;
         for mut object in objects {
             let value = member(&object, &json.value_key).and_then(|v| v.as_str());
-            let Some(value) = value.and_then(|v| raw(self.kind, v)) else { continue };
+            let mut bytes = Vec::new();
+            if value.and_then(|v| raw(self.kind, v.as_bytes(), &mut bytes)).is_none() {
+                continue;
+            }
             if json.remove_key {
                 remove(&mut object, &json.value_key);
             }
-            self.objects.insert(value.clone(), object.to_string().into());
-            self.insert(value)?;
+            let number = self.insert(&bytes)?;
+            // Of several objects with one value the first counts.
+            self.objects.entry(number).or_insert_with(|| object.to_string().into());
             found += 1;
         }
         if found == 0 {
@@ -133,50 +155,71 @@ fn remove(value: &mut serde_json::Value, path: &str) {
     }
 }
 
+/// A reputation behind its comma.
+fn number(text: &[u8]) -> Option<u16> {
+    std::str::from_utf8(text.get(1..)?).ok()?.trim().parse().ok()
+}
+
 /// A value as files of lines write it: text in Base64.
-fn written(kind: DataKind, text: &str) -> Option<Box<[u8]>> {
+fn written(kind: DataKind, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if kind != DataKind::String {
-        return raw(kind, text);
+        return raw(kind, text, out);
     }
-    let mut decoded = Vec::new();
-    crate::base64::decode(text.as_bytes(), Base64Mode::Strict, &mut decoded);
-    (!decoded.is_empty()).then(|| decoded.into())
+    crate::base64::decode(text, Base64Mode::Strict, out);
+    (!out.is_empty()).then_some(())
 }
 
 /// A value as JSON writes it: text as it is, hashes in hexadecimal, addresses in their usual form.
-fn raw(kind: DataKind, text: &str) -> Option<Box<[u8]>> {
-    let digits = |length: usize| {
-        let pairs = text.as_bytes().chunks(2).map(|p| u8::from_str_radix(std::str::from_utf8(p).ok()?, 16).ok());
-        pairs.collect::<Option<Vec<u8>>>().filter(|bytes| bytes.len() == length)
-    };
+fn raw(kind: DataKind, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     match kind {
-        DataKind::String => Some(text.as_bytes().into()),
-        DataKind::Md5 => digits(16).map(Into::into),
-        DataKind::Sha256 => digits(32).map(Into::into),
-        DataKind::Ip => text.parse().ok().map(address),
-        DataKind::Ipv4 => text.parse().ok().filter(IpAddr::is_ipv4).map(address),
+        DataKind::String => out.extend_from_slice(text),
+        DataKind::Md5 => digits(text, 16, out)?,
+        DataKind::Sha256 => digits(text, 32, out)?,
+        DataKind::Ip | DataKind::Ipv4 => {
+            let parsed: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+            if kind == DataKind::Ipv4 && !parsed.is_ipv4() {
+                return None;
+            }
+            out.extend_from_slice(&address(parsed));
+        }
     }
+    Some(())
+}
+
+fn digits(text: &[u8], length: usize, out: &mut Vec<u8>) -> Option<()> {
+    if text.len() != length * 2 {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    for pair in text.chunks_exact(2) {
+        let [high, low] = pair else { return None };
+        out.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(())
 }
 
 /// IPv4 and IPv6 in one form.
-fn address(address: IpAddr) -> Box<[u8]> {
+fn address(address: IpAddr) -> [u8; 16] {
     match address {
-        IpAddr::V4(a) => a.to_ipv6_mapped().octets().into(),
-        IpAddr::V6(a) => a.octets().into(),
+        IpAddr::V4(a) => a.to_ipv6_mapped().octets(),
+        IpAddr::V6(a) => a.octets(),
     }
 }
 
-/// The buffer as a value of this type.
-fn value_of(kind: DataKind, bytes: &[u8]) -> Option<Box<[u8]>> {
+/// The buffer as a value of this type. Addresses are put together in `room`.
+fn value_of<'b>(kind: DataKind, bytes: &'b [u8], room: &'b mut [u8; 16]) -> Option<&'b [u8]> {
     match kind {
-        DataKind::String => (bytes.len() <= VALUE_BYTES_MAX).then(|| bytes.into()),
-        DataKind::Md5 => (bytes.len() == 16).then(|| bytes.into()),
-        DataKind::Sha256 => (bytes.len() == 32).then(|| bytes.into()),
-        DataKind::Ip | DataKind::Ipv4 => match bytes.len() {
-            4 => <[u8; 4]>::try_from(bytes).ok().map(|b| address(b.into())),
-            16 if kind == DataKind::Ip => <[u8; 16]>::try_from(bytes).ok().map(|b| address(b.into())),
-            _ => None,
-        },
+        DataKind::String => (bytes.len() <= VALUE_BYTES_MAX).then_some(bytes),
+        DataKind::Md5 => (bytes.len() == 16).then_some(bytes),
+        DataKind::Sha256 => (bytes.len() == 32).then_some(bytes),
+        DataKind::Ip | DataKind::Ipv4 => {
+            *room = match bytes.len() {
+                4 => address(<[u8; 4]>::try_from(bytes).ok()?.into()),
+                16 if kind == DataKind::Ip => address(<[u8; 16]>::try_from(bytes).ok()?.into()),
+                _ => return None,
+            };
+            Some(room)
+        }
     }
 }
 
@@ -194,33 +237,35 @@ impl Sets {
         else {
             return false;
         };
-        let Some(value) = value_of(base.kind, bytes) else {
+        let mut room = [0; 16];
+        let Some(value) = value_of(base.kind, bytes, &mut room) else {
             return command == DatasetCommand::IsNotSet;
         };
-        let there = added.contains(&value) || base.values.contains(&value) && !removed.contains(&value);
+        let loaded = base.values.find(value);
+        let there = added.contains(value) || loaded.is_some() && !removed.contains(value);
         match command {
             DatasetCommand::IsNotSet => !there,
             DatasetCommand::IsSet => {
-                if let Some(object) = base.objects.get(&value).filter(|_| there) {
+                if let Some(object) = loaded.and_then(|number| base.objects.get(&number)).filter(|_| there) {
                     details.push(Detail::context(&base.context_key, object));
                 }
                 there
             }
             DatasetCommand::Set => {
-                if there || added.len() >= SET_VALUES_MAX {
+                if there || added.len() >= ADDED_VALUES_MAX {
                     return false;
                 }
-                removed.remove(&value);
-                added.insert(value);
+                removed.remove(value);
+                added.insert(value.into());
                 true
             }
             DatasetCommand::Unset => {
                 if !there {
                     return false;
                 }
-                added.remove(&value);
-                if base.values.contains(&value) {
-                    removed.insert(value);
+                added.remove(value);
+                if loaded.is_some() {
+                    removed.insert(value.into());
                 }
                 true
             }
@@ -229,7 +274,9 @@ impl Sets {
 
     pub fn reputation(&self, set: u32, bytes: &[u8]) -> Option<u64> {
         let base = self.base.get(set as usize)?;
-        base.reputations.get(&value_of(base.kind, bytes)?).copied()
+        let mut room = [0; 16];
+        let number = base.values.find(value_of(base.kind, bytes, &mut room)?)?;
+        base.reputations.get(number as usize).copied().flatten().map(u64::from)
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod regular;
 
-use phitak_rules::pattern::{CaptureScope, Pattern, PatternFlags};
+use phitak_rules::pattern::{CaptureScope, Dialect, Pattern, PatternFlags};
 use regex_automata::{
     Input, PatternID,
     meta::{Cache, Config, Regex},
@@ -36,7 +36,7 @@ pub(crate) struct Capture {
 
 enum Matcher {
     Linear(Box<Linear>),
-    Perl(Box<pcre2::bytes::Regex>),
+    Perl(Box<Perl>),
 }
 
 /// Compiled when it is first needed: most expressions of a large rule set never are.
@@ -46,6 +46,13 @@ struct Linear {
     regex: OnceLock<Option<Regex>>,
 }
 
+/// The same for the other engine.
+struct Perl {
+    text: String,
+    flags: PatternFlags,
+    regex: OnceLock<Option<pcre2::bytes::Regex>>,
+}
+
 /// A worker's memory for the expressions it has used, by their numbers.
 #[derive(Default)]
 pub(crate) struct ExpressionCaches {
@@ -53,18 +60,35 @@ pub(crate) struct ExpressionCaches {
 }
 
 impl Expression {
+    /// Which engine takes an expression.
+    ///
+    /// # Errors
+    /// Why none does.
+    pub fn dialect(pattern: &Pattern) -> Result<Dialect, String> {
+        let regular = translated(pattern);
+        match regular.is_some_and(|text| syntax::parse_with(&text, &linear_syntax(pattern.flags)).is_ok()) {
+            true => Ok(Dialect::Linear),
+            false => perl(&pattern.expression, pattern.flags).map(|_| Dialect::Perl),
+        }
+    }
+
+    /// Makes an expression ready to be compiled when it is first needed. One whose dialect is known is taken at its word:
+    /// if it cannot be compiled then, it never matches.
+    ///
     /// # Errors
     /// Why the expression cannot be compiled.
     pub fn compile(pattern: &Pattern) -> Result<Self, String> {
         let flags = pattern.flags;
-        let text = &pattern.expression;
-        let regular = regular::translate(text, flags.dollar_end_only, flags.multi_line, flags.extended)
-            .filter(|translated| syntax::parse_with(translated, &linear_syntax(flags)).is_ok());
+        let dialect = match pattern.dialect {
+            Dialect::Unknown => Self::dialect(pattern)?,
+            known => known,
+        };
+        let regular = translated(pattern).filter(|_| dialect == Dialect::Linear);
         let matcher = match regular {
             Some(text) => {
                 Matcher::Linear(Box::new(Linear { text: anchored(text, flags), flags, regex: OnceLock::new() }))
             }
-            None => Matcher::Perl(Box::new(perl(text, flags)?)),
+            None => Matcher::Perl(Box::new(Perl { text: pattern.expression.clone(), flags, regex: OnceLock::new() })),
         };
         let captures = captures(pattern, &matcher);
         Ok(Self { matcher, captures })
@@ -90,9 +114,9 @@ impl Expression {
                 let input = Input::new(text).range(start.min(text.len())..);
                 regex.search_with(cache, &input).map(|m| (m.start(), m.end()))
             }
-            Matcher::Perl(regex) => {
+            Matcher::Perl(perl) => {
                 // An exhausted limit counts as no match, as it does for Suricata.
-                let found = regex.find_at(text, start.min(text.len())).ok().flatten()?;
+                let found = perl.regex()?.find_at(text, start.min(text.len())).ok().flatten()?;
                 Some((found.start(), found.end()))
             }
         }
@@ -108,7 +132,8 @@ impl Expression {
                 let span = |group| found.get_group(group).map(|s| (s.start, s.end));
                 self.captures.iter().map(|c| span(c.group)).collect()
             }
-            Matcher::Perl(regex) => {
+            Matcher::Perl(perl) => {
+                let Some(regex) = perl.regex() else { return Vec::new() };
                 let mut locations = regex.capture_locations();
                 let found = regex.captures_read_at(&mut locations, text, start.min(text.len())).ok().flatten();
                 if found.is_none() {
@@ -128,14 +153,15 @@ fn captures(pattern: &Pattern, matcher: &Matcher) -> Box<[Capture]> {
             .map(|(i, (scope, name))| Capture { scope: *scope, name: name.as_str().into(), group: i + 1 })
             .collect();
     }
-    if !pattern.expression.contains("(?P<") && !pattern.expression.contains("(?<") {
+    // Only then is it worth compiling.
+    if !["flow_", "pkt_", "alert_"].iter().any(|scope| pattern.expression.contains(scope)) {
         return Box::default();
     }
     let names: Vec<Option<String>> = match matcher {
         Matcher::Linear(linear) => linear.regex().map_or_else(Vec::new, |r| {
             r.group_info().pattern_names(PatternID::ZERO).map(|n| n.map(str::to_owned)).collect()
         }),
-        Matcher::Perl(regex) => regex.capture_names().to_vec(),
+        Matcher::Perl(perl) => perl.regex().map_or_else(Vec::new, |r| r.capture_names().to_vec()),
     };
     let scoped = |name: &str| {
         let scopes = [("flow_", CaptureScope::Flow), ("pkt_", CaptureScope::Packet), ("alert_", CaptureScope::Alert)];
@@ -157,6 +183,17 @@ impl Linear {
         };
         self.regex.get_or_init(build).as_ref()
     }
+}
+
+impl Perl {
+    fn regex(&self) -> Option<&pcre2::bytes::Regex> {
+        self.regex.get_or_init(|| perl(&self.text, self.flags).ok()).as_ref()
+    }
+}
+
+fn translated(pattern: &Pattern) -> Option<String> {
+    let flags = pattern.flags;
+    regular::translate(&pattern.expression, flags.dollar_end_only, flags.multi_line, flags.extended)
 }
 
 fn linear_syntax(flags: PatternFlags) -> syntax::Config {
@@ -216,7 +253,14 @@ mod tests {
 
     fn compile(expression: &str, flags: PatternFlags) -> Result<Expression, String> {
         let expression = expression.to_owned();
-        Expression::compile(&Pattern { expression, negated: false, relative: false, flags, captures: Vec::new() })
+        Expression::compile(&Pattern {
+            expression,
+            negated: false,
+            relative: false,
+            flags,
+            dialect: Dialect::Unknown,
+            captures: Vec::new(),
+        })
     }
 
     fn check(expression: &str, linear: bool, text: &[u8], expected: Option<(usize, usize)>) {

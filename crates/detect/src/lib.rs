@@ -5,6 +5,7 @@
 //! Nothing here names a protocol: buffers and fields come from the declarations in [`Catalogue`].
 
 mod address_index;
+mod asn1;
 mod base64;
 mod check;
 mod compile;
@@ -19,13 +20,17 @@ mod names;
 pub mod outcome;
 mod prefilter;
 mod program;
+mod reputation;
 pub mod ruleset;
 mod scene;
 mod threshold;
 mod transform;
+mod value_set;
 
+pub use compile::found_by::{FoundBy, SHORT_BYTES, found_by, is_on_any_port};
 pub use detector::Detector;
 pub use flow_state::FlowState;
 pub use input::{AppView, FlowView, Input, StreamView};
 pub use outcome::{Detail, Effect, Match, MatchDetail, Outcome, Place, Source, StoredFile, Unlogged};
-pub use ruleset::{Catalogue, Compiled, RuleInfo, Ruleset, Settings, compile};
+pub use reputation::Reputations;
+pub use ruleset::{Catalogue, Compiled, RuleInfo, Ruleset, Settings, compile, vet};

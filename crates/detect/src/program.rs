@@ -6,6 +6,7 @@ pub(crate) mod run;
 use crate::expression::Expression;
 use phitak_rules::{
     NumberTest,
+    asn1::Asn1,
     bytes::{Base64Decode, ByteExtract, ByteJump, ByteMath, ByteTest, IsDataAt},
     content::{Content, Value},
     dataset::DatasetCommand,
@@ -49,6 +50,7 @@ pub(crate) enum Step {
     ByteMath(ByteMath),
     Size(NumberTest),
     Entropy(Entropy),
+    Asn1(Asn1),
     Dataset { set: u32, command: DatasetCommand },
     Reputation { set: u32, test: NumberTest },
     Base64 { decode: Base64Decode, inner: Program },

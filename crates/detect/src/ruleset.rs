@@ -7,10 +7,10 @@ use crate::{
     names::Names,
 };
 use phitak_model::{Direction, inspect::ProtocolDecl};
-use phitak_rules::{Action, Diagnostic};
+use phitak_rules::{Action, Diagnostic, Pairs};
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use crate::compile::compile;
+pub use crate::compile::{compile, vet};
 
 /// What the engine's other parts offer to rules, by number.
 #[derive(Clone, Copy)]
@@ -36,6 +36,8 @@ pub struct Settings {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Text of a `threshold.config`: thresholds and suppress lists that apply on top of the rules.
     pub thresholds: Option<String>,
+    /// Lists that `iprep` asks.
+    pub reputations: Option<crate::Reputations>,
     /// Variables that `thresholds` uses.
     pub variables: phitak_rules::Variables,
 }
@@ -82,12 +84,12 @@ pub struct RuleInfo {
     pub rev: u32,
     pub message: String,
     /// The class's description (`A Network Trojan was detected`); empty without `classtype`.
-    pub category: String,
+    pub category: Arc<str>,
     pub priority: u32,
     /// In order of appearance.
-    pub metadata: Vec<(String, String)>,
+    pub metadata: Pairs,
     /// Kind and value: `("cve", "2021-44228")`.
-    pub references: Vec<(String, String)>,
+    pub references: Pairs,
     pub target: Option<phitak_rules::Target>,
     /// Where the rule stands.
     pub file: Arc<str>,

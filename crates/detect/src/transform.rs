@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 use phitak_rules::{
     condition::{Base64Mode, Transform},
     content::Value,
-    pattern::{Pattern, PatternFlags},
+    pattern::{Dialect, Pattern, PatternFlags},
 };
 use sha1::Sha1;
 use sha2::Sha256;
@@ -38,6 +38,7 @@ impl Transforms {
                     negated: false,
                     relative: false,
                     flags: PatternFlags::default(),
+                    dialect: Dialect::Unknown,
                     captures: vec![(phitak_rules::pattern::CaptureScope::Packet, "value".into())],
                 };
                 let number = *next_number;

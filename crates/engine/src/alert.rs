@@ -20,7 +20,7 @@ pub(crate) fn summary(parts: &AlertParts<'_>, fields: Vec<u8>, scratch: &mut Vec
     let protocol = ip.map_or(0, |ip| ip.protocol);
     let ported = matches!(protocol, ip_proto::TCP | ip_proto::UDP | ip_proto::SCTP);
     let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let named = |name: &'static str| rule.metadata.iter().filter(move |(key, _)| key == name).map(|(_, value)| value);
+    let named = |name: &'static str| rule.metadata.iter().filter(move |(key, _)| *key == name).map(|(_, value)| value);
     let severe = named("signature_severity").any(|value| Severity::parse(value) == Some(Severity::Critical));
     Alert {
         at: packet.at,
@@ -28,7 +28,7 @@ pub(crate) fn summary(parts: &AlertParts<'_>, fields: Vec<u8>, scratch: &mut Vec
         signature_id: rule.sid,
         rev: rule.rev,
         signature: rule.message.clone(),
-        category: rule.category.clone(),
+        category: rule.category.to_string(),
         severity: if severe { Severity::Critical } else { Severity::from_priority(rule.priority) },
         action: parts.action().to_owned(),
         proto: crate::eve::protocol_name(protocol).map_or_else(|| protocol.to_string(), str::to_owned),
@@ -42,7 +42,7 @@ pub(crate) fn summary(parts: &AlertParts<'_>, fields: Vec<u8>, scratch: &mut Vec
             .map(str::to_owned),
         flow_id: flow.map_or(0, |(flow, _)| flow.state.id),
         packet: packet.number,
-        attack: named("mitre_technique_id").cloned().collect(),
+        attack: named("mitre_technique_id").map(str::to_owned).collect(),
         evidence: found.place.and_then(|place| evidence(parts, &place, scratch)),
         fields: flatten(&fields),
     }

@@ -17,10 +17,10 @@ mod worker;
 pub use config::{Config, SetOutcome};
 pub use counters::Counters;
 pub use engine::{Engine, catalogue, declarations};
-pub use rules::{Loaded, RuleFile, load};
+pub use rules::{Companions, Loaded, Loader, RuleFile, load};
 pub use sink::Sink;
 
 // What programs need of the layers below, so that they need not know them.
 pub use phitak_detect::Ruleset;
 pub use phitak_packet::{Capture, CaptureError, CaptureFault, Frame, LinkType, filter::Filter};
-pub use phitak_rules::Diagnostic;
+pub use phitak_rules::{Diagnostic, Parsed};

@@ -27,6 +27,8 @@ pub fn all() -> Vec<Target> {
         Target::new("decode", capture::frames),
         engine::target(),
         Target::new("rules", rules::run),
+        Target::new("rules.compiled", rules::compiled),
+        Target::new("rules.packed", rules::packed),
         Target::new("wire", wire::run),
         Target::new("assets", assets::run),
     ];

@@ -5,6 +5,7 @@ use crate::{
     text::{Fault, Text, nearest},
     variables::Variables,
 };
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Nesting of groups and variables that is followed.
@@ -12,7 +13,7 @@ const DEPTH_MAX: u32 = 16;
 const V4_MAX: u128 = u32::MAX as u128;
 
 /// A set of IPv4 and IPv6 addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Addresses {
     v4: Ranges,
     v6: Ranges,

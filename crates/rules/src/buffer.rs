@@ -2,8 +2,10 @@
 //!
 //! Which of them this engine can show is decided by what protocols declare, when rules are compiled.
 
+use serde::{Deserialize, Serialize};
+
 /// What a rule's contents are looked for in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Buffer {
     /// The packet's payload and the reassembled stream.
     Payload,
@@ -22,7 +24,7 @@ pub enum Buffer {
     Base64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Header {
     Ipv4,
     Ipv6,

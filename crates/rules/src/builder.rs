@@ -1,20 +1,20 @@
 //! Puts a rule together from its options, one after another.
 
 mod contents;
+mod limits;
 mod meta;
 mod packets;
 
 use crate::{
     buffer::{self, Buffer},
     bytes::Names,
-    condition::{Condition, Effect, Transform},
-    content::{self, Content},
+    condition::{Condition, Effect, FieldCheck, FieldIndex, FieldTest, Transform},
+    content::Content,
     context::Context,
     field,
     head::Head,
     keyword,
     lines::Line,
-    number::NumberTest,
     option::RuleOption,
     rule::{Action, Meta, Placed, Rule, Section, Test},
     text::{Fault, Text},
@@ -32,8 +32,9 @@ type Taken = Result<bool, Fault>;
 
 pub(crate) struct Builder<'a> {
     context: &'a Context,
-    line: &'a Line,
+    line: &'a Line<'a>,
     meta: Meta,
+    metadata_count: usize,
     seen: Vec<&'static str>,
     no_alert: bool,
     prefilter: bool,
@@ -62,12 +63,21 @@ struct Draft {
     at: usize,
 }
 
+impl Draft {
+    fn finish(self, line: &Line<'_>) -> Section {
+        let (line, column) = line.place(self.at);
+        let Self { buffer, transforms, direction, tests, .. } = self;
+        Section { buffer, transforms, direction, tests, line, column }
+    }
+}
+
 impl<'a> Builder<'a> {
-    pub fn new(context: &'a Context, line: &'a Line) -> Self {
+    pub fn new(context: &'a Context, line: &'a Line<'a>) -> Self {
         Self {
             context,
             line,
             meta: Meta { gid: 1, ..Meta::default() },
+            metadata_count: 0,
             seen: Vec::new(),
             no_alert: false,
             prefilter: false,
@@ -92,6 +102,16 @@ impl<'a> Builder<'a> {
             || self.take_flow(keyword, value)?
             || self.take_buffer(keyword, value)?
         {
+            return Ok(());
+        }
+        if keyword.text == "tls_cert_valid" {
+            no_value(keyword, value)?;
+            for (name, check) in
+                [("tls_cert_notbefore", FieldCheck::BeforeNow), ("tls_cert_notafter", FieldCheck::AfterNow)]
+            {
+                let test = FieldTest { name: name.into(), check, index: FieldIndex::Any, direction: None };
+                self.condition(keyword, Condition::Field(test));
+            }
             return Ok(());
         }
         if let Some(test) = field::parse(keyword, value, &self.context.fields) {
@@ -145,6 +165,15 @@ impl<'a> Builder<'a> {
         match self.sticky {
             Some(index) => Ok(index),
             None => self.legacy_section(keyword, &Buffer::Payload),
+        }
+    }
+
+    /// The same for what is relative to the last match: without a sticky buffer, it belongs where that match is, which
+    /// an older keyword may have moved.
+    fn current_for(&mut self, keyword: Text<'_>, is_relative: bool) -> Result<usize, Fault> {
+        match (self.sticky, self.before) {
+            (None, Some(section)) if is_relative => Ok(section),
+            _ => self.current(keyword),
         }
     }
 
@@ -239,7 +268,7 @@ impl<'a> Builder<'a> {
             }
         }
         self.sticky = Some(index);
-        self.last = None;
+        (self.last, self.before) = (None, None);
         Ok(true)
     }
 
@@ -305,7 +334,8 @@ impl<'a> Builder<'a> {
         for draft in &self.sections {
             self.check_section(draft)?;
         }
-        let sections = self.sections.iter().map(|draft| self.section(draft)).collect();
+        let line = self.line;
+        let sections = self.sections.into_iter().map(|draft| draft.finish(line)).collect();
         Ok(Rule {
             file,
             line: place.0,
@@ -329,63 +359,6 @@ impl<'a> Builder<'a> {
             variables: self.names,
         })
     }
-
-    fn section(&self, draft: &Draft) -> Section {
-        let (line, column) = self.line.place(draft.at);
-        Section {
-            buffer: draft.buffer.clone(),
-            transforms: draft.transforms.clone(),
-            direction: draft.direction,
-            tests: draft.tests.clone(),
-            line,
-            column,
-        }
-    }
-
-    /// Contents against their own limits and against the buffer's size.
-    fn check_section(&self, draft: &Draft) -> Result<(), Fault> {
-        let limits = draft.tests.iter().filter_map(|t| match t.value {
-            Test::BufferSize(test) => Some(test),
-            _ => None,
-        });
-        let longest_allowed = limits.filter_map(most).min();
-        for placed in &draft.tests {
-            let Test::Content(content) = &placed.value else { continue };
-            let at = self.offset_of(placed);
-            content::check(content).map_err(|reason| Fault::new(at, reason))?;
-            if let Some(most) = longest_allowed
-                && !content.negated
-                && content.pattern.len() as u64 > most
-            {
-                return Err(Fault::new(
-                    at,
-                    format!("this content has {} bytes, but bsize allows at most {most}", content.pattern.len()),
-                ));
-            }
-            if draft.buffer == Buffer::Named("http.host".into())
-                && !content.nocase
-                && content.pattern.iter().any(u8::is_ascii_uppercase)
-            {
-                return Err(Fault::new(at, "http.host is always lower case: this content can never match")
-                    .hint("write it in lower case, or use http.host.raw"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The byte offset of a placed test; places are only kept as line and column.
-    fn offset_of(&self, placed: &Placed<Test>) -> usize {
-        self.line.offset(placed.line, placed.column)
-    }
-}
-
-/// The greatest size that a test allows.
-fn most(test: NumberTest) -> Option<u64> {
-    match test {
-        NumberTest::Equal(n) | NumberTest::LessOrEqual(n) => Some(n),
-        NumberTest::Less(n) | NumberTest::Between(_, n) => Some(n.saturating_sub(1)),
-        _ => None,
-    }
 }
 
 fn needed<'t>(keyword: Text<'t>, value: Option<Text<'t>>) -> Result<Text<'t>, Fault> {
@@ -396,5 +369,38 @@ fn no_value(keyword: Text<'_>, value: Option<Text<'_>>) -> Result<(), Fault> {
     match value {
         Some(value) if !value.is_empty() => Err(value.fault(format!("{} takes no value", keyword.text))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    /// How many tests each buffer of a rule with these options has.
+    fn check(options: &str, expected: &[(&str, usize)]) {
+        let text = format!("alert tcp any any -> any any ({options} sid:1;)");
+        let parsed = parse("x", &text, &Context::default());
+        let rule = parsed.rules.first().unwrap_or_else(|| panic!("{options}: {:?}", parsed.diagnostics));
+        let name = |section: &Section| match &section.buffer {
+            Buffer::Named(name) => name.clone(),
+            other => format!("{other:?}"),
+        };
+        let found: Vec<(String, usize)> = rule.sections.iter().map(|s| (name(s), s.tests.len())).collect();
+        let expected: Vec<(String, usize)> = expected.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        assert_eq!(found, expected, "{options}");
+    }
+
+    #[test]
+    fn what_is_relative_belongs_where_the_last_match_is() {
+        check(r#"uricontent:"a"; isdataat:10,relative;"#, &[("http.uri", 2)]);
+        check(r#"uricontent:"a"; isdataat:10;"#, &[("http.uri", 1), ("Payload", 1)]);
+        check(r#"content:"a"; http_header; byte_test:1,>,2,0,relative; pcre:"/x/R";"#, &[("http.header", 3)]);
+        check(r#"pcre:"/a/U"; byte_jump:1,0,relative; content:"b";"#, &[("http.uri", 2), ("Payload", 1)]);
+        check(
+            r#"content:"a"; http_uri; file_data; content:"b"; isdataat:1,relative;"#,
+            &[("http.uri", 1), ("file.data", 2)],
+        );
+        check(r#"content:"a"; http_uri; content:"b"; isdataat:1,relative;"#, &[("Payload", 2), ("http.uri", 1)]);
     }
 }

@@ -4,8 +4,9 @@ use crate::{
     content::Value,
     text::{Fault, Text},
 };
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Endian {
     Big,
     Little,
@@ -14,7 +15,7 @@ pub enum Endian {
 }
 
 /// How bytes become a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reading {
     /// 1 to 8 bytes, or to 23 as text; 0 of `byte_jump` and `byte_test` means none, or as many as there are.
     pub width: Value,
@@ -26,7 +27,7 @@ pub struct Reading {
     pub mask: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Comparison {
     Equal,
     Less,
@@ -37,7 +38,7 @@ pub enum Comparison {
     Or,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ByteTest {
     pub reading: Reading,
     pub negated: bool,
@@ -46,13 +47,13 @@ pub struct ByteTest {
 }
 
 /// A 64-bit number or a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Operand {
     Number(u64),
     Variable(u8),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ByteJump {
     pub reading: Reading,
     pub multiplier: u32,
@@ -61,14 +62,14 @@ pub struct ByteJump {
     pub post_offset: Value,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum JumpFrom {
     Here,
     Beginning,
     End,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ByteExtract {
     pub reading: Reading,
     pub variable: u8,
@@ -77,7 +78,7 @@ pub struct ByteExtract {
     pub align: u8,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MathOperator {
     Add,
     Subtract,
@@ -87,7 +88,7 @@ pub enum MathOperator {
     ShiftRight,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ByteMath {
     pub reading: Reading,
     pub operator: MathOperator,
@@ -95,14 +96,14 @@ pub struct ByteMath {
     pub result: u8,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct IsDataAt {
     pub at: Value,
     pub negated: bool,
     pub relative: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base64Decode {
     /// Bytes of encoded text; 0 for all.
     pub bytes: u32,

@@ -1,12 +1,12 @@
 //! `classification.config` and `reference.config`: what classes and kinds of references mean.
 
 use crate::{diagnostic::Diagnostic, text::Text};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A class of rules: its text for alerts and its priority (1 is most urgent).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
-    pub description: String,
+    pub description: Arc<str>,
     pub priority: u32,
 }
 
@@ -65,7 +65,7 @@ const STOCK: &[(&str, &str, u32)] = &[
 
 impl Default for Classes {
     fn default() -> Self {
-        let class = |d: &str, priority| Class { description: d.to_owned(), priority };
+        let class = |d: &str, priority| Class { description: d.into(), priority };
         Self { classes: STOCK.iter().map(|(name, d, p)| ((*name).to_owned(), class(d, *p))).collect() }
     }
 }
@@ -73,7 +73,7 @@ impl Default for Classes {
 impl Classes {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Class> {
-        self.classes.get(&name.to_ascii_lowercase())
+        self.classes.get(name).or_else(|| self.classes.get(&name.to_ascii_lowercase()))
     }
 
     /// Adds the classes of a `classification.config`; those that exist are replaced.
@@ -85,7 +85,7 @@ impl Classes {
             if name.is_empty() {
                 return Err(name.fault("the class has no name"));
             }
-            let class = Class { description: description.text.to_owned(), priority: priority.number()? };
+            let class = Class { description: description.text.into(), priority: priority.number()? };
             self.classes.insert(name.text.to_ascii_lowercase(), class);
             Ok(())
         })
@@ -168,7 +168,7 @@ mod tests {
             "# x\nconfig classification: trojan-activity,Bad,4\nconfig classification: mine,My own class,2\nnonsense\n",
         );
         assert_eq!(classes.get("mine").map(|c| c.priority), Some(2));
-        assert_eq!(classes.get("Trojan-Activity").map(|c| c.description.as_str()), Some("Bad"));
+        assert_eq!(classes.get("Trojan-Activity").map(|c| &*c.description), Some("Bad"));
         assert_eq!(told.iter().map(|d| (d.line, d.column)).collect::<Vec<_>>(), [(4, 1)]);
     }
 

@@ -4,9 +4,10 @@ pub use crate::field_test::{FieldCheck, FieldIndex, FieldTest};
 
 use crate::{content::Value, number::NumberTest};
 use phitak_model::Direction;
+use serde::{Deserialize, Serialize};
 
 /// One condition. All of a rule's conditions must hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
     Ttl(NumberTest),
     Tos(NumberTest),
@@ -73,7 +74,6 @@ pub enum Condition {
         protocol: Option<String>,
         name: String,
     },
-    /// Number of application transactions of the flow so far.
     Field(FieldTest),
     Reputation {
         side: ReputationSide,
@@ -89,14 +89,14 @@ pub enum Condition {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IpOption {
     Any,
     /// The option's type octet (RFC 791).
     Kind(u8),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BitsMode {
     /// These and no others.
     Exactly,
@@ -107,14 +107,14 @@ pub enum BitsMode {
 }
 
 /// More fragments 1, don't fragment 2, reserved 4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FragmentBits {
     pub mode: BitsMode,
     pub bits: u8,
 }
 
 /// FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpFlags {
     pub mode: BitsMode,
     pub flags: u8,
@@ -122,7 +122,7 @@ pub struct TcpFlags {
     pub ignored: u8,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VlanLayer {
     Any,
     All,
@@ -130,7 +130,7 @@ pub enum VlanLayer {
     At(i8),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChecksumLayer {
     Ipv4,
     TcpV4,
@@ -141,7 +141,7 @@ pub enum ChecksumLayer {
     IcmpV6,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowTest {
     pub direction: Option<Direction>,
     pub established: Option<bool>,
@@ -152,7 +152,7 @@ pub struct FlowTest {
     pub fragments: Option<bool>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StreamChoice {
     #[default]
     Both,
@@ -160,7 +160,7 @@ pub enum StreamChoice {
     NoStream,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Side {
     ToServer,
     ToClient,
@@ -168,14 +168,14 @@ pub enum Side {
     Either,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowIntTest {
     IsSet,
     IsNotSet,
     Compare(FlowIntComparison, FlowIntOperand),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowIntComparison {
     Equal,
     NotEqual,
@@ -185,14 +185,14 @@ pub enum FlowIntComparison {
     GreaterOrEqual,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowIntOperand {
     Number(u32),
     Name(String),
 }
 
 /// Whose bits: of the packet's source, of its destination, or of the pair in either order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Track {
     Source,
     Destination,
@@ -202,14 +202,14 @@ pub enum Track {
 }
 
 /// `app-layer-protocol`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppProtocolTest {
     pub protocol: AppProtocolName,
     pub negated: bool,
     pub of: AppProtocolOf,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AppProtocolName {
     /// Detection ended without success.
     Failed,
@@ -219,7 +219,7 @@ pub enum AppProtocolName {
     AnyOf(Vec<String>),
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AppProtocolOf {
     /// The packet's direction, as far as detection has ended there.
     #[default]
@@ -232,7 +232,7 @@ pub enum AppProtocolOf {
     Either,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventSource {
     Decoder,
     Stream,
@@ -242,7 +242,7 @@ pub enum EventSource {
     Engine,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReputationSide {
     Any,
     Source,
@@ -251,7 +251,7 @@ pub enum ReputationSide {
 }
 
 /// What a rule does when it fires, besides its action.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     FlowBits {
         change: BitChange,
@@ -284,41 +284,41 @@ pub enum Effect {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BitChange {
     Set,
     Unset,
     Toggle,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlowIntChange {
     Set,
     Add,
     Subtract,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileScope {
     File,
     Transaction,
     Flow,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TagHost {
     Source,
     Destination,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TagUnit {
     Packets,
     Seconds,
     Bytes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConfigScope {
     Packet,
     Flow,
@@ -326,7 +326,7 @@ pub enum ConfigScope {
 }
 
 /// `xor`'s key and such: bytes that change a buffer before it is inspected.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Transform {
     ToLowercase,
     ToUppercase,
@@ -358,7 +358,7 @@ pub enum Transform {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Base64Mode {
     /// Decodes up to the first byte that is not of the alphabet.
     Rfc4648,

@@ -1,6 +1,7 @@
 //! `content`: bytes to find, with what limits where they may stand.
 
 use crate::text::{Fault, Text};
+use serde::{Deserialize, Serialize};
 
 /// Most bytes of one content.
 pub const CONTENT_BYTES_MAX: usize = 255 * 16;
@@ -8,13 +9,13 @@ pub const CONTENT_BYTES_MAX: usize = 255 * 16;
 pub const SPAN_MAX: i32 = 1 << 20;
 
 /// A number in a rule, or the index of one of the rule's variables ([`crate::Rule::variables`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Value {
     Number(i32),
     Variable(u8),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Content {
     pub pattern: Vec<u8>,
     pub negated: bool,
@@ -29,7 +30,7 @@ pub struct Content {
 }
 
 /// How the rule's author wants the prefilter to use a content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FastPattern {
     Whole,
     /// The prefilter alone decides; the content is not looked for again.

@@ -4,8 +4,9 @@ use crate::{
     number::{self, NumberTest},
     text::{Fault, Text},
 };
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DataKind {
     String,
     Md5,
@@ -14,7 +15,7 @@ pub enum DataKind {
     Ip,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DatasetCommand {
     /// Adds the value; holds when it was new.
     Set,
@@ -24,7 +25,7 @@ pub enum DatasetCommand {
     IsNotSet,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Dataset {
     pub name: String,
     pub command: DatasetCommand,
@@ -35,7 +36,7 @@ pub struct Dataset {
 }
 
 /// Files whose values stand in JSON objects that the alert then shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DatasetJson {
     /// One object per line.
     pub by_line: bool,
@@ -47,7 +48,7 @@ pub struct DatasetJson {
     pub remove_key: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DataReputation {
     pub name: String,
     pub test: NumberTest,

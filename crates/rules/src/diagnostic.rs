@@ -1,10 +1,11 @@
 //! What is wrong with a rule, where, and what would mend it.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A rule (or a line of another rules file) that could not be used. Lines and columns count from 1; columns count
 /// characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     pub file: String,
     pub line: u32,

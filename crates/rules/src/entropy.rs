@@ -1,9 +1,10 @@
 //! `entropy`: how evenly a buffer's bytes are spread, in bits per byte (0 to 8).
 
 use crate::text::{Fault, Text};
+use serde::{Deserialize, Serialize};
 
 /// A comparison of the entropy of part of a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Entropy {
     /// 0 for all bytes from `offset` on.
     pub bytes: u32,
@@ -11,7 +12,7 @@ pub struct Entropy {
     pub test: EntropyTest,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EntropyTest {
     Equal(Bits),
     NotEqual(Bits),
@@ -24,7 +25,7 @@ pub enum EntropyTest {
 }
 
 /// Bits per byte, as the bit pattern of a finite `f64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bits(u64);
 
 impl Bits {

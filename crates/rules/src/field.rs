@@ -5,6 +5,7 @@ mod special;
 
 use crate::{
     condition::{FieldCheck, FieldIndex, FieldTest},
+    date,
     number::{self, Names, NumberTest},
     text::{Fault, Text},
 };
@@ -98,6 +99,8 @@ const FIELDS: &[(&str, &str, Form)] = &[
     ("tls.cert_chain_len", "tls.cert_chain_len", Form::Number(U32, &[])),
     ("tls.version", "tls.version", Form::Special(special::tls_version)),
     ("tls_cert_expired", "tls_cert_notafter", Form::Special(|_| Ok((FieldCheck::BeforeNow, FieldIndex::Any)))),
+    ("tls_cert_notafter", "tls_cert_notafter", Form::Special(date::parse)),
+    ("tls_cert_notbefore", "tls_cert_notbefore", Form::Special(date::parse)),
     ("websocket.flags", "websocket.flags", Form::Special(|text| flags(text, WEBSOCKET_FLAGS))),
     ("websocket.mask", "websocket.mask", Form::Number(U32, &[])),
     ("websocket.opcode", "websocket.opcode", Form::Number(U8, WEBSOCKET_CODES)),

@@ -2,9 +2,10 @@
 
 use crate::NumberTest;
 use phitak_model::Direction;
+use serde::{Deserialize, Serialize};
 
 /// A number or word that a transaction declares.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldTest {
     /// The declared name.
     pub name: String,
@@ -13,7 +14,7 @@ pub struct FieldTest {
     pub direction: Option<Direction>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FieldCheck {
     /// It has a value, whatever it is.
     Present,
@@ -41,7 +42,7 @@ pub enum FieldCheck {
 }
 
 /// Which of several values must pass (user guide, "Multi-integers").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FieldIndex {
     #[default]
     Any,

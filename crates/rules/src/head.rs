@@ -81,7 +81,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("rejectsrc", Action::Reject),
 ];
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub action: Action,
     pub protocol: RuleProtocol,
@@ -98,6 +98,7 @@ pub(crate) struct Head {
 pub(crate) struct Lists {
     addresses: HashMap<String, Arc<Addresses>>,
     ports: HashMap<String, Arc<Ports>>,
+    heads: HashMap<String, Head>,
 }
 
 /// The declared names that Suricata's name of an application protocol stands for; empty for one that it does not know.
@@ -122,6 +123,15 @@ pub(crate) fn app_protocol_hint(written: &str, context: &Context) -> Option<Stri
 }
 
 pub(crate) fn parse(text: Text<'_>, context: &Context, lists: &mut Lists) -> Result<Head, Fault> {
+    if let Some(head) = lists.heads.get(text.text) {
+        return Ok(head.clone());
+    }
+    let head = read(text, context, lists)?;
+    lists.heads.insert(text.text.to_owned(), head.clone());
+    Ok(head)
+}
+
+fn read(text: Text<'_>, context: &Context, lists: &mut Lists) -> Result<Head, Fault> {
     let words = words(text);
     let [action_word, protocol_word, source, source_ports, arrow_word, destination, destination_ports] =
         words.as_slice()
@@ -217,7 +227,9 @@ fn protocol(word: Text<'_>, context: &Context) -> Result<(RuleProtocol, Option<S
         return Ok((protocol.clone(), None));
     }
     match app_names(&lower, context) {
-        Some(names) => Ok((RuleProtocol::App { written: lower, names }, hook.map(|h| h.text.to_owned()))),
+        Some(names) => {
+            Ok((RuleProtocol::App { written: lower.into(), names: names.into() }, hook.map(|h| h.text.to_owned())))
+        }
         None => {
             let fault = name.fault(format!("the protocol {:?} is not known", name.text));
             Err(match app_protocol_hint(&lower, context) {

@@ -12,6 +12,7 @@ pub(crate) const TAKEN: &[&str] = &[
     "ack",
     "app-layer-event",
     "app-layer-protocol",
+    "asn1",
     "base64_data",
     "base64_decode",
     "bsize",
@@ -103,6 +104,7 @@ pub(crate) const TAKEN: &[&str] = &[
     "tls.issuerdn",
     "tls.store",
     "tls.subject",
+    "tls_cert_valid",
     "tls_store",
     "tos",
     "ttl",
@@ -119,7 +121,6 @@ pub(crate) const TAKEN: &[&str] = &[
 
 /// Documented keywords that are not supported, sorted, with the reason.
 const REFUSED: &[(&str, &str)] = &[
-    ("asn1", "ASN.1 is not decoded for rules"),
     ("cip_service", "ENIP/CIP services are not parsed"),
     ("filemd5", "lists of file hashes are not read; use a dataset"),
     ("filesha1", "lists of file hashes are not read; use a dataset"),
@@ -136,9 +137,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("pktvar", "packet variables are not compared"),
     ("replace", "traffic is never changed: this engine only watches"),
     ("snmp.usm_user", "SNMP users are not shown to rules"),
-    ("tls_cert_notafter", "dates of certificates are not compared"),
-    ("tls_cert_notbefore", "dates of certificates are not compared"),
-    ("tls_cert_valid", "validity of certificates is not compared"),
 ];
 
 /// Whether the language knows a keyword and can use it.

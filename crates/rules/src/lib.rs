@@ -4,6 +4,7 @@
 //! [`Context`]. Whether this engine can show a buffer or field to a rule is decided later, when rules are compiled.
 
 pub mod address;
+pub mod asn1;
 pub mod buffer;
 mod builder;
 pub mod bytes;
@@ -12,6 +13,7 @@ pub mod condition;
 pub mod content;
 pub mod context;
 pub mod dataset;
+mod date;
 pub mod diagnostic;
 pub mod entropy;
 mod field;
@@ -22,7 +24,9 @@ mod keyword;
 mod lines;
 pub mod number;
 mod option;
+mod pack;
 mod packet;
+pub mod pairs;
 pub mod parse;
 pub mod pattern;
 pub mod port;
@@ -40,7 +44,9 @@ pub use context::Context;
 pub use diagnostic::Diagnostic;
 pub use head::protocol_family;
 pub use number::NumberTest;
-pub use parse::{Parsed, parse};
+pub use pack::{PackError, pack, unpack};
+pub use pairs::Pairs;
+pub use parse::{Parsed, Piece, parse, parse_piece, pieces};
 pub use port::Ports;
 pub use requires::SURICATA_VERSION;
 pub use rule::{Action, Arrow, Meta, Placed, Rule, RuleProtocol, Section, Target, Test};

@@ -1,23 +1,27 @@
 //! Logical lines: comments left out, continuations joined, with the way back to line and column.
 
 use crate::text::Fault;
+use std::borrow::Cow;
 
 /// Most characters of one rule; Suricata's own line limit is 8 KiB for each physical line.
 pub(crate) const LOGICAL_LINE_BYTES_MAX: usize = 256 * 1024;
 
 /// A rule's text on one line and where its pieces came from.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub text: String,
-    /// (offset in `text`, line from 1), ascending. Each piece begins at column 1 of its line.
+pub(crate) struct Line<'a> {
+    pub text: Cow<'a, str>,
+    /// The line that the text begins on, from 1.
+    number: u32,
+    /// Of the pieces after the first: (offset in `text`, line from 1), ascending. Each begins at column 1 of its line.
     pieces: Vec<(usize, u32)>,
 }
 
-impl Line {
+impl Line<'_> {
     /// Line and column (in characters, both from 1) of a byte offset.
     pub fn place(&self, at: usize) -> (u32, u32) {
         let after = self.pieces.partition_point(|(start, _)| *start <= at);
-        let (start, line) = after.checked_sub(1).and_then(|i| self.pieces.get(i)).copied().unwrap_or((0, 1));
+        let piece = after.checked_sub(1).and_then(|i| self.pieces.get(i)).copied();
+        let (start, line) = piece.unwrap_or((0, self.number));
         let mut end = at.min(self.text.len());
         while !self.text.is_char_boundary(end) {
             end -= 1;
@@ -35,14 +39,13 @@ impl Line {
     }
 }
 
-/// Splits a file into logical lines. Too long ones are told and left out.
-pub(crate) fn logical_lines(text: &str) -> (Vec<Line>, Vec<(u32, Fault)>) {
+/// Splits text into logical lines; its first line has the number `first`. Too long ones are told and left out.
+pub(crate) fn logical_lines(text: &str, first: u32) -> (Vec<Line<'_>>, Vec<(u32, Fault)>) {
     let mut lines = Vec::new();
     let mut faults = Vec::new();
-    let mut open: Option<Line> = None;
+    let mut open: Option<Line<'_>> = None;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (index, physical) in text.split('\n').enumerate() {
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+    for (number, physical) in (first..).zip(text.split('\n')) {
         let physical = physical.strip_suffix('\r').unwrap_or(physical);
         if open.is_none() {
             let start = physical.trim_start();
@@ -50,22 +53,65 @@ pub(crate) fn logical_lines(text: &str) -> (Vec<Line>, Vec<(u32, Fault)>) {
                 continue;
             }
         }
-        let (part, continues) = match physical.trim_end().strip_suffix('\\') {
+        let (part, continues) = match continued(physical) {
             Some(part) => (part, true),
             None => (physical, false),
         };
-        let line = open.get_or_insert_with(|| Line { text: String::new(), pieces: Vec::new() });
-        line.pieces.push((line.text.len(), number));
-        line.text.push_str(part);
+        let line = match open.take() {
+            None => Line { text: Cow::Borrowed(part), number, pieces: Vec::new() },
+            Some(mut line) => {
+                line.pieces.push((line.text.len(), number));
+                line.text.to_mut().push_str(part);
+                line
+            }
+        };
         if line.text.len() > LOGICAL_LINE_BYTES_MAX {
             faults.push((number, Fault::new(0, format!("a rule longer than {LOGICAL_LINE_BYTES_MAX} bytes"))));
-            open = None;
-        } else if !continues && let Some(done) = open.take() {
-            lines.push(done);
+        } else if continues {
+            open = Some(line);
+        } else {
+            lines.push(line);
         }
     }
     lines.extend(open);
     (lines, faults)
+}
+
+/// What stands before the backslash that joins a line to the next one.
+fn continued(physical: &str) -> Option<&str> {
+    physical.trim_end().strip_suffix('\\')
+}
+
+/// Cuts text into about `count` pieces between logical lines, each with the number of its first line.
+pub(crate) fn pieces(text: &str, count: usize) -> Vec<(u32, &str)> {
+    let size = text.len() / count.max(1) + 1;
+    let mut pieces = Vec::with_capacity(count);
+    let (mut rest, mut number) = (text, 1u32);
+    while !rest.is_empty() {
+        let end = piece_end(rest, size);
+        let (piece, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        pieces.push((number, piece));
+        let lines = piece.bytes().filter(|b| *b == b'\n').count();
+        number = number.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        rest = after;
+    }
+    pieces
+}
+
+/// Behind the first line end at or after `size` whose line does not go on.
+fn piece_end(text: &str, size: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = size.min(bytes.len());
+    while let Some(found) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'\n')) {
+        let end = at + found;
+        let start = bytes.get(..end).and_then(|before| before.iter().rposition(|b| *b == b'\n')).map_or(0, |i| i + 1);
+        let joins = text.get(start..end).is_some_and(|line| continued(line).is_some());
+        if !joins {
+            return end + 1;
+        }
+        at = end + 1;
+    }
+    bytes.len()
 }
 
 #[cfg(test)]
@@ -74,9 +120,9 @@ mod tests {
 
     #[test]
     fn continued_lines_join_and_keep_their_places() {
-        let (lines, faults) = logical_lines("# comment\n\nalert a \\\n  b \\\nc\nnext\n");
+        let (lines, faults) = logical_lines("# comment\n\nalert a \\\n  b \\\nc\nnext\n", 1);
         assert!(faults.is_empty());
-        let texts: Vec<&str> = lines.iter().map(|l| l.text.as_str()).collect();
+        let texts: Vec<&str> = lines.iter().map(|l| &*l.text).collect();
         assert_eq!(texts, ["alert a   b c", "next"]);
         let joined = lines.first().expect("a line");
         assert_eq!(joined.place(0), (3, 1));
@@ -86,7 +132,23 @@ mod tests {
 
     #[test]
     fn columns_count_characters_not_bytes() {
-        let (lines, _) = logical_lines("กข x");
+        let (lines, _) = logical_lines("กข x", 1);
         assert_eq!(lines.first().expect("a line").place(7), (1, 4));
+    }
+
+    #[test]
+    fn pieces_end_between_logical_lines_and_lose_nothing() {
+        let text = "a\nb \\\nc \\\nd\n\n# x \\\ne\nf";
+        let whole: Vec<(u32, u32, String)> = read(&[(1, text)]);
+        for count in 1..12 {
+            let pieces = pieces(text, count);
+            assert_eq!(pieces.iter().map(|(_, piece)| *piece).collect::<String>(), text);
+            assert_eq!(read(&pieces), whole, "{count}");
+        }
+    }
+
+    fn read(pieces: &[(u32, &str)]) -> Vec<(u32, u32, String)> {
+        let lines = pieces.iter().flat_map(|(first, piece)| logical_lines(piece, *first).0);
+        lines.map(|line| (line.place(0).0, line.place(usize::MAX).0, line.text.to_string())).collect()
     }
 }

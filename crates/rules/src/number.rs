@@ -1,9 +1,10 @@
 //! Comparisons of unsigned numbers, as every integer keyword writes them (user guide, "Integer Keywords").
 
 use crate::text::{Fault, Text, nearest, parse_u64};
+use serde::{Deserialize, Serialize};
 
 /// A comparison with a number. Ranges are exclusive, as Suricata's are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NumberTest {
     Equal(u64),
     NotEqual(u64),

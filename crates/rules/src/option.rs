@@ -20,7 +20,6 @@ pub(crate) fn split(text: Text<'_>) -> Result<Vec<RuleOption<'_>>, Fault> {
                 .fault(format!("\";\" is missing behind the option {:?}", shorten(rest.text))));
         };
         let option = rest.to(end);
-        quotes(option)?;
         options.push(one(option)?);
         if options.len() > OPTIONS_MAX {
             return Err(option.fault(format!("more than {OPTIONS_MAX} options")));
@@ -32,21 +31,35 @@ pub(crate) fn split(text: Text<'_>) -> Result<Vec<RuleOption<'_>>, Fault> {
 
 /// The first semicolon that no backslash escapes.
 fn semicolon(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    for (index, byte) in text.bytes().enumerate() {
-        match byte {
-            b'\\' if !escaped => escaped = true,
-            b';' if !escaped => return Some(index),
-            _ => escaped = false,
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..)?;
+        at += rest.iter().position(|b| matches!(b, b';' | b'\\'))?;
+        if bytes.get(at) == Some(&b';') {
+            return Some(at);
         }
+        at += 2;
     }
-    None
+}
+
+fn one(option: Text<'_>) -> Result<RuleOption<'_>, Fault> {
+    let colon = option.text.bytes().position(|b| b == b':');
+    let (keyword, value) = match colon {
+        Some(at) => (option.to(at).trim(), Some(option.from(at + 1).trim())),
+        None => (option.trim(), None),
+    };
+    if let Some(value) = value {
+        check_quotes(value)?;
+    }
+    if keyword.is_empty() {
+        return Err(option.fault("an option has no keyword"));
+    }
+    Ok(RuleOption { keyword, value })
 }
 
 /// A semicolon inside quotes must be escaped: if it was not, a value that opens with a quote does not end with one.
-fn quotes(option: Text<'_>) -> Result<(), Fault> {
-    let Some((_, value)) = option.split_once(':') else { return Ok(()) };
-    let value = value.trim();
+fn check_quotes(value: Text<'_>) -> Result<(), Fault> {
     let body = value.strip_prefix("!").map_or(value, Text::trim);
     let closed = body.text.len() > 1 && body.text.ends_with('"');
     if body.text.starts_with('"') && !closed {
@@ -55,17 +68,6 @@ fn quotes(option: Text<'_>) -> Result<(), Fault> {
             .hint("a \";\" inside quotes is written \\;"));
     }
     Ok(())
-}
-
-fn one(option: Text<'_>) -> Result<RuleOption<'_>, Fault> {
-    let (keyword, value) = match option.split_once(':') {
-        Some((keyword, value)) => (keyword.trim(), Some(value.trim())),
-        None => (option.trim(), None),
-    };
-    if keyword.is_empty() {
-        return Err(option.fault("an option has no keyword"));
-    }
-    Ok(RuleOption { keyword, value })
 }
 
 fn shorten(text: &str) -> String {

@@ -34,13 +34,55 @@ impl From<Fault> for Refusal {
     }
 }
 
+impl Parsed {
+    /// Adds what was read of text that follows.
+    pub fn append(&mut self, mut later: Self) {
+        self.rules.append(&mut later.rules);
+        self.diagnostics.append(&mut later.diagnostics);
+        self.left_out.append(&mut later.left_out);
+    }
+}
+
+/// Part of a rules file that can be parsed alone: it begins and ends between rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    text: &'a str,
+    first_line: u32,
+}
+
+impl Piece<'_> {
+    /// In bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
+/// Cuts a rules file into about `count` pieces of like size. What they parse to, appended in order, is what the whole
+/// file parses to.
+#[must_use]
+pub fn pieces(text: &str, count: usize) -> Vec<Piece<'_>> {
+    lines::pieces(text, count).into_iter().map(|(first_line, text)| Piece { text, first_line }).collect()
+}
+
 /// Parses the text of a rules file; `file` is its name in diagnostics.
 #[must_use]
 pub fn parse(file: &str, text: &str, context: &Context) -> Parsed {
+    parse_piece(file, Piece { text, first_line: 1 }, context)
+}
+
+/// Parses one piece of a rules file.
+#[must_use]
+pub fn parse_piece(file: &str, piece: Piece<'_>, context: &Context) -> Parsed {
     let name: Arc<str> = Arc::from(file);
     let mut parsed = Parsed::default();
     let mut lists = Lists::default();
-    let (logical, faults) = lines::logical_lines(text);
+    let (logical, faults) = lines::logical_lines(piece.text, piece.first_line);
     for (number, fault) in faults {
         parsed.diagnostics.push(diagnostic(file, (number, 1), None, fault));
     }
@@ -71,7 +113,7 @@ fn sid_of(text: &str) -> Option<u32> {
     after.get(..digits)?.parse().ok()
 }
 
-fn rule(file: &Arc<str>, line: &Line, context: &Context, lists: &mut Lists) -> Result<Rule, Refusal> {
+fn rule(file: &Arc<str>, line: &Line<'_>, context: &Context, lists: &mut Lists) -> Result<Rule, Refusal> {
     let text = Text::new(&line.text, 0);
     let Some(open) = options_start(&line.text) else {
         return Err(no_options(text, context, lists).into());

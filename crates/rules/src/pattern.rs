@@ -1,13 +1,14 @@
 //! `pcre`: a regular expression with Perl's and Suricata's flags.
 
 use crate::text::{Fault, Text};
+use serde::{Deserialize, Serialize};
 
 /// Most bytes of one expression.
 pub const EXPRESSION_BYTES_MAX: usize = 8192;
 /// Most captured variables of one expression.
 pub const CAPTURES_MAX: usize = 8;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pattern {
     /// In Perl's syntax, without delimiters.
     pub expression: String,
@@ -15,11 +16,24 @@ pub struct Pattern {
     /// `/R`: begins where the last match ended.
     pub relative: bool,
     pub flags: PatternFlags,
+    pub dialect: Dialect,
     /// Names for captured groups, in order: (scope, name).
     pub captures: Vec<(CaptureScope, String)>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Which engine takes an expression: found once, since it costs a second parse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Dialect {
+    /// Not looked at yet.
+    #[default]
+    Unknown,
+    /// Regular: it runs in linear time.
+    Linear,
+    /// Only Perl's engine takes it.
+    Perl,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PatternFlags {
     pub caseless: bool,
     pub dot_all: bool,
@@ -33,7 +47,7 @@ pub struct PatternFlags {
     pub no_limit: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CaptureScope {
     Flow,
     Packet,
@@ -95,6 +109,7 @@ pub(crate) fn parse(text: Text<'_>) -> Result<(Pattern, Option<&'static str>), F
         negated,
         relative: false,
         flags: PatternFlags::default(),
+        dialect: Dialect::Unknown,
         captures: Vec::new(),
     };
     let buffer = flags(letters.trim(), &mut pattern)?;

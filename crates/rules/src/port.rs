@@ -6,12 +6,13 @@ use crate::{
     text::{Fault, Text},
     variables::Variables,
 };
+use serde::{Deserialize, Serialize};
 
 const DEPTH_MAX: u32 = 16;
 const PORT_MAX: u128 = u16::MAX as u128;
 
 /// A set of ports.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ports {
     set: Ranges,
 }

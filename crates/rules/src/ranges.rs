@@ -1,7 +1,10 @@
 //! Sets of numbers as sorted, disjoint, closed ranges: addresses and ports.
 
+use serde::{Deserialize, Serialize};
+
 /// A set within `0..=max`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Vec<(u128, u128)>", into = "Vec<(u128, u128)>")]
 pub struct Ranges {
     parts: Vec<(u128, u128)>,
 }
@@ -71,6 +74,26 @@ impl Ranges {
     pub fn minus(&self, other: &Self, max: u128) -> Self {
         // a \ b = not (not a or b)
         self.complement(max).union(other).complement(max)
+    }
+}
+
+impl From<Ranges> for Vec<(u128, u128)> {
+    fn from(ranges: Ranges) -> Self {
+        ranges.parts
+    }
+}
+
+/// Ranges from elsewhere, which must be sorted, disjoint and not adjoining.
+impl TryFrom<Vec<(u128, u128)>> for Ranges {
+    type Error = &'static str;
+
+    fn try_from(parts: Vec<(u128, u128)>) -> Result<Self, Self::Error> {
+        let apart = |pair: &[(u128, u128)]| match pair {
+            [(_, last), (first, _)] => last.checked_add(1).is_some_and(|after| after < *first),
+            _ => true,
+        };
+        let in_order = parts.iter().all(|(first, last)| first <= last) && parts.windows(2).all(apart);
+        if in_order { Ok(Self { parts }) } else { Err("ranges are not in order") }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     address::Addresses,
+    asn1::Asn1,
     buffer::Buffer,
     bytes::{Base64Decode, ByteExtract, ByteJump, ByteMath, ByteTest, IsDataAt},
     condition::{Condition, Effect, Transform},
@@ -9,15 +10,17 @@ use crate::{
     dataset::{DataReputation, Dataset},
     entropy::Entropy,
     number::NumberTest,
+    pairs::Pairs,
     pattern::Pattern,
     port::Ports,
     threshold::Threshold,
 };
 use phitak_model::Direction;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What a rule does when it fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Action {
     Alert,
     Pass,
@@ -29,7 +32,7 @@ pub enum Action {
 }
 
 /// `target:`: which end the rule says is attacked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     SrcIp,
     DestIp,
@@ -56,12 +59,12 @@ pub enum RuleProtocol {
     PacketHeader,
     /// Application protocols by the names they declare: `http` stands for HTTP/1 and HTTP/2.
     App {
-        written: String,
-        names: Vec<String>,
+        written: Arc<str>,
+        names: Arc<[String]>,
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrow {
     /// `->`
     Forward,
@@ -72,7 +75,7 @@ pub enum Arrow {
 }
 
 /// A thing with its place in the rules file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed<T> {
     pub value: T,
     pub line: u32,
@@ -113,17 +116,17 @@ pub struct Meta {
     pub gid: u32,
     pub rev: u32,
     pub message: String,
-    pub class: Option<String>,
+    pub class: Option<Arc<str>>,
     /// The class's description; empty without one.
-    pub category: String,
+    pub category: Arc<str>,
     pub priority: u32,
-    pub metadata: Vec<(String, String)>,
-    pub references: Vec<(String, String)>,
+    pub metadata: Pairs,
+    pub references: Pairs,
     pub target: Option<Target>,
 }
 
 /// Tests on one buffer, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     pub buffer: Buffer,
     pub transforms: Vec<Transform>,
@@ -134,7 +137,7 @@ pub struct Section {
     pub column: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Test {
     Content(Content),
     Pattern(Pattern),
@@ -153,4 +156,28 @@ pub enum Test {
     /// What follows in the next [`Buffer::Base64`] section is looked for in the decoded bytes.
     Base64Decode(Base64Decode),
     Entropy(Entropy),
+    Asn1(Asn1),
+}
+
+impl Test {
+    /// Whether it looks from where the last content or expression was found.
+    #[must_use]
+    pub fn is_relative(&self) -> bool {
+        match self {
+            Self::Content(content) => content.is_relative(),
+            Self::Pattern(pattern) => pattern.relative,
+            Self::IsDataAt(test) => test.relative,
+            Self::ByteTest(test) => test.reading.relative,
+            Self::ByteJump(jump) => jump.reading.relative,
+            Self::ByteExtract(extract) => extract.reading.relative,
+            Self::ByteMath(math) => math.reading.relative,
+            Self::Base64Decode(decode) => decode.relative,
+            Self::Asn1(asn1) => asn1.relative,
+            Self::BufferSize(_)
+            | Self::Absent { .. }
+            | Self::Dataset(_)
+            | Self::DataReputation(_)
+            | Self::Entropy(_) => false,
+        }
+    }
 }

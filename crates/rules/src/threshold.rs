@@ -7,8 +7,9 @@ use crate::{
     text::{Fault, Text},
     variables::Variables,
 };
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThresholdKind {
     /// At most `count` alerts in a period.
     Limit,
@@ -22,13 +23,13 @@ pub enum ThresholdKind {
     DetectionFilter { unique: Option<UniquePort> },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UniquePort {
     Source,
     Destination,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThresholdTrack {
     Source,
     Destination,
@@ -37,7 +38,7 @@ pub enum ThresholdTrack {
     Flow,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Threshold {
     pub kind: ThresholdKind,
     pub track: ThresholdTrack,
@@ -177,7 +178,7 @@ pub(crate) fn detection_filter(text: Text<'_>) -> Result<Threshold, Fault> {
 /// Reads the text of a `threshold.config`.
 #[must_use]
 pub fn read_config(file: &str, text: &str, variables: &Variables) -> (Vec<ThresholdLine>, Vec<Diagnostic>) {
-    let (logical, _) = lines::logical_lines(text);
+    let (logical, _) = lines::logical_lines(text, 1);
     let mut read = Vec::new();
     let mut diagnostics = Vec::new();
     for line in &logical {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Most bytes that `gunzip` and `zlib_deflate` give, unless `max-size` says less.
-const INFLATED_BYTES_MAX: u32 = 65_536;
+pub(crate) const INFLATED_BYTES_MAX: u32 = 65_536;
 
 type Read = fn(Option<Text<'_>>, Text<'_>, &Names) -> Result<Transform, Fault>;
 

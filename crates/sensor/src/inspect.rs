@@ -5,17 +5,18 @@ mod progress;
 mod run;
 mod settings;
 
-pub(crate) use run::attachments;
-
+use crate::rules::RuleSettings;
 use clap::Args;
 use std::{path::PathBuf, process::ExitCode};
 
 /// Reads captures and writes what is in them as EVE JSON.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Rules files in Suricata's language; may be given several times
-    #[arg(short = 'S', long = "rules", value_name = "FILE")]
+    /// Rules files in Suricata's language, or folders of them; may be given several times
+    #[arg(short = 'S', long = "rules", value_name = "FILE|DIR")]
     rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rule_settings: RuleSettings,
     /// Where EVE records go: a file, or - for the standard output
     #[arg(long, value_name = "FILE|-")]
     eve: Option<PathBuf>,

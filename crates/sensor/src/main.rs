@@ -2,6 +2,7 @@
 
 mod enrol;
 mod inspect;
+mod rules;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Make this machine a sensor of a centre, with a code from there
     Enrol(enrol::Enrol),
+    /// Look at rules: what loads, what it means
+    Rules(rules::Rules),
     /// Watch traffic and report to the centre
     Run(Box<run::Run>),
 }
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Inspect(inspect) => inspect.run(),
         Command::Enrol(enrol) => enrol.run(),
+        Command::Rules(rules) => rules.run(),
         Command::Run(run) => run.run(),
     }
 }

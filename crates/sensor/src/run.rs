@@ -13,6 +13,7 @@ mod pulse;
 mod replays;
 mod timeline;
 
+use crate::rules::RuleSettings;
 use anyhow::Context;
 use clap::Args;
 use phitak_uplink::{
@@ -35,6 +36,8 @@ pub struct Run {
     /// Rules files in Suricata's language, or folders of them; may be given several times
     #[arg(short = 'S', long = "rules", value_name = "FILE|DIR")]
     rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rule_settings: RuleSettings,
     /// The networks that are ours: sets HOME_NET
     #[arg(long, value_name = "CIDR,..")]
     home_net: Option<String>,

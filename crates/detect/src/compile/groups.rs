@@ -14,7 +14,7 @@ use phitak_rules::{Ports, Rule, Section, buffer::Buffer, condition::Transform};
 use std::collections::{BTreeMap, HashMap};
 
 /// A rule with more server ports than this is in the group of all ports.
-const PORTS_MAX: usize = 32;
+pub(super) const PORTS_MAX: usize = 32;
 
 const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
 

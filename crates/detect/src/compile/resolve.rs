@@ -1,6 +1,6 @@
 //! One rule, resolved against what the engine offers.
 
-use super::{Compiler, Trouble};
+use super::{Compiler, Trouble, events::Events};
 use crate::{
     check::{Check, FlowIntOperand as IntOperand, WantedProtocol},
     compiled::{
@@ -14,7 +14,7 @@ use phitak_rules::{
     buffer::Buffer,
     condition::{AppProtocolName, Condition, Effect, EventSource, FlowIntOperand, FlowIntTest, FlowTest, StreamChoice},
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Both directions of packets.
 const BOTH: u8 = 3;
@@ -26,14 +26,6 @@ pub(super) struct Resolved {
     /// For each app section of the rule (index in [`Rule::sections`]): its compiled section.
     pub app_sections: Vec<(usize, u32)>,
     pub events: Events,
-}
-
-/// Events that bring a rule up.
-#[derive(Default)]
-pub(super) struct Events {
-    pub decoder: Vec<u8>,
-    pub stream: Vec<u8>,
-    pub flow: Vec<u8>,
 }
 
 /// What a rule asks of transactions, before a protocol is chosen.
@@ -184,44 +176,17 @@ impl Compiler<'_> {
                 Check::AppProtocol { wanted, negated: test.negated, of: test.of }
             }
             Condition::Event { source, name, .. } => self.event(*source, name, at, events)?,
-            Condition::Reputation { .. } => return Err(Trouble::new(at, "no lists of reputations are loaded".into())),
+            Condition::Reputation { side, category, test, set } => {
+                let Some(lists) = &self.settings.reputations else {
+                    return Err(Trouble::new(at, "no lists of reputations are loaded".into()));
+                };
+                let Some(scores) = lists.category(category) else {
+                    return Err(Trouble::new(at, format!("no list of reputations has the category {category}")));
+                };
+                Check::Reputation { side: *side, scores, test: *test, set: *set }
+            }
             other => Check::Plain(other.clone()),
         })
-    }
-
-    fn event(&self, source: EventSource, name: &str, at: (u32, u32), events: &mut Events) -> Result<Check, Trouble> {
-        let find = |table: &[&str]| table.iter().position(|n| *n == name).and_then(|i| u8::try_from(i).ok());
-        let unknown = || Trouble::new(at, format!("no event is called {name} here"));
-        // Both tables are tried for the older keyword that names either.
-        let decoder = find(self.catalogue.decoder_events);
-        let stream = find(self.catalogue.stream_events).or_else(|| {
-            name.strip_prefix("stream.").and_then(|n| {
-                self.catalogue.stream_events.iter().position(|e| *e == n).and_then(|i| u8::try_from(i).ok())
-            })
-        });
-        match source {
-            EventSource::App => {
-                let number = find(self.catalogue.flow_events).ok_or_else(unknown)?;
-                events.flow.push(number);
-                Ok(Check::FlowEvent(number))
-            }
-            EventSource::Stream => {
-                let number = stream.ok_or_else(unknown)?;
-                events.stream.push(number);
-                Ok(Check::StreamEvent(number))
-            }
-            EventSource::Decoder | EventSource::Engine => match (decoder, stream) {
-                (Some(number), _) => {
-                    events.decoder.push(number);
-                    Ok(Check::DecoderEvent(number))
-                }
-                (None, Some(number)) if source == EventSource::Engine => {
-                    events.stream.push(number);
-                    Ok(Check::StreamEvent(number))
-                }
-                _ => Err(unknown()),
-            },
-        }
     }
 
     fn int_operand(&mut self, operand: &FlowIntOperand) -> IntOperand {
@@ -353,8 +318,9 @@ impl Compiler<'_> {
         let mut checks = Vec::new();
         for (_, section, compiled) in &app.sections {
             let at = (section.line, section.column);
-            let name = buffer_name(&section.buffer, decl.name);
-            let found = (0u8..).zip(decl.buffers).find(|(_, b)| name.as_deref().is_some_and(|n| n == b.name));
+            let names = self.buffers.get(usize::from(protocol));
+            let number = buffer_name(&section.buffer, decl.name).and_then(|n| names?.get(&*n).copied());
+            let found = number.and_then(|number| Some((number, decl.buffers.get(usize::from(number))?)));
             let Some((buffer, declared)) = found else {
                 return Err(Trouble::new(
                     at,
@@ -405,27 +371,6 @@ impl Compiler<'_> {
         Ok(checks)
     }
 
-    fn event_check(
-        &self,
-        condition: &Placed<Condition>,
-        event_protocol: &str,
-        name: &str,
-        decl: &phitak_model::inspect::ProtocolDecl,
-        direction: Option<Direction>,
-    ) -> Result<AppCheck, Trouble> {
-        let at = (condition.line, condition.column);
-        let unknown = || Trouble::new(at, format!("no event is called {event_protocol}.{name} here"));
-        let of_this = phitak_rules::protocol_family(event_protocol).contains(&decl.name) || event_protocol == decl.name;
-        let number = decl.events.iter().position(|e| *e == name).and_then(|i| u8::try_from(i).ok());
-        match number.filter(|_| of_this) {
-            Some(number) => {
-                let direction = direction.unwrap_or(Direction::ToServer);
-                Ok(AppCheck { kind: AppCheckKind::Event(number), direction, stage: 0 })
-            }
-            None => Err(unknown()),
-        }
-    }
-
     /// The stage of a hook.
     fn hook_check(
         &self,
@@ -459,13 +404,13 @@ impl Compiler<'_> {
 }
 
 /// The declared name of a section's buffer for a protocol.
-fn buffer_name(buffer: &Buffer, protocol: &str) -> Option<String> {
+fn buffer_name<'b>(buffer: &'b Buffer, protocol: &str) -> Option<Cow<'b, str>> {
     match buffer {
-        Buffer::Named(name) => Some(name.clone()),
-        Buffer::Frame { protocol: None, kind } => Some(format!("frame:{kind}")),
+        Buffer::Named(name) => Some(Cow::Borrowed(name)),
+        Buffer::Frame { protocol: None, kind } => Some(format!("frame:{kind}").into()),
         Buffer::Frame { protocol: Some(named), kind } => {
             let same = named == protocol || named == "http1" && protocol == "http";
-            same.then(|| format!("frame:{kind}"))
+            same.then(|| format!("frame:{kind}").into())
         }
         _ => None,
     }
@@ -482,6 +427,9 @@ fn shown(buffer: &Buffer) -> String {
 
 /// Tests of the `base64_data` section that follows a section with `base64_decode`.
 fn base64_tests(rule: &Rule, index: usize) -> &[Placed<Test>] {
+    if !rule.sections.iter().any(|section| section.buffer == Buffer::Base64) {
+        return &[];
+    }
     let decodes = |section: &Section| section.tests.iter().any(|t| matches!(t.value, Test::Base64Decode(_)));
     if !rule.sections.get(index).is_some_and(decodes) {
         return &[];
@@ -652,6 +600,6 @@ fn cost(check: &Check) -> u8 {
         Check::Flow(_) => 1,
         Check::Plain(_) => 2,
         Check::FlowBits { .. } | Check::FlowIntSet { .. } | Check::FlowInt { .. } | Check::AppProtocol { .. } => 3,
-        Check::HostBits { .. } => 4,
+        Check::HostBits { .. } | Check::Reputation { .. } => 4,
     }
 }

@@ -80,6 +80,7 @@ impl Compiler<'_> {
             Test::ByteExtract(extract) => Step::ByteExtract(*extract),
             Test::ByteMath(math) => Step::ByteMath(*math),
             Test::BufferSize(test) => Step::Size(*test),
+            Test::Asn1(asn1) => Step::Asn1(*asn1),
             Test::Entropy(entropy) => Step::Entropy(*entropy),
             Test::Absent { .. } => return Ok(None),
             Test::Dataset(set) => {
@@ -147,6 +148,7 @@ pub(crate) fn is_needed_by(rest: &[Placed<Test>]) -> bool {
             Test::ByteExtract(extract) if extract.reading.relative => return true,
             Test::ByteMath(math) if math.reading.relative => return true,
             Test::Base64Decode(decode) if decode.relative => return true,
+            Test::Asn1(asn1) if asn1.relative => return true,
             _ => {}
         }
     }

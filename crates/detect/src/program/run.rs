@@ -1,7 +1,7 @@
 //! Runs a program on a buffer: contents in order, back-tracking where what follows depends on where something was found.
 
 use super::{ContentStep, PatternStep, Program, Step, Variables, numbers, resolve};
-use crate::{dataset::Sets, expression::ExpressionCaches, outcome::Detail};
+use crate::{asn1, dataset::Sets, expression::ExpressionCaches, outcome::Detail};
 use phitak_rules::{bytes::IsDataAt, content::Value};
 
 /// Back-tracking steps of one program on one buffer (Suricata's `inspection-recursion-limit`).
@@ -118,6 +118,11 @@ impl<'b> Run<'_, 'b, '_> {
                 }
                 Step::Size(test) => (test.holds(self.span.offset.saturating_add(bytes.len() as u64)), false),
                 Step::Entropy(entropy) => (entropy_holds(entropy, bytes), false),
+                Step::Asn1(test) => {
+                    let from = if test.relative { i64::try_from(cursor).unwrap_or(i64::MAX) } else { 0 };
+                    let start = usize::try_from(from.saturating_add(test.offset.into())).ok();
+                    (start.is_some_and(|start| asn1::holds(test, bytes, start)), test.relative)
+                }
                 Step::Dataset { set, command } => {
                     (self.tools.sets.apply(*set, *command, bytes, self.tools.details), false)
                 }

@@ -164,7 +164,7 @@ fn rule_metadata(out: &mut Writer, rule: &RuleInfo) {
         }
         out.key(name);
         out.begin_array();
-        for (_, value) in rule.metadata.iter().filter(|(other, _)| other == name) {
+        for (_, value) in rule.metadata.iter().filter(|(other, _)| *other == name) {
             out.string(value);
         }
         out.end_array();

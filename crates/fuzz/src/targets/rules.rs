@@ -1,7 +1,9 @@
 //! Damaged rules files: every rule loads or is reported, and diagnostics point into the text.
 
 use crate::{mutate::mutated, random::Random};
-use phitak_rules::{Context, parse};
+use phitak_engine::{Companions, Config, Loader, RuleFile, load};
+use phitak_rules::{Context, pack, parse, unpack};
+use std::collections::BTreeMap;
 
 const RULES: [&str; 8] = [
     r#"alert tcp any any -> any any (msg:"a"; content:"abc|0d 0a|d"; nocase; offset:3; depth:20; sid:1; rev:2;)"#,
@@ -15,14 +17,36 @@ const RULES: [&str; 8] = [
 ];
 
 pub fn run(random: &mut Random) {
+    let text = damaged(random);
+    let parsed = parse("fuzz.rules", &text, &Context::default());
+    let lines = text.lines().count() + 1;
+    assert!(parsed.rules.len() + parsed.diagnostics.len() <= 4 * lines + 16, "more answers than lines");
+}
+
+fn damaged(random: &mut Random) -> String {
     let others: Vec<&[u8]> = RULES.iter().map(|rule| rule.as_bytes()).collect();
     let mut bytes = Vec::new();
     for _ in 0..=random.below(3) {
         bytes.extend(mutated(random.pick(&others).copied().unwrap_or_default(), &others, random));
         bytes.push(b'\n');
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let parsed = parse("fuzz.rules", &text, &Context::default());
-    let lines = text.lines().count() + 1;
-    assert!(parsed.rules.len() + parsed.diagnostics.len() <= 4 * lines + 16, "more answers than lines");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Damaged rules that parse are compiled or told.
+pub fn compiled(random: &mut Random) {
+    let file = RuleFile { name: "fuzz.rules".into(), text: damaged(random) };
+    let loaded = load(&[file], &Config::default(), BTreeMap::new(), None);
+    assert!(loaded.rules.len() <= 4 * RULES.len() + 16, "more rules than lines");
+}
+
+/// Damaged bytes of a cache are refused, or hold rules that compile.
+pub fn packed(random: &mut Random) {
+    let text = RULES.join("\n");
+    let bytes = pack(&parse("fuzz.rules", &text, &Context::default()));
+    let damaged = mutated(&bytes, &[&bytes], random);
+    if let Ok(parsed) = unpack(&damaged) {
+        let loader = Loader::new(&Config::default(), Companions::default());
+        drop(loader.compile(parsed, BTreeMap::new()));
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{Builder, Taken, needed, no_value};
 use crate::{
+    asn1,
     buffer::Buffer,
     bytes,
     content::{self, Content, SPAN_MAX, Value},
@@ -29,7 +30,7 @@ impl Builder<'_> {
                 self.check_sticky_was_used()?;
                 let index = self.new_section(keyword, Buffer::Base64, false)?;
                 self.sticky = Some(index);
-                self.last = None;
+                (self.last, self.before) = (None, None);
             }
             "pkt_data" => {
                 no_value(keyword, value)?;
@@ -46,10 +47,7 @@ impl Builder<'_> {
             "tls.fingerprint" => self.whole_word(keyword, needed(keyword, value)?, "tls.cert_fingerprint")?,
             _ => {
                 if let Some(test) = self.other_test(keyword, value)? {
-                    let section = match self.before.filter(|_| self.sticky.is_none() && is_relative(&test)) {
-                        Some(section) => section,
-                        None => self.current(keyword)?,
-                    };
+                    let section = self.current_for(keyword, test.is_relative())?;
                     self.push_test(section, keyword, test);
                     return Ok(true);
                 }
@@ -69,6 +67,7 @@ impl Builder<'_> {
             "byte_math" => Test::ByteMath(bytes::byte_math(needed(keyword, value)?, names)?),
             "isdataat" => Test::IsDataAt(bytes::is_data_at(needed(keyword, value)?, names)?),
             "base64_decode" => Test::Base64Decode(bytes::base64_decode(value.filter(|v| !v.is_empty()))?),
+            "asn1" => Test::Asn1(asn1::parse(needed(keyword, value)?)?),
             "entropy" => Test::Entropy(entropy::parse(needed(keyword, value)?)?),
             "bsize" | "dataset" | "datarep" | "absent" if self.sticky.is_none() => {
                 return Err(keyword.fault(format!("{} must follow a sticky buffer", keyword.text)));
@@ -135,7 +134,7 @@ impl Builder<'_> {
                 value.fault(format!("a flag of pcre chooses {name} while another sticky buffer is on"))
             })?,
             Some(name) => self.legacy_section(keyword, &Buffer::Named(name.to_owned()))?,
-            None => self.current(keyword)?,
+            None => self.current_for(keyword, pattern.relative)?,
         };
         self.push_test(section, keyword, Test::Pattern(pattern));
         Ok(())
@@ -177,19 +176,6 @@ impl Builder<'_> {
         self.push_test(section, keyword, Test::Content(content));
         self.last = None;
         Ok(())
-    }
-}
-
-/// Whether a test counts from the end of the match before it.
-fn is_relative(test: &Test) -> bool {
-    match test {
-        Test::ByteTest(test) => test.reading.relative,
-        Test::ByteJump(jump) => jump.reading.relative,
-        Test::ByteExtract(extract) => extract.reading.relative,
-        Test::ByteMath(math) => math.reading.relative,
-        Test::IsDataAt(test) => test.relative,
-        Test::Base64Decode(decode) => decode.relative,
-        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     threshold,
 };
 use phitak_model::Direction;
+use std::sync::Arc;
 
 /// Priority of rules without a class or with one that is not known.
 const PRIORITY_DEFAULT: u32 = 3;
@@ -37,7 +38,7 @@ impl Builder<'_> {
             }
             "classtype" => {
                 self.once(keyword, "classtype")?;
-                self.meta.class = Some(needed(keyword, value)?.text.to_owned());
+                self.meta.class = Some(needed(keyword, value)?.text.into());
             }
             "priority" => {
                 let value = needed(keyword, value)?;
@@ -52,7 +53,7 @@ impl Builder<'_> {
                 let Some((kind, text)) = value.split_once(',') else {
                     return Err(value.fault("a reference is a kind and a text").hint("reference:cve,2021-44228"));
                 };
-                self.meta.references.push((kind.trim().text.to_ascii_lowercase(), text.unquote().text.to_owned()));
+                self.meta.references.push(&kind.trim().text.to_ascii_lowercase(), text.unquote().text);
             }
             "target" => {
                 let value = needed(keyword, value)?;
@@ -124,13 +125,14 @@ impl Builder<'_> {
     }
 
     fn metadata(&mut self, keyword: Text<'_>, value: Text<'_>) -> Result<(), Fault> {
-        for item in value.split(',') {
-            let (key, text) = item.word();
+        for item in value.text.split(',').map(str::trim) {
+            let (key, text) = item.split_once(char::is_whitespace).unwrap_or((item, ""));
             if !key.is_empty() {
-                self.meta.metadata.push((key.text.to_owned(), text.text.to_owned()));
+                self.meta.metadata.push(key, text.trim_start());
+                self.metadata_count += 1;
             }
         }
-        if self.meta.metadata.len() > METADATA_MAX {
+        if self.metadata_count > METADATA_MAX {
             return Err(keyword.fault(format!("more than {METADATA_MAX} entries of metadata")));
         }
         Ok(())
@@ -139,7 +141,7 @@ impl Builder<'_> {
     pub(super) fn settle_class(&mut self) {
         let class = self.meta.class.as_deref().and_then(|name| self.context.classes.get(name));
         if let Some(class) = class {
-            self.meta.category.clone_from(&class.description);
+            self.meta.category = Arc::clone(&class.description);
         }
         if self.meta.priority == 0 {
             self.meta.priority = class.map_or(PRIORITY_DEFAULT, |c| c.priority);
@@ -150,6 +152,9 @@ impl Builder<'_> {
 /// A message: quotes off, escapes resolved.
 fn plain_text(value: Text<'_>) -> Result<String, Fault> {
     let inner = value.unquote();
+    if !inner.text.contains('\\') {
+        return Ok(inner.text.to_owned());
+    }
     if inner.text.contains('|') || !inner.text.contains('\\') {
         return Ok(inner.text.replace("\\;", ";").replace("\\\"", "\"").replace("\\\\", "\\"));
     }

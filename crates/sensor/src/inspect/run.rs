@@ -6,17 +6,14 @@ use super::{
     progress::Progress,
     settings::{Plan, plan},
 };
-use phitak_engine::{Capture, Engine, Frame, Loaded, RuleFile, load};
+use crate::rules::{load::LoadedRules, load_rules};
+use phitak_engine::{Capture, Engine, Frame, Loaded};
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
-
-/// A file that rules name (a data set) and that is larger is not read.
-const ATTACHMENT_BYTES_MAX: u64 = 256 << 20;
 
 const USAGE: u8 = 2;
 const FAILED: u8 = 1;
@@ -42,13 +39,16 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
     for warning in &plan.warnings {
         eprintln!("warning: {warning}");
     }
-    let loaded = match load_rules(&args.rules, &plan) {
+    let LoadedRules { loaded, notes, .. } = match load_rules(&args.rules, &plan.rule_settings, &plan.config) {
         Ok(loaded) => loaded,
         Err(message) => {
             eprintln!("error: {message}");
             return ExitCode::from(FAILED);
         }
     };
+    for note in &notes {
+        eprintln!("note: {note}");
+    }
     for diagnostic in &loaded.failed {
         eprintln!("{diagnostic}");
     }
@@ -73,46 +73,6 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     if read.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
-}
-
-fn load_rules(files: &[PathBuf], plan: &Plan) -> Result<Loaded, String> {
-    let mut read = Vec::new();
-    for path in files {
-        // Rules are ASCII for the most part; a message in another encoding must not cost the whole file.
-        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        read.push(RuleFile { name: path.display().to_string(), text });
-    }
-    let thresholds = match &plan.thresholds {
-        Some(path) => Some(fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?),
-        None => None,
-    };
-    let attachments = attachments(files, &read);
-    Ok(load(&read, &plan.config, attachments, thresholds))
-}
-
-/// The files that rules name in `load` and `state` of data sets, looked for beside the rules files.
-pub(crate) fn attachments(paths: &[PathBuf], files: &[RuleFile]) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for (path, file) in paths.iter().zip(files) {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        for line in file.text.lines().filter(|line| line.contains("datas") || line.contains("datarep")) {
-            for word in line.split([',', ';', ':']).map(str::trim) {
-                let Some(name) = word.strip_prefix("load ").or_else(|| word.strip_prefix("state ")) else { continue };
-                let name = name.trim().trim_matches('"');
-                if found.contains_key(name) {
-                    continue;
-                }
-                let place = folder.join(name);
-                if fs::metadata(&place).is_ok_and(|meta| meta.is_file() && meta.len() <= ATTACHMENT_BYTES_MAX)
-                    && let Ok(bytes) = fs::read(&place)
-                {
-                    found.insert(name.to_owned(), bytes);
-                }
-            }
-        }
-    }
-    found
 }
 
 fn read_captures(plan: &mut Plan, engine: &mut Engine, results: &mut Results) -> Read {
@@ -167,7 +127,7 @@ fn read_capture(
 fn summary(read: &Read, engine: &Engine, results: &Results, loaded: &Loaded, captures: usize, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     eprintln!(
-        "{captures} capture(s): {} packets, {} bytes, {} flows, {} alerts, {} records in {seconds:.2} s; rules: {} loaded, {} failed",
+        "{captures} capture(s): {} packets, {} bytes, {} flows, {} alerts, {} records in {seconds:.2} s; rules: {} loaded, {} failed{}",
         read.frames,
         read.bytes,
         engine.flows(),
@@ -175,5 +135,9 @@ fn summary(read: &Read, engine: &Engine, results: &Results, loaded: &Loaded, cap
         results.records,
         loaded.rules.len(),
         loaded.failed.len(),
+        match loaded.left_out.len() {
+            0 => String::new(),
+            count => format!(", {count} left out by requires"),
+        },
     );
 }

@@ -1,6 +1,7 @@
 //! What the command line says, as the engine's configuration.
 
 use super::Inspect;
+use crate::rules::RuleSettings;
 use phitak_engine::{Config, Filter, SetOutcome};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +10,7 @@ pub(super) struct Plan {
     pub config: Config,
     pub captures: Vec<PathBuf>,
     pub filter: Filter,
-    /// A `threshold.config` that was named.
-    pub thresholds: Option<PathBuf>,
+    pub rule_settings: RuleSettings,
     /// What was not understood and does not matter enough to stop.
     pub warnings: Vec<String>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Plan {
 pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let mut config = Config::default();
     let mut warnings = Vec::new();
-    let mut thresholds = None;
+    let mut rule_settings = args.rule_settings.clone();
     config.decoder.checksums = args.checksums == "all";
     if let Some(networks) = &args.home_net {
         let list = if networks.starts_with(['[', '!', '$']) { networks.clone() } else { format!("[{networks}]") };
@@ -30,8 +30,7 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
         let (name, value) =
             setting.split_once('=').ok_or_else(|| format!("--set {setting}: a name, = and a value are needed"))?;
         let name = name.trim();
-        if name == "threshold-file" {
-            thresholds = Some(PathBuf::from(value.trim()));
+        if rule_settings.set(name, value) {
             continue;
         }
         match config.set(name, value) {
@@ -52,5 +51,5 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let filter = Filter::new(&expression).map_err(|error| {
         format!("{error}\n(words that are not the name of a file are read as a filter: {expression})")
     })?;
-    Ok(Plan { config, captures: captures.into_iter().map(PathBuf::from).collect(), filter, thresholds, warnings })
+    Ok(Plan { config, captures: captures.into_iter().map(PathBuf::from).collect(), filter, rule_settings, warnings })
 }

@@ -1,12 +1,16 @@
 //! What is to be played, with which rules, and by which names the replays are known.
 
 use super::{Run, pulse::Pulse};
+use crate::rules::{
+    files::rule_files,
+    load::{LoadedRules, load_files},
+};
 use anyhow::{Context, anyhow, bail};
-use phitak_engine::{Config, RuleFile, Ruleset, SetOutcome, load};
+use phitak_engine::{Config, Ruleset, SetOutcome};
 use phitak_uplink::spool::ReplayId;
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -54,22 +58,29 @@ pub(super) fn config(run: &Run) -> anyhow::Result<Config> {
 /// # Errors
 /// When a file cannot be read.
 pub(super) fn plan(run: &Run, config: &Config, pulse: &Pulse) -> anyhow::Result<Plan> {
-    let paths = rule_paths(&run.rules)?;
-    let mut files = Vec::with_capacity(paths.len());
-    for path in &paths {
-        files.push(rule_file(path).with_context(|| format!("rules {} cannot be read", path.display()))?);
+    let mut settings = run.rule_settings.clone();
+    for (name, value) in run.settings.iter().filter_map(|setting| setting.split_once('=')) {
+        settings.set(name.trim(), value);
     }
-    let attachments = crate::inspect::attachments(&paths, &files);
+    let files = rule_files(&run.rules).map_err(|error| anyhow!(error))?;
+    let LoadedRules { loaded, notes, attachments } =
+        load_files(&files, &settings, config).map_err(|error| anyhow!(error))?;
+    for note in &notes {
+        tracing::warn!("{note}");
+    }
     let mut setup = Sha256::new();
     part(&mut setup, env!("CARGO_PKG_VERSION").as_bytes());
     part(&mut setup, format!("{:?} {:?} {:?} {:?}", run.home_net, run.checksums, run.settings, run.retime).as_bytes());
     for file in &files {
+        part(&mut setup, &file.bytes);
+    }
+    let companions = settings.companions().map_err(|error| anyhow!(error))?;
+    let single =
+        [companions.classification, companions.references, companions.thresholds, companions.reputation_categories];
+    for file in single.iter().flatten().chain(&companions.reputations) {
         part(&mut setup, file.text.as_bytes());
     }
-    for (name, bytes) in &attachments {
-        part(&mut setup, name.as_bytes());
-        part(&mut setup, bytes);
-    }
+    part(&mut setup, &attachments);
     let setup = setup.finalize();
     let mut captures: Vec<Planned> = Vec::new();
     for path in &run.replay {
@@ -81,7 +92,6 @@ pub(super) fn plan(run: &Run, config: &Config, pulse: &Pulse) -> anyhow::Result<
         }
         captures.push(Planned { path: path.clone(), base: name(&setup, &content, occurrence) });
     }
-    let loaded = load(&files, config, attachments, None);
     for diagnostic in loaded.failed.iter().take(TOLD_MAX) {
         tracing::warn!("a rule does not load: {diagnostic}");
     }
@@ -136,35 +146,4 @@ fn digest(path: &Path, pulse: &Pulse) -> io::Result<Vec<u8>> {
         }
     }
     Ok(hash.finalize().to_vec())
-}
-
-/// The files, and of folders each `.rules` file by name.
-fn rule_paths(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let unreadable = || format!("the folder {} cannot be read", path.display());
-        let mut inside = Vec::new();
-        for entry in fs::read_dir(path).with_context(unreadable)? {
-            let entry = entry.with_context(unreadable)?.path();
-            if entry.extension().is_some_and(|extension| extension == "rules") {
-                inside.push(entry);
-            }
-        }
-        inside.sort();
-        if inside.is_empty() {
-            bail!("the folder {} holds no .rules file", path.display());
-        }
-        files.append(&mut inside);
-    }
-    Ok(files)
-}
-
-fn rule_file(path: &Path) -> io::Result<RuleFile> {
-    // Rules are ASCII for the most part; a message in another encoding must not cost the whole file.
-    let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
-    Ok(RuleFile { name: path.display().to_string(), text })
 }

@@ -70,6 +70,7 @@ impl Hospital {
         let run = Run {
             data: folder.path().join("data"),
             rules: vec![rules],
+            rule_settings: crate::rules::RuleSettings { no_rules_cache: true, ..Default::default() },
             home_net: None,
             checksums: "none".to_owned(),
             settings: Vec::new(),

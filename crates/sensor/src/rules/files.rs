@@ -1,0 +1,136 @@
+//! The rules files of a command line, and the files that stand beside them.
+
+use clap::Args;
+use phitak_engine::{Companions, RuleFile};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Which files say what rules mean, and where their parsed form is kept. Shared by all commands that load rules.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RuleSettings {
+    /// Classes of rules, their texts and priorities, in the form of Suricata's classification.config
+    #[arg(long, value_name = "FILE")]
+    pub classification: Option<PathBuf>,
+    /// Where kinds of references lead, in the form of Suricata's reference.config
+    #[arg(long, value_name = "FILE")]
+    pub reference_config: Option<PathBuf>,
+    /// Suppressions and thresholds, in the form of Suricata's threshold.config
+    #[arg(long, value_name = "FILE")]
+    pub threshold_file: Option<PathBuf>,
+    /// Categories of iprep, in Suricata's form
+    #[arg(long, value_name = "FILE", requires = "iprep")]
+    pub iprep_categories: Option<PathBuf>,
+    /// Reputations of addresses, in Suricata's form; may be given several times
+    #[arg(long, value_name = "FILE", requires = "iprep_categories")]
+    pub iprep: Vec<PathBuf>,
+    /// Where parsed rules are kept for the next start [default: phitak/rules in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub rules_cache: Option<PathBuf>,
+    /// Parse the rules anew, and keep nothing
+    #[arg(long, conflicts_with = "rules_cache")]
+    pub no_rules_cache: bool,
+}
+
+/// A rules file as bytes: text is made of it only where it must be parsed.
+pub(crate) struct RawFile {
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+impl RawFile {
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Rules are ASCII for the most part; a message in another encoding must not cost the whole file.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
+}
+
+impl RuleSettings {
+    /// Takes a setting that Suricata's configuration has, when it is one of these files.
+    pub fn set(&mut self, name: &str, value: &str) -> bool {
+        let slot = match name {
+            "classification-file" => &mut self.classification,
+            "reference-config-file" => &mut self.reference_config,
+            "threshold-file" => &mut self.threshold_file,
+            "reputation-categories-file" => &mut self.iprep_categories,
+            _ if name == "reputation-files" || name.starts_with("reputation-files.") => {
+                self.iprep.push(PathBuf::from(value.trim()));
+                return true;
+            }
+            _ => return false,
+        };
+        *slot = Some(PathBuf::from(value.trim()));
+        true
+    }
+
+    /// # Errors
+    /// The file that cannot be read, and why.
+    pub fn companions(&self) -> Result<Companions, String> {
+        let read = |path: &Option<PathBuf>| match path {
+            Some(path) => {
+                raw_file(path).map(|file| Some(RuleFile { name: file.name(), text: file.text().into_owned() }))
+            }
+            None => Ok(None),
+        };
+        let mut reputations = Vec::with_capacity(self.iprep.len());
+        for path in &self.iprep {
+            let file = raw_file(path)?;
+            reputations.push(RuleFile { name: file.name(), text: file.text().into_owned() });
+        }
+        Ok(Companions {
+            classification: read(&self.classification)?,
+            references: read(&self.reference_config)?,
+            thresholds: read(&self.threshold_file)?,
+            reputation_categories: read(&self.iprep_categories)?,
+            reputations,
+        })
+    }
+}
+
+/// The files, and of folders each `.rules` file by name.
+///
+/// # Errors
+/// The file that cannot be read, and why.
+pub(crate) fn rule_files(paths: &[PathBuf]) -> Result<Vec<RawFile>, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(raw_file(path)?);
+            continue;
+        }
+        let mut inside = inside(path).map_err(|error| unreadable(path, &error))?;
+        inside.sort();
+        if inside.is_empty() {
+            return Err(format!("the folder {} holds no .rules file", path.display()));
+        }
+        for path in inside {
+            files.push(raw_file(&path)?);
+        }
+    }
+    Ok(files)
+}
+
+fn inside(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut inside = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rules") {
+            inside.push(path);
+        }
+    }
+    Ok(inside)
+}
+
+fn raw_file(path: &Path) -> Result<RawFile, String> {
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    Ok(RawFile { path: path.to_owned(), bytes })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("rules {} cannot be read: {error}", path.display())
+}
