@@ -33,8 +33,10 @@ impl Desk {
             flow.state.told |= alive;
             observe(flow, direction, Fact::Alive, at, sink);
         }
-        for (whose, fact) in self.context.facts.drain(..) {
-            observe(flow, whose, fact, at, sink);
+        if !self.context.facts.is_empty() {
+            for (whose, fact) in self.context.facts.drain(..) {
+                observe(flow, whose, fact, at, sink);
+            }
         }
         if before & (told::USES | told::SERVES) != told::USES | told::SERVES {
             self.spoken(flow, at, sink);

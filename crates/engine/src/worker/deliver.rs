@@ -5,6 +5,7 @@ use crate::{
     app::{AppLayer, Surroundings, Taken},
     conversation::Conversation,
     desk::Desk,
+    stages::Stage,
 };
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
@@ -40,6 +41,7 @@ impl Desk {
             self.context.client_port = ports[0];
             self.context.server_port = ports[1];
             self.context.client_ip = Some(client_ip);
+            let before = self.enter(Stage::Protocols);
             let mut around = Surroundings {
                 candidates: &self.candidates,
                 settings: &self.config.protocols,
@@ -55,6 +57,7 @@ impl Desk {
                     (app.miss(direction, length, &mut around), offset)
                 }
             };
+            self.enter(before);
             match taken {
                 Taken::Turn => {
                     flow.turn();
@@ -112,6 +115,7 @@ impl Desk {
             self.context.client_ip = Some(client_ip);
             let may_turn = !flow.state.seen_both();
             let app = flow.state.app.get_or_insert_with(|| Box::new(AppLayer::new()));
+            let before = self.enter(Stage::Protocols);
             let mut around = Surroundings {
                 candidates: &self.candidates,
                 settings: &self.config.protocols,
@@ -120,7 +124,9 @@ impl Desk {
                 ports,
                 may_turn,
             };
-            match app.take(direction, bytes, &mut around) {
+            let taken = app.take(direction, bytes, &mut around);
+            self.enter(before);
+            match taken {
                 Taken::Turn => {
                     flow.turn();
                     flow.state.turn();

@@ -9,6 +9,8 @@ pub(super) struct Plan {
     pub config: Config,
     pub captures: Vec<PathBuf>,
     pub filter: Filter,
+    /// The filter's words: each worker has its own.
+    pub expression: String,
     /// A `threshold.config` that was named.
     pub thresholds: Option<PathBuf>,
     /// What was not understood and does not matter enough to stop.
@@ -52,5 +54,6 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let filter = Filter::new(&expression).map_err(|error| {
         format!("{error}\n(words that are not the name of a file are read as a filter: {expression})")
     })?;
-    Ok(Plan { config, captures: captures.into_iter().map(PathBuf::from).collect(), filter, thresholds, warnings })
+    let captures = captures.into_iter().map(PathBuf::from).collect();
+    Ok(Plan { config, captures, filter, expression, thresholds, warnings })
 }
