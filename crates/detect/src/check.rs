@@ -136,7 +136,8 @@ fn flow_int(name: u32, comparison: FlowIntComparison, operand: FlowIntOperand, m
 fn host_bit(bit: u32, track: Track, scene: &Scene<'_>, memory: Memory<'_>) -> bool {
     let now = scene.packet.at;
     let tracks: &[Track] = if track == Track::Both { &[Track::Source, Track::Destination] } else { &[track] };
-    tracks.iter().filter_map(|t| scene.owner(*t)).any(|owner| memory.host_bits.is_set(bit, owner, now))
+    let shared = memory.common.get();
+    tracks.iter().filter_map(|t| scene.owner(*t)).any(|owner| shared.host_bits.is_set(bit, owner, now))
 }
 
 fn app_protocol(wanted: &WantedProtocol, negated: bool, of: AppProtocolOf, scene: &Scene<'_>) -> bool {

@@ -184,13 +184,53 @@ pub(crate) struct AppGroup {
 pub(crate) struct PortGroups {
     pub any: PacketGroup,
     /// By the server's port.
-    pub by_port: std::collections::HashMap<u16, PacketGroup>,
+    pub by_port: PortMap<PacketGroup>,
+}
+
+/// What is known by port. Most packets' ports are not there, which one bit tells.
+pub(crate) struct PortMap<T> {
+    /// A bit for each port that is there.
+    known: Box<[u64]>,
+    values: Box<[(u16, T)]>,
+}
+
+impl<T> Default for PortMap<T> {
+    fn default() -> Self {
+        Self { known: Box::default(), values: Box::default() }
+    }
+}
+
+impl<T> PortMap<T> {
+    /// From values in the order of their ports.
+    pub fn new(values: impl Iterator<Item = (u16, T)>) -> Self {
+        let values: Box<[(u16, T)]> = values.collect();
+        let mut known = vec![0u64; if values.is_empty() { 0 } else { 1024 }].into_boxed_slice();
+        for (port, _) in &values {
+            if let Some(word) = known.get_mut(usize::from(port >> 6)) {
+                *word |= 1 << (port & 63);
+            }
+        }
+        Self { known, values }
+    }
+
+    pub fn get(&self, port: u16) -> Option<&T> {
+        let word = self.known.get(usize::from(port >> 6))?;
+        if word >> (port & 63) & 1 == 0 {
+            return None;
+        }
+        let at = self.values.binary_search_by_key(&port, |(p, _)| *p).ok()?;
+        self.values.get(at).map(|(_, value)| value)
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct PacketGroup {
     pub payload: Matcher,
+    /// Of rules that look at a packet's payload only where it is not in the stream.
+    pub outside: Matcher,
     pub stream: Matcher,
+    /// Of rules whose places count from the beginning of what is new in the stream.
+    pub chunk: Matcher,
     /// Bytes before the present end of the stream in which a literal may begin.
     pub overlap: usize,
     /// Rules without a literal: looked at for each packet.

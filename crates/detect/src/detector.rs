@@ -1,4 +1,4 @@
-//! One worker's detector: its scratch memory, thresholds and host bits.
+//! One worker's detector: its scratch memory, and its hold on what workers have in common.
 //!
 //! For each packet: rules about packets and streams, then rules about transactions, then what comes of those that fired.
 
@@ -9,15 +9,14 @@ mod packets;
 mod transactions;
 
 use crate::{
-    dataset::Sets,
     flow_state::FlowState,
-    host_bits::HostBits,
+    host_memory::Common,
     input::Input,
     outcome::{Detail, Effect, Outcome, Place},
     prefilter::Candidates,
+    profile::{Clock, Profile},
     ruleset::Ruleset,
     scene::Scene,
-    threshold::Thresholds,
 };
 use kit::Kit;
 use std::sync::Arc;
@@ -27,13 +26,18 @@ const PENDING_MAX: usize = 1024;
 
 pub struct Detector {
     rules: Arc<Ruleset>,
+    inspector: Inspector,
+}
+
+/// All of a detector but its rules, which it reads while it works.
+struct Inspector {
     kit: Kit,
-    host_bits: HostBits,
-    thresholds: Thresholds,
+    common: Common,
     candidates: Candidates,
     /// Rules or routes to look at, in order.
     due: Vec<u32>,
     pending: Vec<Pending>,
+    profile: Option<Box<Profile>>,
 }
 
 /// A rule that fired, before thresholds.
@@ -47,16 +51,32 @@ pub(crate) struct Pending {
 impl Detector {
     #[must_use]
     pub fn new(rules: Arc<Ruleset>) -> Self {
-        let sets = Sets::new(Arc::clone(&rules.sets));
-        Self {
-            rules,
-            kit: Kit::new(sets),
-            host_bits: HostBits::default(),
-            thresholds: Thresholds::default(),
+        let common = Common::new(&rules);
+        Self::beside(rules, common)
+    }
+
+    /// One of several detectors with the same rules.
+    #[must_use]
+    pub fn beside(rules: Arc<Ruleset>, common: Common) -> Self {
+        let inspector = Inspector {
+            kit: Kit::new(common.clone()),
+            common,
             candidates: Candidates::default(),
             due: Vec::new(),
             pending: Vec::new(),
-        }
+            profile: None,
+        };
+        Self { rules, inspector }
+    }
+
+    /// Keeps account of what rules cost from now on.
+    pub fn keep_profile(&mut self, clock: Clock) {
+        self.inspector.profile = Some(Box::new(Profile::new(clock)));
+    }
+
+    #[must_use]
+    pub fn profile(&self) -> Option<&Profile> {
+        self.inspector.profile.as_deref()
     }
 
     #[must_use]
@@ -71,15 +91,34 @@ impl Detector {
             out.effect = Effect::PassFlow;
             return;
         }
-        let rules = Arc::clone(&self.rules);
+        let Self { rules, inspector } = self;
         let scene = Scene::new(input);
-        self.pending.clear();
-        self.packet_rules(&rules, &scene, flow.as_deref_mut(), out);
+        inspector.pending.clear();
+        inspector.packet_rules(rules, &scene, flow.as_deref_mut(), out);
         if let Some(state) = flow.as_deref_mut() {
-            self.transaction_rules(&rules, &scene, state, out);
+            inspector.transaction_rules(rules, &scene, state, out);
         }
-        if !self.pending.is_empty() {
-            self.conclude(&rules, &scene, flow, out);
+        if !inspector.pending.is_empty() {
+            inspector.conclude(rules, &scene, flow, out);
+        }
+    }
+}
+
+impl Inspector {
+    /// The moment, where it is of any use.
+    fn moment(&self) -> u64 {
+        self.profile.as_ref().map_or(0, |profile| profile.now())
+    }
+
+    fn note_looked(&mut self, rule: u32, since: u64) {
+        if let Some(profile) = &mut self.profile {
+            profile.looked(rule, since);
+        }
+    }
+
+    fn note_searched(&mut self, since: u64) {
+        if let Some(profile) = &mut self.profile {
+            profile.searched(since);
         }
     }
 

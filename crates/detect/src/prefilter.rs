@@ -10,11 +10,8 @@ use gram::Grams;
 pub(crate) use gram::commonness;
 use whole::Whole;
 
-/// Searches for many literals at once. The one seam at which another algorithm can be put in.
-pub(crate) trait Search {
-    /// Calls `hit` with the numbers of literals that stand in `bytes`, perhaps several times each.
-    fn search(&self, bytes: &[u8], hit: &mut dyn FnMut(u32));
-}
+/// Literals that must end within so many bytes of their value are looked for there only.
+const HEAD_BYTES_MAX: u32 = 64;
 
 /// How a rule's literal must stand in its buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +29,16 @@ pub(crate) struct Literal {
     pub bytes: Vec<u8>,
     pub nocase: bool,
     pub standing: Standing,
+    /// The least and the greatest place in its value at which it may begin; `u32::MAX` where nothing bounds it.
+    pub first: u32,
+    pub last: u32,
+}
+
+impl Literal {
+    /// How many bytes of a value it may reach into; `None` without a bound.
+    fn reach(&self) -> Option<u32> {
+        if self.last == u32::MAX { None } else { self.last.checked_add(small(self.bytes.len())) }
+    }
 }
 
 /// The matcher of one buffer: finished and immutable.
@@ -39,10 +46,18 @@ pub(crate) struct Literal {
 pub(crate) struct Matcher {
     whole: Whole,
     suffixes: Whole,
-    grams: Option<Box<dyn Search + Send + Sync>>,
-    /// Owners (rules or routes) of each literal of `grams`: ranges of `owners`.
-    owners_of: Vec<(u32, u32)>,
-    owners: Vec<u32>,
+    /// Literals of the first bytes, as many as `heads_reach`.
+    heads: Option<Owned>,
+    heads_reach: usize,
+    rest: Option<Owned>,
+}
+
+/// Literals with their owners (rules or routes).
+struct Owned {
+    grams: Grams,
+    /// Ranges of `owners`, for each literal.
+    ranges: Box<[(u32, u32)]>,
+    owners: Box<[u32]>,
 }
 
 #[derive(Default)]
@@ -74,25 +89,47 @@ impl MatcherBuilder {
                 Standing::Anywhere => anywhere.push((literal, owner)),
             }
         }
-        anywhere.sort_by(|(a, x), (b, y)| (&a.bytes, a.nocase, x).cmp(&(&b.bytes, b.nocase, y)));
-        let mut literals: Vec<Literal> = Vec::new();
-        let mut owners_of: Vec<(u32, u32)> = Vec::new();
-        let mut owners = Vec::with_capacity(anywhere.len());
-        for (literal, owner) in anywhere {
-            let end = small(owners.len() + 1);
-            let same = literals.last().is_some_and(|l| l.bytes == literal.bytes && l.nocase == literal.nocase);
-            match owners_of.last_mut() {
+        let (heads, rest): (Vec<_>, Vec<_>) =
+            anywhere.into_iter().partition(|(l, _)| l.reach().is_some_and(|reach| reach <= HEAD_BYTES_MAX));
+        let heads_reach = heads.iter().filter_map(|(l, _)| l.reach()).max().unwrap_or(0) as usize;
+        Matcher {
+            whole: Whole::new(whole),
+            suffixes: Whole::new(suffixes),
+            heads: Owned::new(heads),
+            heads_reach,
+            rest: Owned::new(rest),
+        }
+    }
+}
+
+impl Owned {
+    fn new(mut literals: Vec<(Literal, u32)>) -> Option<Self> {
+        let key = |l: &Literal| (l.nocase, l.first, l.last);
+        literals.sort_by(|(a, x), (b, y)| (&a.bytes, key(a), x).cmp(&(&b.bytes, key(b), y)));
+        let mut distinct: Vec<&Literal> = Vec::new();
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for (end, (literal, _)) in (1..).zip(&literals) {
+            let same = distinct.last().is_some_and(|l| l.bytes == literal.bytes && key(l) == key(literal));
+            match ranges.last_mut() {
                 Some((_, last)) if same => *last = end,
                 _ => {
-                    owners_of.push((end - 1, end));
-                    literals.push(literal);
+                    ranges.push((end - 1, end));
+                    distinct.push(literal);
                 }
             }
-            owners.push(owner);
         }
-        let grams: Option<Box<dyn Search + Send + Sync>> =
-            if literals.is_empty() { None } else { Some(Box::new(Grams::new(&literals))) };
-        Matcher { whole: Whole::new(whole), suffixes: Whole::new(suffixes), grams, owners_of, owners }
+        let grams = Grams::new(&distinct);
+        let owners = literals.iter().map(|(_, owner)| *owner).collect();
+        (!literals.is_empty()).then(|| Self { grams, ranges: ranges.into(), owners })
+    }
+
+    fn find(&self, bytes: &[u8], base: u64, candidates: &mut Candidates) {
+        self.grams.search(bytes, base, |literal| {
+            let (start, end) = self.ranges.get(literal as usize).copied().unwrap_or_default();
+            for owner in self.owners.get(start as usize..end as usize).unwrap_or_default() {
+                candidates.add(*owner);
+            }
+        });
     }
 }
 
@@ -106,20 +143,20 @@ impl Matcher {
         if !self.whole.is_empty() || !self.suffixes.is_empty() {
             whole::look_up(bytes, &self.whole, &self.suffixes, |owner| candidates.add(owner));
         }
-        self.find_within(bytes, candidates);
+        self.find_within(bytes, 0, candidates);
     }
 
-    /// The same for a piece of a value that is still growing: only literals that may stand anywhere.
-    pub fn find_within(&self, bytes: &[u8], candidates: &mut Candidates) {
-        let Some(grams) = &self.grams else { return };
-        grams.search(bytes, &mut |literal| {
-            let index = usize::try_from(literal).unwrap_or(usize::MAX);
-            let (start, end) = self.owners_of.get(index).copied().unwrap_or_default();
-            let range = usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(0);
-            for owner in self.owners.get(range).unwrap_or_default() {
-                candidates.add(*owner);
-            }
-        });
+    /// The same for a piece of a value that is still growing, which begins at `base` in its value: only literals that may
+    /// stand anywhere.
+    pub fn find_within(&self, bytes: &[u8], base: u64, candidates: &mut Candidates) {
+        if let Some(heads) = &self.heads
+            && let Some(reach) = usize::try_from(base).ok().and_then(|base| self.heads_reach.checked_sub(base))
+        {
+            heads.find(bytes.get(..reach).unwrap_or(bytes), base, candidates);
+        }
+        if let Some(rest) = &self.rest {
+            rest.find(bytes, base, candidates);
+        }
     }
 }
 
@@ -166,8 +203,12 @@ mod tests {
 
     fn stands(literal: &Literal, text: &[u8]) -> bool {
         let same = |a: &[u8], b: &[u8]| if literal.nocase { a.eq_ignore_ascii_case(b) } else { a == b };
+        let counts =
+            |at: usize| at >= literal.first as usize && (literal.last == u32::MAX || at <= literal.last as usize);
         match literal.standing {
-            Standing::Anywhere => text.windows(literal.bytes.len()).any(|w| same(w, &literal.bytes)),
+            Standing::Anywhere => {
+                text.windows(literal.bytes.len()).enumerate().any(|(at, w)| counts(at) && same(w, &literal.bytes))
+            }
             Standing::Whole => same(text, &literal.bytes),
             Standing::DottedSuffix => {
                 text.len() >= literal.bytes.len() && same(&text[text.len() - literal.bytes.len()..], &literal.bytes)
@@ -176,8 +217,9 @@ mod tests {
     }
 
     fn literal() -> impl Strategy<Value = Literal> {
-        let letters = prop::collection::vec(prop::sample::select(&b"abAB.\x00\xff"[..]), 1..7);
-        (letters, any::<bool>(), 0..3).prop_map(|(mut bytes, nocase, standing)| {
+        let letters = prop::collection::vec(prop::sample::select(&b"abAB.\x00\xff"[..]), 1..9);
+        let bounds = prop_oneof![Just((0, u32::MAX)), (0u32..20, 0u32..70).prop_map(|(a, b)| (a, a + b))];
+        (letters, any::<bool>(), 0..3, bounds).prop_map(|(mut bytes, nocase, standing, (first, last))| {
             let standing = match standing {
                 0 => Standing::Anywhere,
                 1 => Standing::Whole,
@@ -186,15 +228,24 @@ mod tests {
                     Standing::DottedSuffix
                 }
             };
-            Literal { bytes, nocase, standing }
+            Literal { bytes, nocase, standing, first, last }
         })
+    }
+
+    /// Some bytes, with a long run of one of them in the middle.
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let letters = || prop::collection::vec(prop::sample::select(&b"abAB.\x00\xff"[..]), 0..70);
+        let run = (prop::sample::select(&b"ab\x00"[..]), prop_oneof![Just(0usize), 0usize..200]);
+        (letters(), run, letters())
+            .prop_map(|(before, (byte, length), after)| [before, vec![byte; length], after].concat())
     }
 
     proptest! {
         #[test]
         fn every_literal_that_stands_in_the_text_is_found(
             literals in prop::collection::vec(literal(), 0..40),
-            text in prop::collection::vec(prop::sample::select(&b"abAB.\x00\xff"[..]), 0..40),
+            text in text(),
+            cut in 0usize..300,
         ) {
             let mut builder = MatcherBuilder::default();
             for (owner, literal) in literals.iter().enumerate() {
@@ -204,10 +255,19 @@ mod tests {
             let mut candidates = Candidates::default();
             candidates.clear();
             matcher.find(&text, &mut candidates);
-            let found = candidates.sorted();
+            let found = candidates.sorted().to_vec();
+            // In two pieces that overlap by the longest literal.
+            let cut = cut.min(text.len());
+            let from = cut.saturating_sub(8);
+            candidates.clear();
+            matcher.find_within(&text[..cut], 0, &mut candidates);
+            matcher.find_within(&text[from..], from as u64, &mut candidates);
+            let in_pieces = candidates.sorted();
             for (owner, literal) in literals.iter().enumerate() {
                 if stands(literal, &text) {
                     prop_assert!(found.contains(&(owner as u32)), "{:?} in {:?}", literal, text);
+                    let anywhere = literal.standing == Standing::Anywhere;
+                    prop_assert!(!anywhere || in_pieces.contains(&(owner as u32)), "{:?} in pieces of {:?}", literal, text);
                 } else if literal.standing == Standing::Anywhere {
                     prop_assert!(!found.contains(&(owner as u32)), "{:?} not in {:?}", literal, text);
                 }

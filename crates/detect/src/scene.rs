@@ -2,7 +2,8 @@
 
 use crate::{
     flow_state::FlowState,
-    host_bits::{HostBits, Owner},
+    host_bits::Owner,
+    host_memory::Common,
     input::{FlowView, Input},
 };
 use phitak_model::Direction;
@@ -63,5 +64,5 @@ impl<'a> Scene<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Memory<'a> {
     pub state: Option<&'a FlowState>,
-    pub host_bits: &'a HostBits,
+    pub common: &'a Common,
 }

@@ -70,6 +70,8 @@ pub(crate) struct AppLayer {
     pub expected: Option<u16>,
     /// The session was fed or ended since its last inspection, per direction.
     pub advanced: [bool; 2],
+    /// The session was fed or ended since what it holds was last recorded.
+    pub stirred: bool,
     /// A request or an answer was complete, per direction: the raw bytes that brought it are to be inspected with it.
     pub raw_due: [bool; 2],
     /// The newest transaction and its stage, per direction, when the session was last fed.
@@ -107,6 +109,7 @@ impl AppLayer {
             before: None,
             expected: None,
             advanced: [false; 2],
+            stirred: false,
             raw_due: [false; 2],
             reached: [(0, 0); 2],
             ledger: Ledger::default(),
@@ -189,6 +192,7 @@ impl AppLayer {
     }
 
     fn mark(&mut self, direction: Direction) {
+        self.stirred = true;
         if let Some(advanced) = self.advanced.get_mut(direction.index()) {
             *advanced = true;
         }

@@ -60,6 +60,8 @@ pub(crate) enum Verdict {
 #[derive(Default)]
 pub(crate) struct Conversation {
     pub id: u64,
+    /// The number of the frame that began it.
+    pub born: u64,
     pub phase: Phase,
     pub verdict: Verdict,
     pub alerted: bool,

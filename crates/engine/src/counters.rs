@@ -21,3 +21,28 @@ pub struct Counters {
     /// Recorded transactions by application protocol.
     pub app_transactions: BTreeMap<&'static str, u64>,
 }
+
+impl Counters {
+    /// Adds what another worker has done.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.alerts, other.alerts),
+            (&mut self.flows_evicted, other.flows_evicted),
+            (&mut self.tcp_sessions, other.tcp_sessions),
+            (&mut self.tcp_midstream, other.tcp_midstream),
+            (&mut self.tcp_gaps, other.tcp_gaps),
+            (&mut self.tcp_overlaps, other.tcp_overlaps),
+            (&mut self.tcp_refused, other.tcp_refused),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
+        let maps = [(&mut self.app_flows, &other.app_flows), (&mut self.app_transactions, &other.app_transactions)];
+        for (sums, more) in maps {
+            for (name, count) in more {
+                let sum = sums.entry(name).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+        }
+    }
+}

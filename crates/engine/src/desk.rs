@@ -5,10 +5,18 @@ mod facts;
 mod inspect;
 mod records;
 
-use crate::{config::Config, counters::Counters, eve::Records, expectations::Expectations, recognition::Candidates};
-use phitak_detect::{Detector, Outcome, Ruleset};
+use crate::{
+    config::Config,
+    counters::Counters,
+    engine::Costs,
+    eve::Records,
+    expectations::Expectations,
+    recognition::Candidates,
+    stages::{Stage, Stages},
+};
+use phitak_detect::{Common, Detector, Outcome, Ruleset, profile::Clock};
 use phitak_model::Timestamp;
-use phitak_packet::tcp::Memory;
+use phitak_packet::{Packet, flow::FlowKey, tcp::Memory};
 use phitak_protocols::{Context, REGISTRY};
 use std::sync::Arc;
 
@@ -28,10 +36,11 @@ pub(crate) struct Desk {
     /// Time of the latest packet.
     pub now: Timestamp,
     scratch: Vec<u8>,
+    stages: Option<Box<Stages>>,
 }
 
 impl Desk {
-    pub(crate) fn new(mut config: Config, rules: Arc<Ruleset>) -> Self {
+    pub(crate) fn new(mut config: Config, rules: Arc<Ruleset>, common: Common) -> Self {
         // What costs much is computed when a rule asks for it.
         config.protocols.digests.magic |= rules.looks_at("file.magic");
         config.protocols.mail_body_md5 |= rules.looks_at("email.body_md5");
@@ -39,7 +48,7 @@ impl Desk {
         let memory = Memory { used: 0, max: config.tcp.memory_bytes_max };
         Self {
             candidates,
-            detector: Detector::new(Arc::clone(&rules)),
+            detector: Detector::beside(Arc::clone(&rules), common),
             rules,
             outcome: Outcome::default(),
             records: Records::default(),
@@ -50,13 +59,33 @@ impl Desk {
             counters: Counters::default(),
             now: Timestamp::default(),
             scratch: Vec::new(),
+            stages: None,
             config,
         }
     }
 
-    /// A flow's number in records: no two flows of a sensor's life are likely to share one.
-    pub(crate) fn flow_id(&self, serial: u64, at: Timestamp) -> u64 {
-        let mut id = (at.micros() as u64) ^ serial.rotate_left(40) ^ self.config.flow.seed;
+    /// Keeps account of what stages and rules cost from now on.
+    pub(crate) fn keep_profile(&mut self, clock: Clock) {
+        self.stages = Some(Box::new(Stages::new(clock)));
+        self.detector.keep_profile(clock);
+    }
+
+    pub(crate) fn costs(&self) -> Option<Costs> {
+        let (stages, profile) = (self.stages.as_ref()?, self.detector.profile()?);
+        Some(Costs { stages: stages.nanos(), search_nanos: profile.search_nanos(), rules: profile.costliest() })
+    }
+
+    /// Another stage begins; gives the one before, to return to.
+    #[inline]
+    pub(crate) fn enter(&mut self, stage: Stage) -> Stage {
+        self.stages.as_mut().map_or(Stage::Outside, |stages| stages.enter(stage))
+    }
+
+    /// A flow's number in records: no two flows of a sensor's life are likely to share one, and it is the same whichever
+    /// worker the flow belongs to.
+    pub(crate) fn flow_id(&self, key: &FlowKey, packet: &Packet<'_>) -> u64 {
+        let moment = (packet.at.micros() as u64) ^ packet.number.rotate_left(40);
+        let mut id = key.hash(self.config.flow.seed) ^ moment;
         id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         // JSON readers keep 53 bits of a number; EVE's own ids stay below 2^51.

@@ -1,8 +1,11 @@
 //! Frames in, results out: what `inspect`, `run`, benches and tests call.
 
-use crate::{Sink, config::Config, counters::Counters, worker::Worker};
-use phitak_detect::{Catalogue, Ruleset};
-use phitak_model::inspect::ProtocolDecl;
+use crate::{Sink, config::Config, counters::Counters, stages::Stage, worker::Worker};
+use phitak_detect::{
+    Catalogue, Common, Ruleset,
+    profile::{Clock, Cost},
+};
+use phitak_model::{Timestamp, inspect::ProtocolDecl};
 use phitak_packet::{DECODER_EVENTS, Decoder, Frame, STREAM_EVENTS};
 use phitak_protocols::REGISTRY;
 use std::sync::Arc;
@@ -11,6 +14,17 @@ use std::sync::Arc;
 pub struct Engine {
     decoder: Decoder,
     worker: Worker,
+}
+
+/// Where the time went.
+#[derive(Clone, Debug)]
+pub struct Costs {
+    /// Stages with their nanoseconds, in the order of a packet's way.
+    pub stages: Vec<(&'static str, u64)>,
+    /// The part of detection that searches for literals of all rules together.
+    pub search_nanos: u64,
+    /// Rules that were looked at, by their numbers for [`Ruleset::rule`], the costliest first.
+    pub rules: Vec<(u32, Cost)>,
 }
 
 /// The declarations of all protocols, in the order of their numbers in rules and flows.
@@ -34,18 +48,73 @@ impl Engine {
     /// The rules must have been compiled against [`catalogue`].
     #[must_use]
     pub fn new(config: Config, rules: Arc<Ruleset>) -> Self {
-        Self { decoder: Decoder::new(config.decoder.clone()), worker: Worker::new(config, rules) }
+        let common = Common::new(&rules);
+        Self::beside(config, rules, common)
+    }
+
+    /// One of several engines that share the traffic by pairs of hosts ([`phitak_packet::lane`]). Limits of flows and
+    /// memory are those of one engine. Each must see the time of all frames ([`Engine::advance`]).
+    #[must_use]
+    pub fn beside(config: Config, rules: Arc<Ruleset>, common: Common) -> Self {
+        Self { decoder: Decoder::new(config.decoder.clone()), worker: Worker::new(config, rules, common) }
+    }
+
+    /// Moves time forward to that of a frame, which may be another engine's: flows that were idle for too long end.
+    #[inline]
+    pub fn advance(&mut self, at: Timestamp, sink: &mut dyn Sink) {
+        self.worker.advance(at, sink);
+    }
+
+    /// Whether [`Engine::advance`] would do more than note the time.
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self, at: Timestamp) -> bool {
+        self.worker.is_due(at)
     }
 
     /// Takes the next frame.
     pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
         let Self { decoder, worker } = self;
-        decoder.decode(frame, &mut |packet| worker.packet(packet, sink));
+        worker.enter(Stage::Decoding);
+        decoder.decode(frame, &mut |packet| {
+            let before = worker.enter(Stage::Flows);
+            worker.packet(packet, sink);
+            worker.enter(before);
+        });
+        worker.enter(Stage::Outside);
     }
 
     /// Ends all flows; the last records come now.
     pub fn finish(&mut self, sink: &mut dyn Sink) {
-        self.worker.finish(&self.decoder.counters, sink);
+        self.end_flows(sink);
+        self.tell_counters(sink);
+    }
+
+    /// The first half of [`Engine::finish`]: all but the counters.
+    pub fn end_flows(&mut self, sink: &mut dyn Sink) {
+        self.worker.end_flows(sink);
+    }
+
+    /// The second half.
+    pub fn tell_counters(&mut self, sink: &mut dyn Sink) {
+        self.worker.tell_counters(&self.decoder.counters, sink);
+    }
+
+    /// Adds what another engine has counted to this one's counters.
+    pub fn absorb(&mut self, other: &Self) {
+        self.decoder.counters.add(&other.decoder.counters);
+        self.worker.absorb(&other.worker);
+    }
+
+    /// Keeps account of what stages and rules cost from now on. `clock` gives nanoseconds from any moment on.
+    pub fn keep_profile(&mut self, clock: Clock) {
+        self.worker.keep_profile(clock);
+    }
+
+    /// What was spent, when an account is kept.
+    #[must_use]
+    pub fn costs(&self) -> Option<Costs> {
+        self.worker.costs()
     }
 
     /// Flows that began so far.

@@ -12,15 +12,16 @@ mod expectations;
 mod recognition;
 pub mod rules;
 pub mod sink;
+mod stages;
 mod worker;
 
 pub use config::{Config, SetOutcome};
 pub use counters::Counters;
-pub use engine::{Engine, catalogue, declarations};
+pub use engine::{Costs, Engine, catalogue, declarations};
 pub use rules::{Companions, Loaded, Loader, RuleFile, load};
 pub use sink::Sink;
 
 // What programs need of the layers below, so that they need not know them.
-pub use phitak_detect::Ruleset;
-pub use phitak_packet::{Capture, CaptureError, CaptureFault, Frame, LinkType, filter::Filter};
+pub use phitak_detect::{Common, Ruleset, Turn, profile::Cost};
+pub use phitak_packet::{Capture, CaptureError, CaptureFault, Frame, LinkType, filter::Filter, lane::lane};
 pub use phitak_rules::{Diagnostic, Parsed};

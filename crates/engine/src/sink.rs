@@ -6,6 +6,12 @@ pub trait Sink {
     /// One EVE record as a JSON line without its line feed. `kind` is its `event_type`. These stay at the hospital.
     fn record(&mut self, kind: &'static str, line: &[u8]);
 
+    /// What follows is told because a flow has come to its end, by time or with the input, and not by the frame at hand.
+    /// `born` is the number of the frame that began the flow; such flows come in the order of these numbers.
+    fn ending(&mut self, born: u64) {
+        let _ = born;
+    }
+
     /// An alert in the form that may leave the hospital (its EVE record comes through [`Sink::record`] as well).
     fn alert(&mut self, alert: Alert);
 

@@ -9,9 +9,11 @@ use crate::{
     conversation::{Conversation, EndReason, Phase},
     counters::Counters,
     desk::Desk,
+    engine::Costs,
+    stages::Stage,
 };
-use phitak_detect::Ruleset;
-use phitak_model::{Direction, Transport};
+use phitak_detect::{Common, Ruleset, profile::Clock};
+use phitak_model::{Direction, Timestamp, Transport};
 use phitak_packet::{
     Layer4, Packet,
     decode::DecoderCounters,
@@ -26,18 +28,62 @@ const DATAGRAM_BYTES_MIN: usize = 1;
 
 pub(crate) struct Worker {
     flows: FlowTable<Conversation>,
+    /// Flows of workers whose counters were added.
+    flows_elsewhere: u64,
     expired: Vec<Flow<Conversation>>,
     desk: Desk,
 }
 
 impl Worker {
-    pub(crate) fn new(config: Config, rules: Arc<Ruleset>) -> Self {
+    pub(crate) fn new(config: Config, rules: Arc<Ruleset>, common: Common) -> Self {
         let flows = FlowTable::new(config.flow.flows_max, config.flow.seed);
-        Self { flows, expired: Vec::new(), desk: Desk::new(config, rules) }
+        Self { flows, flows_elsewhere: 0, expired: Vec::new(), desk: Desk::new(config, rules, common) }
     }
 
     pub(crate) fn flows_made(&self) -> u64 {
-        self.flows.made()
+        self.flows.made().saturating_add(self.flows_elsewhere)
+    }
+
+    #[inline]
+    pub(crate) fn enter(&mut self, stage: Stage) -> Stage {
+        self.desk.enter(stage)
+    }
+
+    pub(crate) fn keep_profile(&mut self, clock: Clock) {
+        self.desk.keep_profile(clock);
+    }
+
+    pub(crate) fn costs(&self) -> Option<Costs> {
+        self.desk.costs()
+    }
+
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.flows_elsewhere = self.flows_elsewhere.saturating_add(other.flows_made());
+        self.desk.counters.add(&other.desk.counters);
+        self.desk.now = self.desk.now.max(other.desk.now);
+    }
+
+    #[inline]
+    pub(crate) fn is_due(&self, at: Timestamp) -> bool {
+        self.flows.is_due(at)
+    }
+
+    /// Moves time forward; flows that were idle for too long end, in the order in which they began.
+    #[inline]
+    pub(crate) fn advance(&mut self, at: Timestamp, sink: &mut dyn Sink) {
+        self.desk.now = self.desk.now.max(at);
+        if self.flows.is_due(at) {
+            self.expire(at, sink);
+        }
+    }
+
+    fn expire(&mut self, at: Timestamp, sink: &mut dyn Sink) {
+        self.flows.advance(at, &mut self.expired);
+        self.expired.sort_by_key(|flow| flow.serial);
+        for flow in self.expired.drain(..) {
+            sink.ending(flow.state.born);
+            self.desk.end_flow(flow, EndReason::TimedOut, sink);
+        }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -45,11 +91,7 @@ impl Worker {
     }
 
     pub(crate) fn packet(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
-        self.desk.now = self.desk.now.max(packet.at);
-        self.flows.advance(packet.at, &mut self.expired);
-        for flow in self.expired.drain(..) {
-            self.desk.end_flow(flow, EndReason::TimedOut, sink);
-        }
+        self.advance(packet.at, sink);
         let found = if packet.invalid { None } else { self.flow_of(packet, sink) };
         let Some((index, src_is_high)) = found else {
             return self.desk.lone(packet, sink);
@@ -123,8 +165,8 @@ impl Worker {
             self.desk.end_flow(flow, EndReason::Forced, sink);
         }
         let timeouts = self.desk.timeouts(key.protocol());
-        let serial = self.flows.made().saturating_add(1);
-        let conversation = Conversation { id: self.desk.flow_id(serial, packet.at), ..Conversation::default() };
+        let id = self.desk.flow_id(&key, packet);
+        let conversation = Conversation { id, born: packet.number, ..Conversation::default() };
         let index = self.flows.insert(key, src_is_high, packet.at, timeouts.new_secs, conversation);
         Some((index, src_is_high))
     }
@@ -144,11 +186,15 @@ impl Worker {
         reused.then_some(EndReason::Reused)
     }
 
-    pub(crate) fn finish(&mut self, decoder: &DecoderCounters, sink: &mut dyn Sink) {
+    pub(crate) fn end_flows(&mut self, sink: &mut dyn Sink) {
         for flow in self.flows.drain() {
+            sink.ending(flow.state.born);
             self.desk.end_flow(flow, EndReason::Shutdown, sink);
         }
-        let flows = self.flows.made();
+    }
+
+    pub(crate) fn tell_counters(&mut self, decoder: &DecoderCounters, sink: &mut dyn Sink) {
+        let flows = self.flows_made();
         self.desk.stats(decoder, flows, sink);
     }
 }

@@ -1,5 +1,6 @@
 //! A JSON writer over a reused byte buffer: EVE records are written, never built as trees.
 
+use crate::decimal;
 use std::io::Write as _;
 
 /// Appends JSON to a buffer. Commas are placed by the writer; the caller opens and closes in pairs.
@@ -76,16 +77,28 @@ impl Writer {
         self.need_comma = true;
     }
 
+    /// ASCII text that needs no escapes: digits, names and addresses that the caller has written.
+    pub fn plain(&mut self, value: &[u8]) {
+        debug_assert!(is_plain(value));
+        self.comma();
+        self.out.push(b'"');
+        self.out.extend_from_slice(value);
+        self.out.push(b'"');
+        self.need_comma = true;
+    }
+
     pub fn number(&mut self, value: u64) {
         self.comma();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.out, "{value}");
+        decimal::push(&mut self.out, value);
         self.need_comma = true;
     }
 
     pub fn signed(&mut self, value: i64) {
         self.comma();
-        let _ = write!(self.out, "{value}");
+        if value < 0 {
+            self.out.push(b'-');
+        }
+        decimal::push(&mut self.out, value.unsigned_abs());
         self.need_comma = true;
     }
 
@@ -112,6 +125,11 @@ impl Writer {
         self.bytes(value);
     }
 
+    pub fn member_plain(&mut self, name: &str, value: &[u8]) {
+        self.key(name);
+        self.plain(value);
+    }
+
     pub fn member_number(&mut self, name: &str, value: u64) {
         self.key(name);
         self.number(value);
@@ -122,6 +140,7 @@ impl Writer {
         self.boolean(value);
     }
 
+    #[inline]
     fn comma(&mut self) {
         if self.need_comma {
             self.out.push(b',');
@@ -129,14 +148,25 @@ impl Writer {
     }
 
     fn quoted(&mut self, value: &[u8]) {
+        self.out.reserve(value.len().saturating_add(2));
         self.out.push(b'"');
+        if is_plain(value) {
+            self.out.extend_from_slice(value);
+        } else {
+            self.mixed(value);
+        }
+        self.out.push(b'"');
+    }
+
+    /// Text with something in it that is not plain.
+    #[inline(never)]
+    fn mixed(&mut self, value: &[u8]) {
         for chunk in value.utf8_chunks() {
             self.escaped(chunk.valid());
             for byte in chunk.invalid() {
                 let _ = write!(self.out, "\\\\x{byte:02X}");
             }
         }
-        self.out.push(b'"');
     }
 
     fn escaped(&mut self, text: &str) {
@@ -159,6 +189,30 @@ impl Writer {
         }
         self.out.extend_from_slice(rest);
     }
+}
+
+/// Whether text stands in JSON as it is: ASCII without control characters, quotes and backslashes.
+fn is_plain(text: &[u8]) -> bool {
+    let mut words = text.chunks_exact(8);
+    let plain_words = words.by_ref().all(|eight| {
+        let mut word = [0; 8];
+        word.copy_from_slice(eight);
+        is_plain_word(u64::from_le_bytes(word))
+    });
+    plain_words && words.remainder().iter().all(|byte| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\'))
+}
+
+/// The same for eight bytes at once: a byte's highest bit in one of the terms tells that it is not plain. (A borrow or
+/// carry into a byte comes only out of one that is not plain itself.)
+fn is_plain_word(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero = |w: u64| w.wrapping_sub(ONES) & !w;
+    let quote = zero(word ^ (ONES * u64::from(b'"')));
+    let backslash = zero(word ^ (ONES * u64::from(b'\\')));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let delete = word.wrapping_add(ONES);
+    (quote | backslash | control | delete | word) & HIGH == 0
 }
 
 #[cfg(test)]
@@ -185,5 +239,29 @@ mod tests {
         assert_eq!(value["a"], "line\n\"quote\" \\ tab\t\u{1}");
         assert_eq!(value["list"], serde_json::json!([1, -2, {}, true]));
         assert_eq!(value["raw"], "ok \\xFF\\xFE ก");
+    }
+
+    #[test]
+    fn every_byte_is_seen_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            let plain = matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\';
+            for at in 0..20 {
+                let mut text = *b"abcdefghijklmnopqrst";
+                text[at] = byte;
+                assert_eq!(is_plain(&text), plain, "{byte:#04x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_at_their_ends_are_written_in_full() {
+        let mut w = Writer::new();
+        w.begin_array();
+        w.signed(i64::MIN);
+        w.signed(i64::MAX);
+        w.number(u64::MAX);
+        w.number(0);
+        w.end_array();
+        assert_eq!(w.as_bytes(), format!("[{},{},{},0]", i64::MIN, i64::MAX, u64::MAX).as_bytes());
     }
 }

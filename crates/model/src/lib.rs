@@ -4,6 +4,7 @@
 //! constructor and private fields.
 
 pub mod alert;
+pub mod decimal;
 pub mod direction;
 pub mod fact;
 pub mod finding;

@@ -178,7 +178,10 @@ fn pcap_frame<R: Read>(input: &mut Buffered<R>, pcap: Pcap, number: u64) -> Resu
         let missing = (pcap.record_bytes - head.len()) as u64;
         return Err(input.fault(CaptureFault::Truncated { what: "a packet header", number, missing }));
     }
-    let word = |at| crate::bytes::u32_at(head, at, pcap.big_endian).unwrap_or(0);
+    let word = |at: usize| {
+        let bytes = head.get(at..).and_then(|head| head.first_chunk::<4>()).copied().unwrap_or_default();
+        if pcap.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    };
     let (seconds, fraction, length, wire_length) = (word(0), word(4), word(8), word(12));
     if length > FRAME_BYTES_MAX {
         return Err(input.fault(CaptureFault::FrameTooLong { number, length }));
@@ -222,6 +225,7 @@ impl<R: Read> Buffered<R> {
     }
 
     /// The next bytes, `count` of them unless the file ends before.
+    #[inline]
     fn peek(&mut self, count: usize) -> Result<&[u8], CaptureError> {
         if self.end - self.start < count && !self.finished {
             self.fill(count)?;
@@ -230,6 +234,7 @@ impl<R: Read> Buffered<R> {
         Ok(self.held.get(self.start..end).unwrap_or_default())
     }
 
+    #[cold]
     fn fill(&mut self, count: usize) -> Result<(), CaptureError> {
         self.held.copy_within(self.start..self.end, 0);
         self.base = self.base.saturating_add(self.start as u64);
@@ -254,6 +259,7 @@ impl<R: Read> Buffered<R> {
     }
 
     /// Moves past bytes that were peeked.
+    #[inline]
     fn skip(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
     }

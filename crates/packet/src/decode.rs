@@ -10,6 +10,8 @@ mod link;
 mod transport;
 mod tunnel;
 
+pub(crate) use link::ether_type;
+
 use crate::{
     capture::Frame,
     defrag::{Defrag, DefragSettings},
@@ -88,6 +90,33 @@ pub struct DecoderCounters {
     pub tunnels: u64,
     pub fragments: u64,
     pub reassembled: u64,
+}
+
+impl DecoderCounters {
+    /// Adds what another decoder has seen.
+    pub fn add(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.packets, other.packets),
+            (&mut self.bytes, other.bytes),
+            (&mut self.invalid, other.invalid),
+            (&mut self.ethernet, other.ethernet),
+            (&mut self.vlan, other.vlan),
+            (&mut self.ipv4, other.ipv4),
+            (&mut self.ipv6, other.ipv6),
+            (&mut self.tcp, other.tcp),
+            (&mut self.udp, other.udp),
+            (&mut self.icmpv4, other.icmpv4),
+            (&mut self.icmpv6, other.icmpv6),
+            (&mut self.sctp, other.sctp),
+            (&mut self.arp, other.arp),
+            (&mut self.tunnels, other.tunnels),
+            (&mut self.fragments, other.fragments),
+            (&mut self.reassembled, other.reassembled),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
+    }
 }
 
 /// Takes each packet as it is decoded.

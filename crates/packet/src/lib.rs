@@ -11,6 +11,7 @@ pub mod defrag;
 pub mod events;
 pub mod filter;
 pub mod flow;
+pub mod lane;
 pub mod link;
 pub mod packet;
 pub mod tcp;

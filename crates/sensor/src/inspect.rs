@@ -1,9 +1,12 @@
 //! `phitak-sensor inspect`: captures in, EVE JSON out.
 
+mod costs;
+mod lanes;
 mod output;
 mod progress;
 mod run;
 mod settings;
+mod workers;
 
 use crate::rules::RuleSettings;
 use clap::Args;
@@ -29,6 +32,12 @@ pub struct Inspect {
     /// A setting by Suricata's name, such as stream.midstream=true; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
+    /// Threads that share the traffic; any number finds the same
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+    /// Tells at the end where the time went, and which rules took the most of it
+    #[arg(long, conflicts_with = "workers")]
+    profile: bool,
     /// Taken for Suricata's sake, and without effect
     #[arg(long, value_name = "MODE")]
     runmode: Option<String>,

@@ -1,5 +1,6 @@
-//! The workshop: `cargo xtask check|tidy|test|fuzz|conformance|new`.
+//! The workshop: `cargo xtask check|tidy|test|fuzz|conformance|bench|new`.
 
+mod bench;
 mod check;
 mod conformance;
 mod licences;
@@ -50,6 +51,15 @@ enum Verb {
         #[arg(long)]
         raise: bool,
     },
+    /// Measurements, with their answers checked
+    Bench {
+        part: bench::Part,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// The core that programs are pinned to
+        #[arg(long, default_value_t = 0)]
+        core: usize,
+    },
     /// A new protocol or weakness: copies an example and prints the line to add
     New { kind: new::Kind, name: String },
 }
@@ -67,6 +77,7 @@ fn main() -> Result<ExitCode> {
             process::cargo(&root, &[program.as_slice(), words.as_slice()].concat())?
         }
         Verb::Conformance { allow_missing, raise } => conformance::conformance(&root, allow_missing, raise)?,
+        Verb::Bench { part, rounds, core } => bench::bench(&root, part, rounds, core)?,
         Verb::New { kind, name } => {
             new::new(&root, kind, &name)?;
             true

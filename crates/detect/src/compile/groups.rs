@@ -2,7 +2,9 @@
 
 use super::resolve::Resolved;
 use crate::{
-    compiled::{AppCheckKind, AppGroup, AppGroups, Class, Kind, PacketGroup, PortGroups, Route, direction_bit},
+    compiled::{
+        AppCheckKind, AppGroup, AppGroups, Class, Kind, PacketGroup, PortGroups, PortMap, Route, direction_bit,
+    },
     prefilter::{Literal, MatcherBuilder, Standing},
     transform::Transforms,
 };
@@ -11,7 +13,7 @@ use phitak_model::{
     inspect::{ProtocolDecl, Shape},
 };
 use phitak_rules::{Ports, Rule, Section, buffer::Buffer, condition::Transform};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// A rule with more server ports than this is in the group of all ports.
 pub(super) const PORTS_MAX: usize = 32;
@@ -21,7 +23,9 @@ const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
 #[derive(Default)]
 struct PacketGroupBuilder {
     payload: MatcherBuilder,
+    outside: MatcherBuilder,
     stream: MatcherBuilder,
+    chunk: MatcherBuilder,
     always: Vec<u32>,
     always_payload: Vec<u32>,
     overlap: usize,
@@ -70,8 +74,7 @@ impl PacketGroups {
         let mut built: [[PortGroups; 2]; 4] = Default::default();
         for ((class, direction), groups) in self.groups {
             if let Some(slot) = built.get_mut(class).and_then(|d| d.get_mut(direction)) {
-                let by_port: HashMap<u16, PacketGroup> =
-                    groups.by_port.into_iter().map(|(port, g)| (port, g.build())).collect();
+                let by_port = PortMap::new(groups.by_port.into_iter().map(|(port, g)| (port, g.build())));
                 *slot = PortGroups { any: groups.any.build(), by_port };
             }
         }
@@ -87,14 +90,18 @@ impl PacketGroupBuilder {
             return;
         };
         let of = rule.payload_of;
-        let in_packet = class != Class::Tcp || of.packet || of.packet_outside_stream;
+        let in_packet = class != Class::Tcp || of.packet;
         let in_stream = class == Class::Tcp && of.stream;
         match literal {
             Some(literal) => {
                 if in_packet {
                     self.payload.add(literal.clone(), number);
+                } else if of.packet_outside_stream {
+                    self.outside.add(literal.clone(), number);
                 }
-                if in_stream {
+                if in_stream && of.packet {
+                    self.chunk.add(literal.clone(), number);
+                } else if in_stream {
                     self.overlap = self.overlap.max(literal.bytes.len());
                     self.stream.add(literal.clone(), number);
                 }
@@ -106,7 +113,9 @@ impl PacketGroupBuilder {
     fn build(self) -> PacketGroup {
         PacketGroup {
             payload: self.payload.build(),
+            outside: self.outside.build(),
             stream: self.stream.build(),
+            chunk: self.chunk.build(),
             overlap: self.overlap,
             always: self.always.into(),
             always_payload: self.always_payload.into(),

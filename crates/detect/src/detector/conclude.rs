@@ -1,6 +1,6 @@
 //! What comes of rules that fired: effects, thresholds, pass, and the alerts that are left.
 
-use super::Detector;
+use super::Inspector;
 use crate::{
     check::FlowIntOperand,
     compiled::{CompiledEffect, CompiledRule},
@@ -17,7 +17,7 @@ use phitak_rules::{
     threshold::ThresholdTrack,
 };
 
-impl Detector {
+impl Inspector {
     /// Effects of a rule that fired, which rules behind it on the same packet see.
     pub(super) fn apply_effects(
         &mut self,
@@ -61,16 +61,18 @@ impl Detector {
     fn change_host_bit(&mut self, scene: &Scene<'_>, change: BitChange, bit: u32, track: Track, expire_secs: u32) {
         let now = scene.packet.at;
         let tracks: &[Track] = if track == Track::Both { &[Track::Source, Track::Destination] } else { &[track] };
+        let mut shared = self.common.get();
+        let host_bits = &mut shared.host_bits;
         for owner in tracks.iter().filter_map(|t| scene.owner(*t)) {
             let set = match change {
                 BitChange::Set => true,
                 BitChange::Unset => false,
-                BitChange::Toggle => !self.host_bits.is_set(bit, owner, now),
+                BitChange::Toggle => !host_bits.is_set(bit, owner, now),
             };
             if set {
-                self.host_bits.set(bit, owner, now, expire_secs);
+                host_bits.set(bit, owner, now, expire_secs);
             } else {
-                self.host_bits.unset(bit, owner);
+                host_bits.unset(bit, owner);
             }
         }
     }
@@ -99,8 +101,10 @@ impl Detector {
                 continue;
             }
             let action = match &rule.extra {
-                Some(extra) => self.thresholds.rated(fired.rule, rule.action, extra, scene.input),
-                None => rule.action,
+                Some(extra) if !extra.rates.is_empty() => {
+                    self.common.get().thresholds.rated(fired.rule, rule.action, extra, scene.input)
+                }
+                _ => rule.action,
             };
             settle_effect(rule, action, flow.is_some(), out);
             if action == Action::Pass || rule.no_alert || verdict == Verdict::Quiet {
@@ -139,13 +143,17 @@ impl Detector {
             return Verdict::Quiet;
         }
         let Some(limits) = &rule.threshold else { return Verdict::Alert };
-        let counter = match (limits.track, flow) {
-            (ThresholdTrack::Flow, Some(state)) => Some(state.counter(number)),
+        let verdict = match (limits.track, flow) {
+            (ThresholdTrack::Flow, Some(state)) => Some(threshold::count(state.counter(number), limits, scene.input)),
             (ThresholdTrack::Flow, None) => None,
-            _ => self.thresholds.counter(number, limits, scene.input),
+            _ => {
+                let mut shared = self.common.get();
+                let counter = shared.thresholds.counter(number, limits, scene.input);
+                counter.map(|counter| threshold::count(counter, limits, scene.input))
+            }
         };
         // Without a place to count, the alert is not lost.
-        counter.map_or(Verdict::Alert, |counter| threshold::count(counter, limits, scene.input))
+        verdict.unwrap_or(Verdict::Alert)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     compiled::Section,
-    dataset::Sets,
     expression::ExpressionCaches,
+    host_memory::Common,
     outcome::Detail,
     program::{
         Variables,
@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) struct Kit {
     pub caches: ExpressionCaches,
-    pub sets: Sets,
+    pub common: Common,
     pub details: Vec<Detail>,
     decoded: Vec<u8>,
     /// Where protocols put buffers together.
@@ -23,10 +23,10 @@ pub(super) struct Kit {
 }
 
 impl Kit {
-    pub fn new(sets: Sets) -> Self {
+    pub fn new(common: Common) -> Self {
         Self {
             caches: ExpressionCaches::default(),
-            sets,
+            common,
             details: Vec::new(),
             decoded: Vec::new(),
             buffer: Vec::new(),
@@ -71,7 +71,7 @@ impl Kit {
     fn tools(&mut self, steps_max: u32) -> Tools<'_> {
         Tools {
             caches: &mut self.caches,
-            sets: &mut self.sets,
+            common: &self.common,
             details: &mut self.details,
             decoded: &mut self.decoded,
             steps_max,

@@ -1,6 +1,6 @@
 //! Rules about packets, streams, addresses, events and detected protocols.
 
-use super::{Detector, Pending};
+use super::{Inspector, Pending};
 use crate::{
     compiled::{Class, CompiledRule, Head, Kind, PacketGroup, PacketSource, TransportTest, direction_bit},
     flow_state::FlowState,
@@ -35,21 +35,22 @@ impl<'a> FreshStream<'a> {
 
     /// What is new, as a value of its own.
     fn chunk(&self) -> Span<'a> {
-        Span::whole(self.searched(0))
+        Span::whole(self.searched(0).0)
     }
 
     fn span(&self) -> Span<'a> {
         Span { bytes: self.view.bytes, offset: self.view.offset, fresh_from: self.inspected }
     }
 
-    /// What is new, and `overlap` bytes before it.
-    fn searched(&self, overlap: usize) -> &'a [u8] {
-        let from = self.inspected.saturating_sub(overlap as u64).saturating_sub(self.view.offset);
-        usize::try_from(from).ok().and_then(|from| self.view.bytes.get(from..)).unwrap_or(self.view.bytes)
+    /// What is new, and `overlap` bytes before it, with its place in the stream.
+    fn searched(&self, overlap: usize) -> (&'a [u8], u64) {
+        let from = self.inspected.saturating_sub(overlap as u64).max(self.view.offset);
+        let fresh = usize::try_from(from - self.view.offset).ok().and_then(|skip| self.view.bytes.get(skip..));
+        fresh.map_or((self.view.bytes, self.view.offset), |bytes| (bytes, from))
     }
 }
 
-impl Detector {
+impl Inspector {
     pub(super) fn packet_rules(
         &mut self,
         rules: &Ruleset,
@@ -59,14 +60,18 @@ impl Detector {
     ) {
         let stream = fresh_stream(scene, flow.as_deref());
         self.candidates.clear();
+        let since = self.moment();
         self.gather(rules, scene, flow.as_deref_mut(), stream);
+        self.note_searched(since);
         if !self.candidates.is_empty() {
             self.due.clear();
             let Self { due, candidates, .. } = self;
             due.extend_from_slice(candidates.sorted());
             let due = std::mem::take(&mut self.due);
             for number in &due {
+                let since = self.moment();
                 self.packet_rule(rules, *number, scene, flow.as_deref_mut(), stream, out);
+                self.note_looked(*number, since);
             }
             self.due = due;
         }
@@ -101,9 +106,7 @@ impl Detector {
         let groups = rules.packets.get(class as usize).and_then(|d| d.get(scene.direction.index()));
         if let Some(groups) = groups {
             self.gather_group(&groups.any, scene, stream);
-            if !groups.by_port.is_empty()
-                && let Some(group) = groups.by_port.get(&server_port(scene))
-            {
+            if let Some(group) = groups.by_port.get(server_port(scene)) {
                 self.gather_group(group, scene, stream);
             }
         }
@@ -141,10 +144,16 @@ impl Detector {
     fn gather_group(&mut self, group: &PacketGroup, scene: &Scene<'_>, stream: Option<FreshStream<'_>>) {
         let has_payload = !scene.packet.payload.is_empty() && !scene.is_pseudo();
         if has_payload {
-            group.payload.find_within(scene.packet.payload, &mut self.candidates);
+            group.payload.find_within(scene.packet.payload, 0, &mut self.candidates);
+            if !scene.input.payload_in_stream {
+                group.outside.find_within(scene.packet.payload, 0, &mut self.candidates);
+            }
         }
         if let Some(stream) = stream {
-            group.stream.find_within(stream.searched(group.overlap), &mut self.candidates);
+            let (bytes, base) = stream.searched(group.overlap);
+            group.stream.find_within(bytes, base, &mut self.candidates);
+            let (fresh, _) = stream.searched(0);
+            group.chunk.find_within(fresh, 0, &mut self.candidates);
         }
         if has_payload || stream.is_some() {
             group.always_payload.iter().for_each(|r| self.candidates.add(*r));
@@ -162,7 +171,7 @@ impl Detector {
         out: &mut Outcome,
     ) {
         let Some(rule) = rules.rules.get(number as usize) else { return };
-        let memory = Memory { state: flow.as_deref(), host_bits: &self.host_bits };
+        let memory = Memory { state: flow.as_deref(), common: &self.common };
         if !applies(rule, scene) || !rule.checks.iter().all(|c| c.holds(scene, memory)) {
             return;
         }
@@ -258,6 +267,9 @@ impl Detector {
         out: &mut Outcome,
     ) {
         let _ = rules;
+        if let Some(profile) = &mut self.profile {
+            profile.fired(number);
+        }
         let details = std::mem::take(&mut self.kit.details);
         self.apply_effects(rule, scene, flow, transaction, &details, out);
         self.push_pending(Pending { rule: number, transaction, place, details });

@@ -1,7 +1,7 @@
 //! Rules about transactions: buffers, fields and events, step by step as a transaction grows.
 
 use super::{
-    Detector,
+    Inspector,
     fields::field_check,
     kit::Kit,
     packets::{applies, fresh_stream, placed},
@@ -74,7 +74,7 @@ enum RouteVerdict {
     NotHere,
 }
 
-impl Detector {
+impl Inspector {
     pub(super) fn transaction_rules(
         &mut self,
         rules: &Ruleset,
@@ -140,7 +140,9 @@ impl Detector {
     ) {
         let _ = app;
         self.candidates.clear();
+        let since = self.moment();
         search(groups, subject, progress, &mut self.kit, &mut self.candidates);
+        self.note_searched(since);
         groups.always.iter().for_each(|r| self.candidates.add(*r));
         for event in subject.transaction.events() {
             let from = groups.by_event.partition_point(|(e, _)| e < event);
@@ -166,7 +168,10 @@ impl Detector {
             if known.is_some_and(|k| k.over) {
                 continue;
             }
-            match self.route(rules, route, known.map(|k| k.holding), scene, flow, subject) {
+            let since = self.moment();
+            let verdict = self.route(rules, route, known.map(|k| k.holding), scene, flow, subject);
+            self.note_looked(route.rule, since);
+            match verdict {
                 RouteVerdict::Fired(place) => {
                     progress.note(RouteProgress { route: *number, holding: 0, over: true });
                     if let Some(rule) = rules.rules.get(route.rule as usize) {
@@ -197,7 +202,7 @@ impl Detector {
         self.kit.details.clear();
         if known.is_none() {
             // The head and the packet's conditions are asked once, when a route begins.
-            let memory = Memory { state: Some(flow), host_bits: &self.host_bits };
+            let memory = Memory { state: Some(flow), common: &self.common };
             if !applies(rule, scene) || !rule.checks.iter().all(|c| c.holds(scene, memory)) {
                 return RouteVerdict::NotHere;
             }
@@ -328,12 +333,13 @@ fn search_growing(
         let before = progress.grown(subject.direction, key);
         if is_ripe(view.complete, total, subject, group.stage) && total > before {
             if group.transforms.is_empty() {
-                let from = before.saturating_sub(group.overlap as u64).saturating_sub(view.offset);
-                let fresh = usize::try_from(from).ok().and_then(|f| view.bytes.get(f..)).unwrap_or(view.bytes);
-                group.matcher.find_within(fresh, candidates);
+                let from = before.saturating_sub(group.overlap as u64).max(view.offset);
+                let fresh = usize::try_from(from - view.offset).ok().and_then(|skip| view.bytes.get(skip..));
+                let (bytes, base) = fresh.map_or((view.bytes, view.offset), |bytes| (bytes, from));
+                group.matcher.find_within(bytes, base, candidates);
             } else {
                 kit.with_transformed(&group.transforms, view.bytes, |_, bytes| {
-                    group.matcher.find_within(bytes, candidates)
+                    group.matcher.find_within(bytes, 0, candidates)
                 });
             }
             progress.set_grown(subject.direction, key, total);

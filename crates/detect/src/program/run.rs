@@ -1,7 +1,7 @@
 //! Runs a program on a buffer: contents in order, back-tracking where what follows depends on where something was found.
 
 use super::{ContentStep, PatternStep, Program, Step, Variables, numbers, resolve};
-use crate::{asn1, dataset::Sets, expression::ExpressionCaches, outcome::Detail};
+use crate::{asn1, expression::ExpressionCaches, host_memory::Common, outcome::Detail};
 use phitak_rules::{bytes::IsDataAt, content::Value};
 
 /// Back-tracking steps of one program on one buffer (Suricata's `inspection-recursion-limit`).
@@ -10,7 +10,7 @@ pub(crate) const STEPS_MAX: u32 = 3000;
 /// What programs use of their worker.
 pub(crate) struct Tools<'w> {
     pub caches: &'w mut ExpressionCaches,
-    pub sets: &'w mut Sets,
+    pub common: &'w Common,
     /// What rules want kept of their matches: captured groups, members of data sets.
     pub details: &'w mut Vec<Detail>,
     pub decoded: &'w mut Vec<u8>,
@@ -124,10 +124,10 @@ impl<'b> Run<'_, 'b, '_> {
                     (start.is_some_and(|start| asn1::holds(test, bytes, start)), test.relative)
                 }
                 Step::Dataset { set, command } => {
-                    (self.tools.sets.apply(*set, *command, bytes, self.tools.details), false)
+                    (self.tools.common.get().sets.apply(*set, *command, bytes, self.tools.details), false)
                 }
                 Step::Reputation { set, test } => {
-                    (self.tools.sets.reputation(*set, bytes).is_some_and(|r| test.holds(r)), false)
+                    (self.tools.common.get().sets.reputation(*set, bytes).is_some_and(|r| test.holds(r)), false)
                 }
                 Step::Base64 { decode, inner } => {
                     let from = if decode.relative { cursor } else { 0 };

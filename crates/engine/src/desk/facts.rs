@@ -36,8 +36,10 @@ impl Desk {
         for expectation in self.context.expected.drain(..) {
             self.counters.expectations_dropped += u64::from(!self.expectations.add(expectation, at));
         }
-        for (whose, fact) in self.context.facts.drain(..) {
-            observe(flow, whose, fact, at, sink);
+        if !self.context.facts.is_empty() {
+            for (whose, fact) in self.context.facts.drain(..) {
+                observe(flow, whose, fact, at, sink);
+            }
         }
         if before & (told::USES | told::SERVES) != told::USES | told::SERVES {
             self.spoken(flow, at, sink);

@@ -5,13 +5,18 @@ use crate::{
     Sink,
     app::AppLayer,
     conversation::{Conversation, Phase, Verdict},
+    stages::Stage,
 };
 use phitak_detect::{AppView, Effect, FlowView, Input, StreamView};
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
     inspect::Transactions,
 };
-use phitak_packet::{Packet, PacketSource, flow::Flow, tcp::TcpSession};
+use phitak_packet::{
+    Packet, PacketSource,
+    flow::Flow,
+    tcp::{TcpSession, TcpSettings},
+};
 use phitak_rules::condition::ConfigScope;
 
 /// Bytes of a stream that are kept for the detector behind what it has seen.
@@ -22,8 +27,12 @@ impl Desk {
     pub(crate) fn lone(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
         let input = Input { packet, flow: None, stream_events: &[], payload_in_stream: false };
         self.outcome.clear();
-        self.detector.inspect(&input, None, &mut self.outcome);
-        self.alert(packet, None, sink);
+        if !self.rules.is_empty() {
+            let before = self.enter(Stage::Detection);
+            self.detector.inspect(&input, None, &mut self.outcome);
+            self.enter(before);
+            self.alert(packet, None, sink);
+        }
         self.packet_anomalies(packet, None, &[], sink);
         self.lone_facts(packet, sink);
     }
@@ -38,24 +47,13 @@ impl Desk {
         sink: &mut dyn Sink,
     ) {
         self.outcome.clear();
-        if let Some(app) = &mut flow.state.app {
+        if let Some(app) = flow.state.app.as_deref_mut().filter(|app| app.stirred) {
             app.collect_files();
         }
-        if flow.state.verdict == Verdict::None {
-            let mut detect = std::mem::take(&mut flow.state.detect);
-            let is_pseudo = packet.source == PacketSource::StreamFlush || packet.source == PacketSource::FlowEnd;
-            let view = self.view(flow, direction, detect.stream_keep_from(direction), is_pseudo);
-            let shown_to = view.stream.as_ref().map(|stream| stream.offset.saturating_add(stream.bytes.len() as u64));
-            let input = Input { packet, flow: Some(view), stream_events, payload_in_stream };
-            self.detector.inspect(&input, Some(&mut detect), &mut self.outcome);
-            flow.state.detect = detect;
-            if let (Some(end), Some(place)) = (shown_to, flow.state.shown_to.get_mut(direction.index())) {
-                *place = end.max(*place);
-                if let Some(due) = flow.state.app.as_deref_mut().and_then(|app| app.raw_due.get_mut(direction.index()))
-                {
-                    *due = false;
-                }
-            }
+        if flow.state.verdict == Verdict::None && !self.rules.is_empty() {
+            let before = self.enter(Stage::Detection);
+            self.detect(packet, flow, direction, stream_events, payload_in_stream);
+            self.enter(before);
         }
         self.alert(packet, Some((flow, direction)), sink);
         self.packet_anomalies(packet, Some((flow, direction)), stream_events, sink);
@@ -80,7 +78,7 @@ impl Desk {
     /// What is encrypted is not looked into any more, and let go in whole when the protocol's settings say so.
     pub(crate) fn let_go(&mut self, flow: &mut Flow<Conversation>) {
         let Conversation { app: Some(app), payload_done, .. } = &mut flow.state else { return };
-        let done = [ToServer, ToClient].map(|way| app.is_let_go(way));
+        let done = [app.is_let_go(ToServer), app.is_let_go(ToClient)];
         if done == [false, false] || done == *payload_done {
             return;
         }
@@ -98,56 +96,60 @@ impl Desk {
         }
     }
 
-    /// The flow as the detector sees it.
-    fn view<'f>(
-        &self,
-        flow: &'f Flow<Conversation>,
+    /// Shows the detector the packet and its flow.
+    fn detect(
+        &mut self,
+        packet: &Packet<'_>,
+        flow: &mut Flow<Conversation>,
         direction: Direction,
-        keep_from: u64,
-        is_pseudo: bool,
-    ) -> FlowView<'f> {
-        let conversation = &flow.state;
-        let app = conversation.app.as_deref();
-        let payload_done = conversation.payload_done.get(direction.index()).copied().unwrap_or(false);
-        let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);
-        let asked_for = is_pseudo || app.and_then(|app| app.raw_due.get(direction.index())).is_some_and(|due| *due);
-        let is_due = |tcp: &TcpSession| asked_for || tcp.is_raw_due(direction, shown_to, &self.config.tcp);
-        let stream = conversation.tcp.as_deref().filter(|tcp| !payload_done && is_due(tcp)).map(|tcp| {
-            let (mut offset, mut bytes) = tcp.window(direction, keep_from, &self.config.tcp);
-            // What stands before a hole was shown in whole: on to what stands behind it.
-            if offset.saturating_add(bytes.len() as u64) <= shown_to {
-                let (next, behind) = tcp.window(direction, shown_to, &self.config.tcp);
-                if !behind.is_empty() {
-                    (offset, bytes) = (next, behind);
-                }
-            }
-            StreamView { bytes, offset, ended: tcp.has_ended(direction) }
-        });
-        let stream_bytes = conversation
-            .tcp
-            .as_deref()
-            .map_or([0; 2], |tcp| [tcp.sequence_bytes(ToServer), tcp.sequence_bytes(ToClient)]);
-        let established = match &conversation.tcp {
-            Some(tcp) => tcp.is_established(),
-            None => flow.key.protocol() != phitak_packet::packet::ip_proto::TCP && conversation.seen_both(),
-        };
-        FlowView {
+        stream_events: &[u8],
+        payload_in_stream: bool,
+    ) {
+        let (client, server) = (flow.client(), flow.server());
+        let is_tcp = flow.key.protocol() == phitak_packet::packet::ip_proto::TCP;
+        let Flow { started_at, packets, bytes, state, .. } = flow;
+        let seen_both = state.seen_both();
+        let Conversation { detect, tcp, app, payload_done, shown_to, .. } = state;
+        let payload_done = payload_done.get(direction.index()).copied().unwrap_or(false);
+        let Some(shown_to) = shown_to.get_mut(direction.index()) else { return };
+        let is_pseudo = matches!(packet.source, PacketSource::StreamFlush | PacketSource::FlowEnd);
+        let raw_due = app.as_deref_mut().and_then(|app| app.raw_due.get_mut(direction.index()));
+        let asked_for = is_pseudo || raw_due.as_deref().is_some_and(|due| *due);
+        let is_due = |tcp: &TcpSession| asked_for || tcp.is_raw_due(direction, *shown_to, &self.config.tcp);
+        let tcp = tcp.as_deref();
+        let is_shown = tcp.is_some_and(|tcp| !payload_done && is_due(tcp));
+        if let Some(due) = raw_due.filter(|_| is_shown) {
+            *due = false;
+        }
+        let app = app.as_deref();
+        let stream = tcp
+            .filter(|_| is_shown)
+            .map(|tcp| stream_view(tcp, direction, detect.stream_keep_from(direction), *shown_to, &self.config.tcp));
+        if let Some(stream) = &stream {
+            *shown_to = stream.offset.saturating_add(stream.bytes.len() as u64).max(*shown_to);
+        }
+        let view = FlowView {
             direction,
-            client: flow.client(),
-            server: flow.server(),
-            started_at: flow.started_at,
-            established,
-            packets: flow.packets,
-            bytes: flow.bytes,
-            stream_bytes,
+            client,
+            server,
+            started_at: *started_at,
+            established: match tcp {
+                Some(tcp) => tcp.is_established(),
+                None => !is_tcp && seen_both,
+            },
+            packets: *packets,
+            bytes: *bytes,
+            stream_bytes: tcp.map_or([0; 2], |tcp| [tcp.sequence_bytes(ToServer), tcp.sequence_bytes(ToClient)]),
             stream,
-            app_protocol: [ToServer, ToClient].map(|way| app.and_then(|app| app.protocol_of(way))),
+            app_protocol: app.map_or([None; 2], |app| [app.protocol_of(ToServer), app.protocol_of(ToClient)]),
             app_protocol_before: app.and_then(|app| app.before),
             app_protocol_expected: app.and_then(|app| app.expected),
-            detection_done: [ToServer, ToClient].map(|way| app.is_some_and(|app| app.is_settled(way))),
+            detection_done: app.map_or([false; 2], |app| [app.is_settled(ToServer), app.is_settled(ToClient)]),
             app: app.and_then(|app| app_view(app, direction)),
             app_events: app.map_or(&[], |app| &app.events),
-        }
+        };
+        let input = Input { packet, flow: Some(view), stream_events, payload_in_stream };
+        self.detector.inspect(&input, Some(detect), &mut self.outcome);
     }
 
     /// Takes note of records that `config` rules turned off.
@@ -189,6 +191,25 @@ impl Desk {
             tcp.close(&mut self.memory);
         }
     }
+}
+
+/// The stream from the first byte on that a match may still begin at.
+fn stream_view<'t>(
+    tcp: &'t TcpSession,
+    direction: Direction,
+    keep_from: u64,
+    shown_to: u64,
+    settings: &TcpSettings,
+) -> StreamView<'t> {
+    let (mut offset, mut bytes) = tcp.window(direction, keep_from, settings);
+    // What stands before a hole was shown in whole: on to what stands behind it.
+    if offset.saturating_add(bytes.len() as u64) <= shown_to {
+        let (next, behind) = tcp.window(direction, shown_to, settings);
+        if !behind.is_empty() {
+            (offset, bytes) = (next, behind);
+        }
+    }
+    StreamView { bytes, offset, ended: tcp.has_ended(direction) }
 }
 
 fn app_view(app: &AppLayer, direction: Direction) -> Option<AppView<'_>> {

@@ -5,6 +5,7 @@ use crate::{
     Sink,
     conversation::{Conversation, EndReason, Verdict},
     eve::AlertParts,
+    stages::Stage,
 };
 use phitak_detect::{Detail, Match};
 use phitak_model::Direction::{self, ToClient, ToServer};
@@ -74,11 +75,13 @@ impl Desk {
 
     /// Records what transactions and files have come to, and lets go of those that are through.
     pub(crate) fn conclude(&mut self, packet: &Packet<'_>, flow: &mut Flow<Conversation>, sink: &mut dyn Sink) {
-        if flow.state.app.as_deref().is_none_or(|app| app.session().is_none()) {
-            return;
+        let Some(app) = flow.state.app.as_deref_mut().filter(|app| app.session().is_some()) else { return };
+        if std::mem::take(&mut app.stirred) {
+            let before = self.enter(Stage::Records);
+            self.record_files(packet, flow, sink);
+            self.record_transactions(packet, flow, sink);
+            self.enter(before);
         }
-        self.record_files(packet, flow, sink);
-        self.record_transactions(packet, flow, sink);
         self.release_transactions(flow);
     }
 
@@ -131,20 +134,20 @@ impl Desk {
     /// Transactions that are complete, inspected and recorded can go, in order.
     fn release_transactions(&mut self, flow: &mut Flow<Conversation>) {
         let Conversation { app: Some(app), detect, verdict, unrecorded, .. } = &mut flow.state else { return };
+        let Some(live) = app.session().map(|session| session.live()).filter(|live| !live.is_empty()) else { return };
         let Some(declaration) = app.protocol().and_then(|number| self.candidates.get(number)).map(|p| p.decl) else {
             return;
         };
-        let last = [declaration.stages_to_server, declaration.stages_to_client]
-            .map(|stages| u8::try_from(stages.len().saturating_sub(1)).unwrap_or(u8::MAX));
-        let over = [ToServer, ToClient].map(|way| app.is_ended(way));
+        let last_of = |stages: &[&str]| u8::try_from(stages.len().saturating_sub(1)).unwrap_or(u8::MAX);
+        let last = [last_of(declaration.stages_to_server), last_of(declaration.stages_to_client)];
+        let over = [app.is_ended(ToServer), app.is_ended(ToClient)];
+        let uninspected = *verdict == Verdict::None && !self.rules.is_empty();
         let Some(session) = app.session() else { return };
-        let live = session.live();
         let mut upto = live.start;
         for id in live.clone() {
             let Some(transaction) = session.transaction(id) else { break };
             let through = [ToServer, ToClient].into_iter().zip(last).zip(over).all(|((way, last), over)| {
-                (over || transaction.progress(way) >= last)
-                    && (*verdict != Verdict::None || detect.is_inspected(id, way))
+                (over || transaction.progress(way) >= last) && (!uninspected || detect.is_inspected(id, way))
             });
             if !through {
                 break;
@@ -165,7 +168,9 @@ impl Desk {
         if let Some(name) = flow.state.app.as_deref().and_then(|app| app.name(&self.candidates)) {
             *self.counters.app_flows.entry(name).or_insert(0) += 1;
         }
+        let before = self.enter(Stage::Records);
         self.records.flow(flow, reason, self.now, &self.candidates, &self.rules, sink);
+        self.enter(before);
     }
 
     pub(crate) fn stats(&mut self, decoder: &DecoderCounters, flows: u64, sink: &mut dyn Sink) {

@@ -104,12 +104,12 @@ impl Records {
         self.begin(&head);
         let Self { out, text, .. } = self;
         text.clear();
-        text.push_str(prefix);
-        text.push_str(name);
+        text.extend_from_slice(prefix.as_bytes());
+        text.extend_from_slice(name.as_bytes());
         out.key("anomaly");
         out.begin_object();
         out.member_str("type", kind);
-        out.member_str("event", text);
+        out.member_bytes("event", text);
         out.end_object();
         out.end_object();
         sink.record("anomaly", out.as_bytes());

@@ -7,11 +7,11 @@ use super::{
 use crate::{Sink, conversation::Conversation, recognition::Candidates};
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
+    decimal,
     inspect::Transaction,
 };
 use phitak_packet::{Packet, flow::Flow};
 use phitak_protocols::{FileEnd, FileState};
-use std::fmt::Write as _;
 
 /// The event types that are not the protocol's own name.
 fn event_type(protocol: &'static str) -> &'static str {
@@ -123,11 +123,8 @@ impl Records {
         for (name, digest) in digests {
             let Some(digest) = digest else { continue };
             self.text.clear();
-            for byte in digest {
-                // Writing to a String cannot fail.
-                let _ = write!(self.text, "{byte:02x}");
-            }
-            out.member_str(name, &self.text);
+            decimal::push_hex(&mut self.text, digest);
+            out.member_plain(name, &self.text);
         }
         out.member_bool("stored", false);
         out.member_number("size", file.size);

@@ -3,7 +3,7 @@
 use super::{
     Records,
     alert::metadata,
-    head::{Ends, Head, address},
+    head::{Ends, Head},
 };
 use crate::{
     Sink,
@@ -13,11 +13,10 @@ use crate::{
 use phitak_detect::Ruleset;
 use phitak_model::{
     Direction::{ToClient, ToServer},
-    Timestamp,
+    Timestamp, decimal,
     json::Writer,
 };
 use phitak_packet::{flow::Flow, packet::ip_proto, tcp::TcpSession};
-use std::fmt::Write as _;
 
 impl Records {
     pub(crate) fn flow(
@@ -100,8 +99,9 @@ impl Records {
         stamp.write(flow.started_at, out);
         let ends = [("src_ip", "src_port", flow.client()), ("dest_ip", "dest_port", flow.server())];
         for (name, _, (host, _)) in ends {
-            address(text, host);
-            out.member_str(name, text);
+            text.clear();
+            decimal::push_address(text, host);
+            out.member_plain(name, text);
         }
         if matches!(flow.key.protocol(), ip_proto::TCP | ip_proto::UDP | ip_proto::SCTP) {
             for (_, name, (_, port)) in ends {
@@ -112,15 +112,15 @@ impl Records {
     }
 }
 
-fn tcp(out: &mut Writer, session: Option<&TcpSession>, text: &mut String) {
+fn tcp(out: &mut Writer, session: Option<&TcpSession>, text: &mut Vec<u8>) {
     out.key("tcp");
     out.begin_object();
     let (to_server, to_client) = session.map_or((0, 0), |s| (s.flags(ToServer), s.flags(ToClient)));
     let all = to_server | to_client;
     for (name, flags) in [("tcp_flags", all), ("tcp_flags_ts", to_server), ("tcp_flags_tc", to_client)] {
         text.clear();
-        let _ = write!(text, "{flags:02x}");
-        out.member_str(name, text);
+        decimal::push_hex(text, &[flags]);
+        out.member_plain(name, text);
     }
     let names = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
     for (bit, name) in names.into_iter().enumerate() {

@@ -4,10 +4,9 @@ use super::Records;
 use crate::conversation::Conversation;
 use phitak_model::{
     Direction::{self, ToServer},
-    Timestamp,
+    Timestamp, decimal,
 };
 use phitak_packet::{Layer4, Packet, flow::Flow, packet::ip_proto};
-use std::{fmt::Write as _, net::IpAddr};
 
 /// Whose addresses stand as source and destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,23 +61,6 @@ pub(crate) fn protocol_name(protocol: u8) -> Option<&'static str> {
         136 => "UDPLite",
         _ => return None,
     })
-}
-
-/// IPv6 stands with all its digits, as Suricata prints it.
-pub(super) fn address(text: &mut String, address: IpAddr) {
-    text.clear();
-    // Writing to a String cannot fail.
-    match address {
-        IpAddr::V4(v4) => {
-            let _ = write!(text, "{v4}");
-        }
-        IpAddr::V6(v6) => {
-            for (at, group) in v6.segments().iter().enumerate() {
-                let colon = if at == 0 { "" } else { ":" };
-                let _ = write!(text, "{colon}{group:04x}");
-            }
-        }
-    }
 }
 
 impl Records {
@@ -149,8 +131,9 @@ impl Records {
         let ports = matches!(protocol, ip_proto::TCP | ip_proto::UDP | ip_proto::SCTP);
         let Self { out, text, .. } = self;
         for (name, port_name, (host, port)) in [("src_ip", "src_port", src), ("dest_ip", "dest_port", dst)] {
-            address(text, host);
-            out.member_str(name, text);
+            text.clear();
+            decimal::push_address(text, host);
+            out.member_plain(name, text);
             if ports {
                 out.member_number(port_name, port.into());
             }
@@ -159,8 +142,8 @@ impl Records {
             Some(name) => out.member_str("proto", name),
             None => {
                 text.clear();
-                let _ = write!(text, "{protocol:03}");
-                out.member_str("proto", text);
+                decimal::push_padded(text, protocol.into(), 3);
+                out.member_plain("proto", text);
             }
         }
         out.member_number("ip_v", if src.0.is_ipv4() { 4 } else { 6 });

@@ -6,6 +6,7 @@ use crate::{
     conversation::Conversation,
     desk::Desk,
     expectations::Expectations,
+    stages::Stage,
 };
 use phitak_model::{
     Direction::{self, ToClient, ToServer},
@@ -49,6 +50,7 @@ impl Desk {
             if is_new && !self.expectations.is_empty() {
                 app.announced = expected(&mut self.expectations, ends, packet.at);
             }
+            let before = self.enter(Stage::Protocols);
             let mut around = Surroundings {
                 candidates: &self.candidates,
                 settings: &self.config.protocols,
@@ -65,6 +67,7 @@ impl Desk {
                     (app.miss(direction, length, &mut around), offset)
                 }
             };
+            self.enter(before);
             match taken {
                 Taken::Turn => {
                     flow.turn();
@@ -121,6 +124,7 @@ impl Desk {
             surround(&mut self.context, ends);
             let may_turn = !flow.state.seen_both();
             let app = flow.state.app.get_or_insert_with(|| Box::new(AppLayer::new()));
+            let before = self.enter(Stage::Protocols);
             let mut around = Surroundings {
                 candidates: &self.candidates,
                 settings: &self.config.protocols,
@@ -130,7 +134,9 @@ impl Desk {
                 may_turn,
                 client_gone: false,
             };
-            match app.take(direction, bytes, &mut around) {
+            let taken = app.take(direction, bytes, &mut around);
+            self.enter(before);
+            match taken {
                 Taken::Turn => {
                     flow.turn();
                     flow.state.turn();

@@ -22,7 +22,9 @@ impl Decoder {
             Ok(ip) => ip,
             Err(event) => return refuse(packet, event),
         };
-        options(ip.header.get(HEADER_BYTES_MIN..).unwrap_or_default(), packet);
+        if let Some(rest) = ip.header.get(HEADER_BYTES_MIN..).filter(|rest| !rest.is_empty()) {
+            options(rest, packet);
+        }
         let (protocol, payload) = (ip.protocol, ip.payload);
         let fragment = ip.more_fragments || ip.fragment_offset != 0;
         packet.payload = payload;

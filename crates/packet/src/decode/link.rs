@@ -12,7 +12,7 @@ const ETHERNET_BYTES: usize = 14;
 /// Below this an Ethernet type is the frame's length (IEEE 802.3 §3.2.6).
 const LENGTHS_END: u16 = 0x0600;
 
-pub(super) mod ether_type {
+pub(crate) mod ether_type {
     pub const IPV4: u16 = 0x0800;
     pub const ARP: u16 = 0x0806;
     pub const TRANSPARENT_BRIDGE: u16 = 0x6558;

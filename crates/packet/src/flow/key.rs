@@ -42,7 +42,7 @@ impl FlowKey {
     /// The key of two ends, and whether the first is the higher one.
     #[must_use]
     pub fn new(src: (IpAddr, u16), dst: (IpAddr, u16), protocol: u8, vlan: [u16; VLAN_TAGS_MAX]) -> (Self, bool) {
-        let swapped = src > dst;
+        let swapped = is_higher(src, dst);
         let (low, high) = if swapped { (dst, src) } else { (src, dst) };
         (Self { low, high, protocol, vlan }, swapped)
     }
@@ -84,6 +84,16 @@ impl FlowKey {
             }
         }
         hash
+    }
+}
+
+/// Whether the first end is the higher one: by address, IPv4 before IPv6, then by port.
+fn is_higher(a: (IpAddr, u16), b: (IpAddr, u16)) -> bool {
+    match (a.0, b.0) {
+        (IpAddr::V4(x), IpAddr::V4(y)) => (x.to_bits(), a.1) > (y.to_bits(), b.1),
+        (IpAddr::V6(x), IpAddr::V6(y)) => (x.to_bits(), a.1) > (y.to_bits(), b.1),
+        (IpAddr::V4(_), IpAddr::V6(_)) => false,
+        (IpAddr::V6(_), IpAddr::V4(_)) => true,
     }
 }
 

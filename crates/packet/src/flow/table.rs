@@ -13,7 +13,13 @@ pub const FLOWS_MAX_DEFAULT: usize = 262_144;
 const EVICTION_CANDIDATES: usize = 64;
 /// Seconds that the wheel spans; longer time-outs go round again.
 const WHEEL_SLOTS: usize = 1_024;
-const EMPTY: u32 = u32::MAX;
+/// No slot has this number.
+const EMPTY: u64 = u64::MAX;
+
+/// A slot's number with the upper half of its key's hash, which tells most other keys without a look at the slot.
+fn tagged(hash: u64, slot: u32) -> u64 {
+    hash >> 32 << 32 | u64::from(slot)
+}
 
 /// A flow's place in its table, good until the flow is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +77,8 @@ impl<S> Flow<S> {
 pub struct FlowTable<S> {
     slots: Vec<Option<Flow<S>>>,
     free: Vec<u32>,
-    /// Open addressing with linear probing; the slot's number, or [`EMPTY`].
-    index: Vec<u32>,
-    tags: Vec<u8>,
+    /// Open addressing with linear probing; tagged slots, or [`EMPTY`].
+    index: Vec<u64>,
     wheel: Vec<Vec<(u32, u64)>>,
     wheel_at: Option<i64>,
     hand: usize,
@@ -91,7 +96,6 @@ impl<S> FlowTable<S> {
             slots: Vec::new(),
             free: Vec::new(),
             index: vec![EMPTY; 1024],
-            tags: vec![0; 1024],
             wheel: std::iter::repeat_with(Vec::new).take(WHEEL_SLOTS).collect(),
             wheel_at: None,
             hand: 0,
@@ -132,13 +136,13 @@ impl<S> FlowTable<S> {
     fn place(&self, key: &FlowKey, hash: u64) -> Option<(usize, u32)> {
         let mask = self.index.len() - 1;
         let mut at = hash as usize & mask;
-        let tag = (hash >> 56) as u8;
         loop {
-            let slot = *self.index.get(at)?;
-            if slot == EMPTY {
+            let held = *self.index.get(at)?;
+            if held == EMPTY {
                 return None;
             }
-            if self.tags.get(at) == Some(&tag) && self.slot(slot).is_some_and(|flow| flow.key == *key) {
+            let slot = held as u32;
+            if held >> 32 == hash >> 32 && self.slot(slot).is_some_and(|flow| flow.key == *key) {
                 return Some((at, slot));
             }
             at = (at + 1) & mask;
@@ -211,9 +215,8 @@ impl<S> FlowTable<S> {
         while self.index.get(at).is_some_and(|held| *held != EMPTY) {
             at = (at + 1) & mask;
         }
-        if let (Some(place), Some(tag)) = (self.index.get_mut(at), self.tags.get_mut(at)) {
-            *place = slot;
-            *tag = (hash >> 56) as u8;
+        if let Some(place) = self.index.get_mut(at) {
+            *place = tagged(hash, slot);
         }
     }
 
@@ -221,8 +224,6 @@ impl<S> FlowTable<S> {
         let size = self.index.len() * 2;
         self.index.clear();
         self.index.resize(size, EMPTY);
-        self.tags.clear();
-        self.tags.resize(size, 0);
         for slot in 0..self.slots.len() {
             let hash = self.slots.get(slot).and_then(|s| s.as_ref()).map(|flow| flow.hash);
             if let Some(hash) = hash {
@@ -249,29 +250,23 @@ impl<S> FlowTable<S> {
         let mut at = hole;
         loop {
             at = (at + 1) & mask;
-            let slot = self.index.get(at).copied().unwrap_or(EMPTY);
-            if slot == EMPTY {
+            let held = self.index.get(at).copied().unwrap_or(EMPTY);
+            if held == EMPTY {
                 break;
             }
-            let home = self.slot(slot).map_or(0, |flow| flow.hash as usize) & mask;
+            let home = self.slot(held as u32).map_or(0, |flow| flow.hash as usize) & mask;
             // The entry may move when its home is not strictly between the hole and itself.
             let distance_home = at.wrapping_sub(home) & mask;
             let distance_hole = at.wrapping_sub(hole) & mask;
             if distance_home >= distance_hole {
-                self.copy_place(at, hole);
+                if let Some(place) = self.index.get_mut(hole) {
+                    *place = held;
+                }
                 hole = at;
             }
         }
         if let Some(place) = self.index.get_mut(hole) {
             *place = EMPTY;
-        }
-    }
-
-    fn copy_place(&mut self, from: usize, to: usize) {
-        let (Some(slot), Some(tag)) = (self.index.get(from).copied(), self.tags.get(from).copied()) else { return };
-        if let (Some(place), Some(place_tag)) = (self.index.get_mut(to), self.tags.get_mut(to)) {
-            *place = slot;
-            *place_tag = tag;
         }
     }
 
@@ -283,6 +278,13 @@ impl<S> FlowTable<S> {
         if let Some(bucket) = self.wheel.get_mut(at) {
             bucket.push((slot, serial));
         }
+    }
+
+    /// Whether [`FlowTable::advance`] has anything to do at this moment.
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.wheel_at.is_none_or(|from| now.secs() > from)
     }
 
     /// Moves time forward and takes out flows that have been idle for too long, in the order of their deadlines' seconds.

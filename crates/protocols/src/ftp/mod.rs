@@ -44,4 +44,3 @@ pub(crate) static FTP: Protocol = Protocol {
         (Direction::ToClient, b"227 Entering Passive Mode (10,0,0,5,185,13).\r\n150 Opening\r\n226 Done\r\n"),
     ],
 };
-

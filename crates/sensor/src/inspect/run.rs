@@ -12,19 +12,22 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// Frames between two looks at how far reading has come.
+const FRAMES_A_LOOK: u64 = 1024;
 
 const USAGE: u8 = 2;
 const FAILED: u8 = 1;
 
 /// What reading the captures came to.
 #[derive(Default)]
-struct Read {
-    frames: u64,
-    bytes: u64,
+pub(super) struct Read {
+    pub frames: u64,
+    pub bytes: u64,
     /// Captures that could not be read to their end, with the reason.
-    broken: Vec<String>,
+    pub broken: Vec<String>,
 }
 
 pub(super) fn run(args: &Inspect) -> ExitCode {
@@ -61,13 +64,28 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let mut engine = Engine::new(plan.config.clone(), loaded.rules.clone());
-    let read = read_captures(&mut plan, &mut engine, &mut results);
-    engine.finish(&mut results);
+    let loading = started.elapsed();
+    let (read, mut engine) = match usize::from(args.workers) {
+        1 => {
+            let mut engine = Engine::new(plan.config.clone(), loaded.rules.clone());
+            if args.profile {
+                engine.keep_profile(super::costs::clock);
+            }
+            let read = read_captures(&mut plan, &mut engine, &mut results);
+            engine.end_flows(&mut results);
+            (read, engine)
+        }
+        workers => super::workers::read_captures(&plan, &loaded.rules, workers, &mut results),
+    };
+    engine.tell_counters(&mut results);
     for message in &read.broken {
         eprintln!("error: {message}");
     }
-    summary(&read, &engine, &results, &loaded, plan.captures.len(), started);
+    if let Some(costs) = engine.costs() {
+        eprint!("{}", super::costs::shown(&costs, &loaded.rules));
+    }
+    let times = Times { loading, all: started.elapsed() };
+    summary(&read, &engine, &results, &loaded, plan.captures.len(), times);
     if let Err(error) = results.close() {
         eprintln!("error: writing the records failed: {error}");
         return ExitCode::from(FAILED);
@@ -108,7 +126,9 @@ fn read_capture(
     let mut before = 0;
     let numbers_from = read.frames;
     loop {
-        progress(before);
+        if read.frames.is_multiple_of(FRAMES_A_LOOK) {
+            progress(before);
+        }
         let Some(frame) = capture.next_frame().map_err(|error| error.to_string())? else { return Ok(()) };
         // Numbers go on over all captures of one run.
         let frame = Frame { number: numbers_from + frame.number, ..frame };
@@ -124,10 +144,19 @@ fn read_capture(
     }
 }
 
-fn summary(read: &Read, engine: &Engine, results: &Results, loaded: &Loaded, captures: usize, started: Instant) {
-    let seconds = started.elapsed().as_secs_f64();
+/// How long the command took until packets came, and in all.
+struct Times {
+    loading: Duration,
+    all: Duration,
+}
+
+fn summary(read: &Read, engine: &Engine, results: &Results, loaded: &Loaded, captures: usize, times: Times) {
+    let (all, loading) = (times.all.as_secs_f64(), times.loading.as_secs_f64());
+    let packets = times.all.saturating_sub(times.loading).as_secs_f64();
+    let peak = peak_memory().map_or(String::new(), |kib| format!(", peak {} MiB", kib.div_ceil(1024)));
     eprintln!(
-        "{captures} capture(s): {} packets, {} bytes, {} flows, {} alerts, {} records in {seconds:.2} s; rules: {} loaded, {} failed{}",
+        "{captures} capture(s): {} packets, {} bytes, {} flows, {} alerts, {} records in {all:.2} s \
+         (load {loading:.3} s, packets {packets:.3} s{peak}); rules: {} loaded, {} failed{}",
         read.frames,
         read.bytes,
         engine.flows(),
@@ -140,4 +169,11 @@ fn summary(read: &Read, engine: &Engine, results: &Results, loaded: &Loaded, cap
             count => format!(", {count} left out by requires"),
         },
     );
+}
+
+/// The most memory that this process has held, in KiB, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }

@@ -11,6 +11,8 @@ pub(super) struct Plan {
     pub captures: Vec<PathBuf>,
     pub filter: Filter,
     pub rule_settings: RuleSettings,
+    /// The filter's words: each worker has its own.
+    pub expression: String,
     /// What was not understood and does not matter enough to stop.
     pub warnings: Vec<String>,
 }
@@ -51,5 +53,6 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let filter = Filter::new(&expression).map_err(|error| {
         format!("{error}\n(words that are not the name of a file are read as a filter: {expression})")
     })?;
-    Ok(Plan { config, captures: captures.into_iter().map(PathBuf::from).collect(), filter, rule_settings, warnings })
+    let captures = captures.into_iter().map(PathBuf::from).collect();
+    Ok(Plan { config, captures, filter, expression, rule_settings, warnings })
 }

@@ -21,10 +21,10 @@ fn program(contents: &[Content]) -> Program {
 }
 
 fn matches(contents: &[Content], bytes: &[u8], fresh_from: u64) -> bool {
-    let (mut caches, mut sets, mut details, mut decoded) = Default::default();
+    let (mut caches, common, mut details, mut decoded) = Default::default();
     let mut tools = Tools {
         caches: &mut caches,
-        sets: &mut sets,
+        common: &common,
         details: &mut details,
         decoded: &mut decoded,
         steps_max: 1_000_000,
@@ -123,10 +123,10 @@ fn back_tracking_is_bounded() {
         (0..12).map(|_| Content { distance: Some(Value::Number(0)), ..Content::new(b"a".to_vec()) }).collect();
     let mut contents = chain;
     contents.push(Content { distance: Some(Value::Number(0)), ..Content::new(b"b".to_vec()) });
-    let (mut caches, mut sets, mut details, mut decoded) = Default::default();
+    let (mut caches, common, mut details, mut decoded) = Default::default();
     let mut tools = Tools {
         caches: &mut caches,
-        sets: &mut sets,
+        common: &common,
         details: &mut details,
         decoded: &mut decoded,
         steps_max: STEPS_MAX,

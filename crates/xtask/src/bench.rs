@@ -1,0 +1,44 @@
+//! Measurements: `cargo xtask bench engine|flows`. Each checks its answers and says what it ran on.
+
+mod engine;
+mod table;
+
+use crate::process;
+use anyhow::Result;
+use clap::ValueEnum;
+use std::{fs, path::Path};
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Part {
+    /// The sensor on the shared capture beside ndpiReader: without rules, and with ET Open
+    Engine,
+    /// Work for a packet with few and with a million flows at once
+    Flows,
+}
+
+/// Runs a part; false when it missed its mark.
+///
+/// # Errors
+/// When something that is measured cannot be built or run.
+pub fn bench(root: &Path, part: Part, rounds: usize, core: usize) -> Result<bool> {
+    print_machine();
+    match part {
+        Part::Engine => engine::run(root, rounds.max(1), core),
+        // The clock is the program's, so the bench stands beside it.
+        Part::Flows => process::cargo(
+            root,
+            &["bench", "--quiet", "--locked", "--profile", "release", "--package", "phitak-sensor", "--bench", "flows"],
+        ),
+    }
+}
+
+fn print_machine() {
+    let first = |file: &str, name: &str| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_once(':').map_or(line, |(_, value)| value).trim().to_owned()
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let (model, kernel) = (first("/proc/cpuinfo", "model name"), first("/proc/sys/kernel/osrelease", ""));
+    println!("on {model}, {cores} core(s), Linux {kernel}, load {}", first("/proc/loadavg", ""));
+}

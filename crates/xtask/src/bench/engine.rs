@@ -1,0 +1,208 @@
+//! The sensor's `inspect` beside ndpiReader on one capture and one core, in interleaved rounds.
+//!
+//! ndpiReader (4.2, package libndpi-bin) only recognises protocols: a yardstick that every machine has. Of both programs
+//! only the time with packets counts; loading rules is told apart.
+
+use super::table::{Times, ratios};
+use crate::process;
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// Beside the repository, not in it: captures and rules with their own licences.
+const MAKER: &str = "../shared/bench/make_capture.py";
+const RULES: &str = "../shared/data/et-open/emerging-open.rules";
+const YARDSTICK: &str = "ndpiReader";
+const YARDSTICK_PACKAGE: &str = "libndpi-bin";
+
+/// What was asked of the engine when it was designed: shares of the yardstick's speed, and memory.
+const WITHOUT_RULES_MIN: f64 = 0.75;
+const WITH_RULES_MIN: f64 = 0.60;
+const PEAK_MIB_MAX: u64 = 200;
+
+/// One run of the sensor, from its last line.
+#[derive(Clone, Debug, PartialEq)]
+struct Run {
+    packets: u64,
+    flows: u64,
+    alerts: u64,
+    records: u64,
+    load_secs: f64,
+    packet_secs: f64,
+    peak_mib: u64,
+}
+
+impl Run {
+    /// Reads `1 capture(s): 10 packets, 900 bytes, 2 flows, 0 alerts, 3 records in 0.10 s (load 0.001 s, packets 0.099 s,
+    /// peak 12 MiB); rules: 0 loaded, 0 failed`.
+    fn read(output: &str) -> Option<Self> {
+        let line = output.lines().rfind(|line| line.contains(" capture(s): "))?;
+        let words: Vec<&str> = line.split([' ', ',', '(', ')', ';', ':']).filter(|word| !word.is_empty()).collect();
+        let before = |name: &str| {
+            let at = words.iter().position(|word| *word == name)?;
+            words.get(at.checked_sub(1)?)?.parse::<u64>().ok()
+        };
+        let after = |name: &str| {
+            let at = words.iter().rposition(|word| *word == name)?;
+            words.get(at + 1)?.parse::<f64>().ok()
+        };
+        Some(Self {
+            packets: before("packets")?,
+            flows: before("flows")?,
+            alerts: before("alerts")?,
+            records: before("records")?,
+            load_secs: after("load")?,
+            packet_secs: after("packets")?,
+            peak_mib: after("peak").unwrap_or(0.0) as u64,
+        })
+    }
+
+    fn answer(&self) -> [u64; 4] {
+        [self.packets, self.flows, self.alerts, self.records]
+    }
+}
+
+pub(super) fn run(root: &Path, rounds: usize, core: usize) -> Result<bool> {
+    if !root.join(MAKER).exists() || !root.join(RULES).exists() {
+        eprintln!("! NOTHING WAS MEASURED: {MAKER} and {RULES} are not beside the repository");
+        return Ok(false);
+    }
+    let built = process::cargo(root, &["build", "--release", "--locked", "--package", "phitak-sensor"])?;
+    anyhow::ensure!(built, "the sensor could not be built");
+    let target = PathBuf::from(process::metadata(root, false)?["target_directory"].as_str().unwrap_or("target"));
+    let folder = target.join("bench");
+    fs::create_dir_all(&folder).context("target/bench")?;
+    let capture = capture(root, &folder)?;
+    let sensor = target.join("release/phitak-sensor");
+    let has_yardstick = has_yardstick();
+
+    let (mut yardstick, mut plain, mut ruled) = (Times::default(), Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        eprintln!("round {round} of {rounds}");
+        if has_yardstick {
+            yardstick.0.push(ndpi_secs(&capture, core)?);
+        }
+        plain.push(inspect(&sensor, &capture, None, &folder, core)?);
+        ruled.push(inspect(&sensor, &capture, Some(&root.join(RULES)), &folder, core)?);
+    }
+    Ok(report(&yardstick, &plain, &ruled))
+}
+
+/// The capture, made once.
+fn capture(root: &Path, folder: &Path) -> Result<PathBuf> {
+    let path = folder.join("bench.pcap");
+    if !path.exists() {
+        eprintln!("making {}", path.display());
+        let made = folder.join("bench.pcap.part");
+        let status = Command::new("python3").arg(root.join(MAKER)).arg(&made).status().context("python3")?;
+        anyhow::ensure!(status.success(), "{MAKER} failed");
+        fs::rename(&made, &path).context("bench.pcap")?;
+    }
+    Ok(path)
+}
+
+fn has_yardstick() -> bool {
+    let there = || Command::new(YARDSTICK).arg("-h").output().is_ok();
+    if there() {
+        return true;
+    }
+    let installed = Command::new("apt-get").args(["install", "-y", "-q", YARDSTICK_PACKAGE]).output();
+    if installed.is_ok_and(|output| output.status.success()) && there() {
+        return true;
+    }
+    eprintln!("! NO YARDSTICK: {YARDSTICK} is not installed (apt-get install {YARDSTICK_PACKAGE}); no ratios are told");
+    false
+}
+
+/// A program on one core.
+fn pinned(core: usize, program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.arg("-c").arg(core.to_string()).arg(program);
+    command
+}
+
+fn text_of(output: &Output) -> String {
+    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn ndpi_secs(capture: &Path, core: usize) -> Result<f64> {
+    let output = pinned(core, Path::new(YARDSTICK)).arg("-i").arg(capture).output().context(YARDSTICK)?;
+    processing_secs(&text_of(&output)).with_context(|| format!("{YARDSTICK} told no packet processing time"))
+}
+
+/// `Packet Processing Time:  1530 msec`
+fn processing_secs(text: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("Packet Processing Time:"))?;
+    let mut words = line.split_whitespace();
+    let number: f64 = words.next()?.parse().ok()?;
+    Some(if words.next() == Some("msec") { number / 1000.0 } else { number })
+}
+
+fn inspect(sensor: &Path, capture: &Path, rules: Option<&Path>, folder: &Path, core: usize) -> Result<Run> {
+    let mut command = pinned(core, sensor);
+    command.args(["inspect", "-k", "none"]);
+    if let Some(rules) = rules {
+        command.arg("--rules").arg(rules);
+    }
+    let output = command.arg("--eve").arg(folder.join("eve.json")).arg(capture).output().context("the sensor")?;
+    anyhow::ensure!(output.status.success(), "the sensor failed: {}", text_of(&output));
+    Run::read(&text_of(&output)).context("the sensor's last line has another shape than expected")
+}
+
+fn report(yardstick: &Times, plain: &[Run], ruled: &[Run]) -> bool {
+    let mut good = true;
+    println!("{:<24} {:>26} {:>22} {:>9}", "median (range)", "packets, s", "times ndpiReader", "peak, MiB");
+    if !yardstick.0.is_empty() {
+        println!("{:<24} {:>26}", YARDSTICK, yardstick.shown());
+    }
+    for (name, runs, least) in [("without rules", plain, WITHOUT_RULES_MIN), ("with ET Open", ruled, WITH_RULES_MIN)] {
+        let times = Times(runs.iter().map(|run| run.packet_secs).collect());
+        let ratio = ratios(yardstick, &times);
+        let peak = runs.iter().map(|run| run.peak_mib).max().unwrap_or(0);
+        let shown = if ratio.0.is_empty() { "–".to_owned() } else { ratio.shown() };
+        println!("{name:<24} {:>26} {shown:>22} {peak:>9}", times.shown());
+        if !ratio.0.is_empty() && ratio.median() < least {
+            println!("✗ {name}: {:.2} of the yardstick, {least:.2} is wanted", ratio.median());
+            good = false;
+        }
+        if peak > PEAK_MIB_MAX {
+            println!("✗ {name}: {peak} MiB, {PEAK_MIB_MAX} is the limit");
+            good = false;
+        }
+        if let Some(first) = runs.first() {
+            let [packets, flows, alerts, records] = first.answer();
+            println!("  {packets} packets, {flows} flows, {alerts} alerts, {records} records");
+            if runs.iter().any(|run| run.answer() != first.answer()) {
+                println!("✗ {name}: the rounds do not agree");
+                good = false;
+            }
+        }
+    }
+    let loads = Times(ruled.iter().map(|run| run.load_secs).collect());
+    println!("{:<24} {:>26}", "loading ET Open", loads.shown());
+    good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sensors_last_line_is_read() {
+        let line = "warning: x\n1 capture(s): 10 packets, 900 bytes, 2 flows, 4 alerts, 3 records in 0.10 s \
+            (load 0.001 s, packets 0.099 s, peak 12 MiB); rules: 7 loaded, 1 failed\n";
+        let run =
+            Run { packets: 10, flows: 2, alerts: 4, records: 3, load_secs: 0.001, packet_secs: 0.099, peak_mib: 12 };
+        assert_eq!(Run::read(line), Some(run));
+        assert_eq!(Run::read("nothing"), None);
+    }
+
+    #[test]
+    fn the_yardsticks_time_is_read() {
+        assert_eq!(processing_secs("x\n\tPacket Processing Time:  2607 msec\n"), Some(2.607));
+        assert_eq!(processing_secs("x"), None);
+    }
+}
