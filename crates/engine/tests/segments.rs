@@ -81,6 +81,10 @@ fn any_cut_of_a_stream_tells_the_same() {
     // Samples of protocols that also go by datagrams are datagrams.
     for protocol in REGISTRY.iter().filter(|p| p.transports == [Transport::Tcp]) {
         let name = protocol.decl.name;
+        // Told by the announcement of another flow only.
+        if name == "ftp-data" {
+            continue;
+        }
         let port = protocol.ports.first().copied().unwrap_or(4_000);
         let whole = told(protocol.sample, port, &[usize::MAX]);
         assert!(whole.records.iter().any(|r| r["app_proto"] == name), "{name} is not recognised in its sample");
