@@ -235,7 +235,7 @@ impl Inspector {
                     return Some(placed(Source::Stream, Found { offset: found.offset.saturating_add(from), ..found }));
                 }
                 None => {
-                    if let Some(state) = flow.as_deref_mut()
+                    if let Some(state) = flow
                         && section.program.steps.len() > 1
                         && !of.packet
                     {

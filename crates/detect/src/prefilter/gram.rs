@@ -384,8 +384,8 @@ impl Stretches {
         let keys: Vec<u32> = entries.iter().map(|entry| entry.key).collect();
         let sieve = match entries.len() {
             0 => Sieve::None,
-            ..128 => Sieve::Small(filled(windows), filled(&keys)),
-            ..2048 => Sieve::Medium(filled(windows), filled(&keys)),
+            1..128 => Sieve::Small(filled(windows), filled(&keys)),
+            128..2048 => Sieve::Medium(filled(windows), filled(&keys)),
             _ => Sieve::Large(filled(windows), filled(&keys)),
         };
         let bucket_bits = (entries.len() * 2).next_power_of_two().trailing_zeros().clamp(4, 18);
