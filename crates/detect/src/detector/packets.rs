@@ -219,7 +219,7 @@ impl Inspector {
         number: u32,
         rule: &CompiledRule,
         scene: &Scene<'_>,
-        mut flow: Option<&mut FlowState>,
+        flow: Option<&mut FlowState>,
         stream: Option<FreshStream<'_>>,
         variables: &mut Variables,
     ) -> Option<Place> {
