@@ -68,7 +68,11 @@ const OWN: &[&[u8]] = &[b"APOP", b"CAPA", b"STLS", b"UIDL"];
 
 fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
     match direction {
-        Direction::ToServer => guess_verb(bytes, OWN),
+        // A log-in begins as FTP's does: it is no proof of POP3, and none against it.
+        Direction::ToServer => match guess_verb(bytes, OWN) {
+            Guess::No if guess_verb(bytes, COMMANDS) != Guess::No => Guess::More,
+            answer => answer,
+        },
         Direction::ToClient => {
             let fits = |start: &[u8]| bytes.starts_with(start) || start.starts_with(bytes);
             match bytes.get(..4) {

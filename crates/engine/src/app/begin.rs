@@ -174,15 +174,21 @@ impl AppLayer {
             }
             Guess::Yes | Guess::More => side.found = Some(number),
             Guess::No => {
-                side.done = true;
                 let answer =
                     around.candidates.ask(whole, direction, around.transport, around.ports, &mut RuledOut::default());
-                if let Answer::Found(other) = answer {
-                    self.side_mut(direction).found = Some(other);
-                    self.events.push(flow_event::MISMATCH);
-                } else {
-                    self.events.push(flow_event::ONE_DIRECTION);
+                let may_tell = around.transport == Transport::Tcp && whole.len() < GUESS_BYTES_MAX;
+                match answer {
+                    Answer::More if may_tell => {
+                        side.held = if joined.is_empty() { bytes.to_vec() } else { joined };
+                        return;
+                    }
+                    Answer::Found(other) => {
+                        side.found = Some(other);
+                        self.events.push(flow_event::MISMATCH);
+                    }
+                    Answer::More | Answer::Unknown => self.events.push(flow_event::ONE_DIRECTION),
                 }
+                self.side_mut(direction).done = true;
             }
         }
     }
