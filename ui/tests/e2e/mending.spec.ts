@@ -24,8 +24,7 @@ test("a hospital follows the advice, presses ทำแล้ว, and sees it bec
     const card = page.locator(`#${id}`);
     const show = card.getByRole("button", { name: /^ดูวิธีทำ/ });
     if (await show.isVisible()) await show.click();
-    await card.locator("summary").click();
-    const address = (await card.locator(".technical").textContent()) ?? "";
+    const address = (await card.locator(".machines").textContent()) ?? "";
     const kind = await card.getAttribute("data-kind");
     if (mended && !mended.some((m) => m.kind === kind && address.split(/[^\d.]/).includes(m.address))) continue;
     await expect(card.locator("ol li").first()).toBeVisible();

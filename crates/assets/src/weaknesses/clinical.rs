@@ -5,8 +5,8 @@ use crate::text::Text;
 
 /// First step of every advice.
 pub(super) const LOOK_FIRST: Text = Text::new(
-    "ดูก่อนว่าเครื่องนี้คือเครื่องใด (ชื่อและเลข IP อยู่ใน “รายละเอียดทางเทคนิค” ด้านล่าง) ถ้าเป็นเครื่องมือแพทย์ หรือคอมพิวเตอร์ที่ต่อกับเครื่องมือแพทย์ (เช่น เอกซเรย์ อัลตราซาวด์ เครื่องตรวจแล็บ ระบบภาพ PACS เครื่องติดตามสัญญาณชีพ) อย่าแก้เอง ให้ช่างเครื่องมือแพทย์ของโรงพยาบาล (ถ้าไม่มี ให้หัวหน้างานที่ใช้เครื่องนั้น) ติดต่อผู้ขายเครื่อง แล้วกด “ต้องการความช่วยเหลือ” ที่หน้านี้",
-    "First see which machine this is (its name and IP address are under “Technical details” below). If it is a medical device, or a computer attached to one (X-ray, ultrasound, laboratory analyser, PACS, patient monitor), do not change it yourself: ask the hospital's biomedical engineering staff (or, if there are none, the head of the unit that uses it) to contact its vendor, and press “We need help” on this page.",
+    "ดูก่อนว่าเครื่องนี้คือเครื่องใด (ชื่อและเลข IP อยู่ใต้หัวเรื่อง) ถ้าเป็นเครื่องมือแพทย์ หรือคอมพิวเตอร์ที่ต่อกับเครื่องมือแพทย์ (เช่น เอกซเรย์ อัลตราซาวด์ เครื่องตรวจแล็บ ระบบภาพ PACS เครื่องติดตามสัญญาณชีพ) อย่าแก้เอง ให้ช่างเครื่องมือแพทย์ของโรงพยาบาล (ถ้าไม่มี ให้หัวหน้างานที่ใช้เครื่องนั้น) ติดต่อผู้ขายเครื่อง แล้วกด “ต้องการความช่วยเหลือ” ที่หน้านี้",
+    "First see which machine this is (its name and IP address stand under the title). If it is a medical device, or a computer attached to one (X-ray, ultrasound, laboratory analyser, PACS, patient monitor), do not change it yourself: ask the hospital's biomedical engineering staff (or, if there are none, the head of the unit that uses it) to contact its vendor, and press “We need help” on this page.",
 );
 
 /// Before anything old is turned off: a medical device may be the one that still uses it.

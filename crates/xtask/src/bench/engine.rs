@@ -97,7 +97,12 @@ fn capture(root: &Path, folder: &Path) -> Result<PathBuf> {
     if !path.exists() {
         eprintln!("making {}", path.display());
         let made = folder.join("bench.pcap.part");
-        let status = Command::new("python3").arg(root.join(MAKER)).arg(&made).status().context("python3")?;
+        let status = Command::new("python3")
+            .arg(root.join(MAKER))
+            .arg(&made)
+            .args(["--copies", "8"])
+            .status()
+            .context("python3")?;
         anyhow::ensure!(status.success(), "{MAKER} failed");
         fs::rename(&made, &path).context("bench.pcap")?;
     }
