@@ -1,6 +1,6 @@
 //! Rules as they are matched: heads, conditions, programs, routes into transactions, and the matchers that find candidates.
 
-use crate::{check::Check, prefilter::Matcher, program::Program, threshold::Extra, transform::Transforms};
+use crate::{check::Check, prefilter::{Matcher, PacketMatcher}, program::Program, threshold::Extra, transform::Transforms};
 use phitak_model::{Direction, inspect::Shape};
 use phitak_rules::{
     Action, Addresses, Ports,
@@ -225,14 +225,7 @@ impl<T> PortMap<T> {
 
 #[derive(Default)]
 pub(crate) struct PacketGroup {
-    pub payload: Matcher,
-    /// Of rules that look at a packet's payload only where it is not in the stream.
-    pub outside: Matcher,
-    pub stream: Matcher,
-    /// Of rules whose places count from the beginning of what is new in the stream.
-    pub chunk: Matcher,
-    /// Bytes before the present end of the stream in which a literal may begin.
-    pub overlap: usize,
+    pub payload: PacketMatcher,
     /// Rules without a literal: looked at for each packet.
     pub always: Box<[u32]>,
     /// The same for rules that look only at packets with a payload or stream bytes.

@@ -8,6 +8,9 @@ mod run;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(name = "phitak-sensor", version, about = "Watches a hospital's network traffic")]
 struct Arguments {

@@ -5,14 +5,19 @@ use crate::{
     compiled::{
         AppCheckKind, AppGroup, AppGroups, Class, Kind, PacketGroup, PortGroups, PortMap, Route, direction_bit,
     },
-    prefilter::{Literal, MatcherBuilder, Standing},
+    prefilter::{Literal, LiteralOf, MatcherBuilder, PacketMatcherBuilder, Standing},
     transform::Transforms,
 };
 use phitak_model::{
     Direction,
     inspect::{ProtocolDecl, Shape},
 };
-use phitak_rules::{Ports, Rule, Section, buffer::Buffer, condition::Transform};
+use phitak_packet::packet::ip_proto;
+use phitak_rules::{
+    Ports, Rule, Section,
+    buffer::Buffer,
+    condition::{Condition, Transform},
+};
 use std::collections::BTreeMap;
 
 /// A rule with more server ports than this is in the group of all ports.
@@ -22,13 +27,9 @@ const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
 
 #[derive(Default)]
 struct PacketGroupBuilder {
-    payload: MatcherBuilder,
-    outside: MatcherBuilder,
-    stream: MatcherBuilder,
-    chunk: MatcherBuilder,
+    payload: PacketMatcherBuilder,
     always: Vec<u32>,
     always_payload: Vec<u32>,
-    overlap: usize,
 }
 
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl PacketGroups {
         let payload = rule.sections.iter().enumerate().filter(|(_, s)| s.buffer == Buffer::Payload);
         let literal = super::literals::choose(payload).map(|(_, l)| Literal { standing: Standing::Anywhere, ..l });
         for (class_index, class) in Class::ALL.into_iter().enumerate() {
-            if !class.admits(resolved.rule.head.transport) {
+            if !class.admits(resolved.rule.head.transport) || !may_carry(class, rule) {
                 continue;
             }
             for direction in DIRECTIONS {
@@ -89,23 +90,13 @@ impl PacketGroupBuilder {
             self.always.push(number);
             return;
         };
-        let of = rule.payload_of;
-        let in_packet = class != Class::Tcp || of.packet;
-        let in_stream = class == Class::Tcp && of.stream;
+        let of = match rule.payload_of {
+            of if class != Class::Tcp || of.packet => LiteralOf::Unit,
+            of if of.stream || of.packet_outside_stream => LiteralOf::Stream,
+            _ => return,
+        };
         match literal {
-            Some(literal) => {
-                if in_packet {
-                    self.payload.add(literal.clone(), number);
-                } else if of.packet_outside_stream {
-                    self.outside.add(literal.clone(), number);
-                }
-                if in_stream && of.packet {
-                    self.chunk.add(literal.clone(), number);
-                } else if in_stream {
-                    self.overlap = self.overlap.max(literal.bytes.len());
-                    self.stream.add(literal.clone(), number);
-                }
-            }
+            Some(literal) => self.payload.add(literal.clone(), of, number),
             None => self.always_payload.push(number),
         }
     }
@@ -113,14 +104,24 @@ impl PacketGroupBuilder {
     fn build(self) -> PacketGroup {
         PacketGroup {
             payload: self.payload.build(),
-            outside: self.outside.build(),
-            stream: self.stream.build(),
-            chunk: self.chunk.build(),
-            overlap: self.overlap,
             always: self.always.into(),
             always_payload: self.always_payload.into(),
         }
     }
+}
+
+/// Whether packets of a class can be of the IP protocol that a rule names.
+fn may_carry(class: Class, rule: &Rule) -> bool {
+    let protocols: &[u8] = match class {
+        Class::Tcp => &[ip_proto::TCP],
+        Class::Udp => &[ip_proto::UDP],
+        Class::Icmp => &[ip_proto::ICMP, ip_proto::ICMPV6],
+        Class::Other => return true,
+    };
+    rule.conditions.iter().all(|condition| match &condition.value {
+        Condition::IpProtocol(test) => protocols.iter().any(|p| test.holds(u64::from(*p))),
+        _ => true,
+    })
 }
 
 /// The ports of the server's side, when they are few. A rule both ways, or with other classes than TCP and UDP, is for

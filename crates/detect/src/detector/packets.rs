@@ -6,6 +6,7 @@ use crate::{
     flow_state::FlowState,
     input::StreamView,
     outcome::{Outcome, Place, Source},
+    prefilter::{Fresh, Units},
     program::{
         Variables,
         run::{Found, Span},
@@ -35,18 +36,16 @@ impl<'a> FreshStream<'a> {
 
     /// What is new, as a value of its own.
     fn chunk(&self) -> Span<'a> {
-        Span::whole(self.searched(0).0)
+        Span::whole(self.fresh(0).bytes)
     }
 
     fn span(&self) -> Span<'a> {
         Span { bytes: self.view.bytes, offset: self.view.offset, fresh_from: self.inspected }
     }
 
-    /// What is new, and `overlap` bytes before it, with its place in the stream.
-    fn searched(&self, overlap: usize) -> (&'a [u8], u64) {
-        let from = self.inspected.saturating_sub(overlap as u64).max(self.view.offset);
-        let fresh = usize::try_from(from - self.view.offset).ok().and_then(|skip| self.view.bytes.get(skip..));
-        fresh.map_or((self.view.bytes, self.view.offset), |bytes| (bytes, from))
+    /// What is new, and `overlap` bytes before it.
+    fn fresh(&self, overlap: usize) -> Fresh<'a> {
+        Fresh::of(self.view.bytes, self.view.offset, self.inspected, overlap)
     }
 }
 
@@ -143,19 +142,10 @@ impl Inspector {
 
     fn gather_group(&mut self, group: &PacketGroup, scene: &Scene<'_>, stream: Option<FreshStream<'_>>) {
         let has_payload = !scene.packet.payload.is_empty() && !scene.is_pseudo();
-        if has_payload {
-            group.payload.find_within(scene.packet.payload, 0, &mut self.candidates);
-            if !scene.input.payload_in_stream {
-                group.outside.find_within(scene.packet.payload, 0, &mut self.candidates);
-            }
-        }
-        if let Some(stream) = stream {
-            let (bytes, base) = stream.searched(group.overlap);
-            group.stream.find_within(bytes, base, &mut self.candidates);
-            let (fresh, _) = stream.searched(0);
-            group.chunk.find_within(fresh, 0, &mut self.candidates);
-        }
         if has_payload || stream.is_some() {
+            let packet = has_payload.then_some((scene.packet.payload, scene.input.payload_in_stream));
+            let fresh = stream.map(|stream| stream.fresh(group.payload.overlap()));
+            group.payload.find(&Units { packet, fresh }, &mut self.candidates);
             group.always_payload.iter().for_each(|r| self.candidates.add(*r));
         }
         group.always.iter().for_each(|r| self.candidates.add(*r));

@@ -2,9 +2,16 @@
 //!
 //! The stretch has two windows of three bytes, one byte apart, so that only every other place of the text is looked at. A
 //! bitmap of windows sends most places away after one load, one of stretches most of the rest; what is left is looked up
-//! in buckets and compared. Literals shorter than four bytes are looked for by a rare byte, or by pairs.
+//! in buckets and compared. Literals shorter than four bytes are looked for by pairs, block by block.
+
+mod run;
+mod short;
+mod sieve;
 
 use super::{Literal, small};
+use run::Run;
+use short::{BLOCK, BLOCK_BYTES, Pair, Short, Table};
+use sieve::{Bits, FACTOR, STRIDE, STRIDE_BYTES, Sieve, stretch_at, window_at};
 
 pub(super) struct Grams {
     stretches: Stretches,
@@ -34,55 +41,14 @@ struct Stretches {
     entries: Box<[Entry]>,
 }
 
-/// Bits for hashes of windows and of stretches; small sets have few, which stay in the nearest cache.
-enum Sieve {
-    None,
-    Small(Box<Bits<64>>, Box<Bits<64>>),
-    Medium(Box<Bits<1024>>, Box<Bits<1024>>),
-    Large(Box<Bits<8192>>, Box<Bits<8192>>),
-}
-
-struct Bits<const WORDS: usize>([u64; WORDS]);
-
 #[derive(Clone, Copy)]
 struct Entry {
-    /// The folded stretch, pair or byte.
+    /// The folded stretch.
     key: u32,
     literal: u32,
     /// Where it stands in its literal.
     offset: u32,
 }
-
-/// Literals of one to three bytes.
-enum Short {
-    None,
-    /// All of them by a few bytes that are rare.
-    Rare {
-        bytes: Vec<u8>,
-        entries: Box<[Entry]>,
-    },
-    /// By pairs of bytes, and by single ones: a bit for each, and the sorted entries.
-    Pairs {
-        pairs: Box<Table>,
-        ones: Box<Table>,
-    },
-}
-
-struct Table {
-    bits: Bits<1024>,
-    entries: Box<[Entry]>,
-}
-
-const FACTOR: u32 = 0x9e37_79b1;
-const FOLD: u8 = 0x20;
-const FOLD_EIGHT: u64 = 0x2020_2020_2020_2020;
-/// Bytes that are looked at in one go, and those that their windows span.
-const STRIDE: usize = 16;
-const STRIDE_BYTES: usize = STRIDE + 1;
-/// Bytes that a search for rare ones can look for at once.
-const RARE_MAX: usize = 3;
-/// A byte that is more common than this is not rare.
-const RARE_COMMONNESS_MAX: u32 = 45;
 
 /// How common a byte is in traffic, roughly: higher is more common. Letters, digits and the punctuation of text
 /// protocols come first, zero and 0xff lead binary ones.
@@ -100,25 +66,6 @@ pub(crate) fn commonness(byte: u8) -> u32 {
         0x80.. => 12,
         _ => 20,
     }
-}
-
-/// Three folded bytes in the upper bits of a number.
-fn window_of([a, b, c]: [u8; 3]) -> u32 {
-    u32::from_le_bytes([0, a | FOLD, b | FOLD, c | FOLD])
-}
-
-fn window_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk::<3>().map(|three| window_of(*three))
-}
-
-/// Four folded bytes.
-fn stretch_at(bytes: &[u8], at: usize) -> Option<u32> {
-    let [a, b, c, d] = *bytes.get(at..)?.first_chunk::<4>()?;
-    Some(u32::from_le_bytes([a | FOLD, b | FOLD, c | FOLD, d | FOLD]))
-}
-
-fn pair_of([a, b]: [u8; 2]) -> u32 {
-    u32::from(u16::from_le_bytes([a | FOLD, b | FOLD]))
 }
 
 impl Grams {
@@ -164,14 +111,12 @@ impl Grams {
             Sieve::Small(windows, stretches) => self.scan(windows, stretches, text, base, &mut hit),
             Sieve::Medium(windows, stretches) => self.scan(windows, stretches, text, base, &mut hit),
             Sieve::Large(windows, stretches) => self.scan(windows, stretches, text, base, &mut hit),
+            Sieve::Huge(windows, stretches) => self.scan(windows, stretches, text, base, &mut hit),
         }
         match &self.short {
             Short::None => {}
-            Short::Rare { bytes, entries } => self.search_rare(bytes, entries, text, base, &mut hit),
-            Short::Pairs { pairs, ones } => {
-                self.search_pairs(pairs, text, base, &mut hit);
-                self.search_ones(ones, text, base, &mut hit);
-            }
+            Short::Lanes(pairs) => self.search_lanes(pairs, text, base, &mut hit),
+            Short::Table(table) => self.search_table(table, text, base, &mut hit),
         }
     }
 
@@ -183,27 +128,50 @@ impl Grams {
         base: u64,
         hit: &mut impl FnMut(u32),
     ) {
-        let mut rest = text;
         let mut at = 0;
         let mut run = Run::default();
-        while let Some(chunk) = rest.first_chunk::<STRIDE_BYTES>() {
-            let mut found = windows.found(chunk);
+        while let Some(rest) = text.get(at..)
+            && let Some(chunk) = rest.first_chunk::<STRIDE_BYTES>()
+        {
+            let found = windows.found(chunk);
             let mut step = STRIDE;
             if found != 0 {
                 step = self.run_reach.map_or(STRIDE, |reach| run.step(chunk, rest, at, reach));
-            }
-            while found != 0 {
-                let place = at + 2 * found.trailing_zeros() as usize;
-                found &= found - 1;
-                self.try_place(stretches, text, place, base, hit);
+                self.try_places(stretches, found, text, at, base, hit);
             }
             at += step;
-            rest = rest.get(step..).unwrap_or_default();
         }
-        for (step, three) in rest.array_windows::<3>().enumerate().step_by(2) {
-            if windows.has(Bits::<WORDS>::place(window_of(*three))) {
-                self.try_place(stretches, text, at + step, base, hit);
+        // What is left is shorter than a chunk: the text's last chunk has it, or one that is filled up.
+        if at + 2 < text.len() {
+            match text.last_chunk::<STRIDE_BYTES>() {
+                Some(chunk) => {
+                    let found = windows.found(chunk);
+                    self.try_places(stretches, found, text, text.len() - STRIDE_BYTES, base, hit);
+                }
+                None => {
+                    let mut chunk = [0; STRIDE_BYTES];
+                    chunk.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+                    self.try_places(stretches, windows.found(&chunk), text, 0, base, hit);
+                }
             }
+        }
+    }
+
+    /// Looks at the places of a chunk that the sieve left: a bit for each even one.
+    #[inline]
+    fn try_places<const WORDS: usize>(
+        &self,
+        stretches: &Bits<WORDS>,
+        mut found: u32,
+        text: &[u8],
+        at: usize,
+        base: u64,
+        hit: &mut impl FnMut(u32),
+    ) {
+        while found != 0 {
+            let place = at + 2 * found.trailing_zeros() as usize;
+            found &= found - 1;
+            self.try_place(stretches, text, place, base, hit);
         }
     }
 
@@ -217,12 +185,16 @@ impl Grams {
         base: u64,
         hit: &mut impl FnMut(u32),
     ) {
-        for start in [Some(at), at.checked_sub(1)].into_iter().flatten() {
-            if let Some(key) = stretch_at(text, start)
-                && stretches.has(Bits::<WORDS>::place(key))
-            {
-                self.try_stretch(key, text, start, base, hit);
-            }
+        if let Some(key) = stretch_at(text, at)
+            && stretches.has(key)
+        {
+            self.try_stretch(key, text, at, base, hit);
+        }
+        if let Some(before) = at.checked_sub(1)
+            && let Some(key) = stretch_at(text, before)
+            && stretches.has(key)
+        {
+            self.try_stretch(key, text, before, base, hit);
         }
     }
 
@@ -235,62 +207,54 @@ impl Grams {
         }
     }
 
-    fn search_rare(&self, bytes: &[u8], entries: &[Entry], text: &[u8], base: u64, hit: &mut impl FnMut(u32)) {
-        let mut at = 0;
-        while let Some(rest) = text.get(at..) {
-            let found = match bytes {
-                [a] => memchr::memchr(*a, rest),
-                [a, b] => memchr::memchr2(*a, *b, rest),
-                [a, b, c] => memchr::memchr3(*a, *b, *c, rest),
-                _ => None,
-            };
-            let Some(found) = found else { break };
-            at += found;
-            for entry in entries {
-                self.try_entry(entry, text, at, base, hit);
-            }
-            at += 1;
-        }
-    }
-
-    fn search_pairs(&self, table: &Table, text: &[u8], base: u64, hit: &mut impl FnMut(u32)) {
-        if table.entries.is_empty() {
-            return;
-        }
-        for (at, pair) in text.array_windows::<2>().enumerate() {
-            let window = pair_of(*pair);
-            if table.bits.has(window as usize) {
-                table.entries(window).iter().for_each(|entry| self.try_entry(entry, text, at, base, hit));
+    /// Each pair through the whole text, until its literal is found.
+    fn search_lanes(&self, pairs: &[Pair], text: &[u8], base: u64, hit: &mut impl FnMut(u32)) {
+        let (blocks, rest) = (text.len().saturating_sub(1) / BLOCK, text.len().saturating_sub(1) / BLOCK * BLOCK);
+        let mut last = [0; BLOCK_BYTES];
+        last.iter_mut().zip(text.get(rest..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        for pair in pairs {
+            for number in 0..=blocks {
+                let at = number * BLOCK;
+                let block = text.get(at..).and_then(|t| t.first_chunk()).unwrap_or(&last);
+                let mut places = pair.places(block);
+                let mut is_found = false;
+                while places != 0 && !is_found {
+                    let place = at + places.trailing_zeros() as usize;
+                    places &= places - 1;
+                    is_found = self.try_entry(&pair.entry, text, place, base, hit);
+                }
+                if is_found {
+                    break;
+                }
             }
         }
     }
 
-    fn search_ones(&self, table: &Table, text: &[u8], base: u64, hit: &mut impl FnMut(u32)) {
-        if table.entries.is_empty() {
-            return;
-        }
-        for (at, byte) in text.iter().enumerate() {
-            let window = u32::from(byte | FOLD);
-            if table.bits.has(window as usize) {
-                table.entries(window).iter().for_each(|entry| self.try_entry(entry, text, at, base, hit));
+    fn search_table(&self, table: &Table, text: &[u8], base: u64, hit: &mut impl FnMut(u32)) {
+        let seconds = text.iter().skip(1).chain(&[0]);
+        for (at, (first, second)) in text.iter().zip(seconds).enumerate() {
+            for pair in table.at(*first, *second) {
+                self.try_entry(&pair.entry, text, at, base, hit);
             }
         }
     }
 
     /// Whether the literal of an entry stands where its key was found.
-    fn try_entry(&self, entry: &Entry, text: &[u8], at: usize, base: u64, hit: &mut impl FnMut(u32)) {
-        let Some(start) = at.checked_sub(entry.offset as usize) else { return };
-        let Some(literal) = self.texts.get(entry.literal as usize) else { return };
+    fn try_entry(&self, entry: &Entry, text: &[u8], at: usize, base: u64, hit: &mut impl FnMut(u32)) -> bool {
+        let Some(start) = at.checked_sub(entry.offset as usize) else { return false };
+        let Some(literal) = self.texts.get(entry.literal as usize) else { return false };
         let place = base.saturating_add(start as u64);
         if place < u64::from(literal.first) || place > u64::from(literal.last) && literal.last != u32::MAX {
-            return;
+            return false;
         }
         let wanted = self.bytes.get(literal.start as usize..).and_then(|b| b.get(..literal.length as usize));
         let found = text.get(start..).and_then(|t| t.get(..literal.length as usize));
-        let (Some(wanted), Some(found)) = (wanted, found) else { return };
-        if wanted == found || literal.nocase && wanted.eq_ignore_ascii_case(found) {
+        let (Some(wanted), Some(found)) = (wanted, found) else { return false };
+        let stands = wanted == found || literal.nocase && wanted.eq_ignore_ascii_case(found);
+        if stands {
             hit(entry.literal);
         }
+        stands
     }
 }
 
@@ -305,89 +269,10 @@ fn best_stretch(bytes: &[u8], uses: &std::collections::HashMap<u32, u32>) -> Opt
     (0..bytes.len().saturating_sub(3)).filter_map(cost).min().map(|(_, at, key)| (at, key))
 }
 
-/// A long run of one byte (padding, mostly): all of its inner places look the same, so that only its ends are looked at.
-#[derive(Default)]
-struct Run {
-    /// Where the last run that was measured ends.
-    end: usize,
-    /// From here on its inside is skipped, up to its end.
-    skip_from: usize,
-}
-
-impl Run {
-    /// How far to go from `at`, where `chunk` stands at the beginning of `rest`. Literals of up to `reach` bytes may reach
-    /// over the run's ends.
-    fn step(&mut self, chunk: &[u8; STRIDE_BYTES], rest: &[u8], at: usize, reach: usize) -> usize {
-        if at >= self.end {
-            let [byte, others @ ..] = chunk;
-            if others.iter().any(|other| other != byte) {
-                return STRIDE;
-            }
-            self.end = at + rest.iter().take_while(|other| *other == byte).count();
-            self.skip_from = at + reach + STRIDE;
-        }
-        let last = self.end.saturating_sub(reach);
-        if at < self.skip_from || last <= at + STRIDE {
-            return STRIDE;
-        }
-        (last - at) / STRIDE * STRIDE
-    }
-}
-
-impl<const WORDS: usize> Bits<WORDS> {
-    const BITS: u32 = (WORDS * 64).trailing_zeros();
-
-    fn new() -> Box<Self> {
-        Box::new(Self([0; WORDS]))
-    }
-
-    fn place(key: u32) -> usize {
-        (key.wrapping_mul(FACTOR) >> (32 - Self::BITS)) as usize
-    }
-
-    fn set(&mut self, place: usize) {
-        if let Some(word) = self.0.get_mut(place >> 6) {
-            *word |= 1 << (place & 63);
-        }
-    }
-
-    #[inline]
-    fn has(&self, place: usize) -> bool {
-        self.0.get(place >> 6).is_some_and(|word| word >> (place & 63) & 1 != 0)
-    }
-
-    /// A bit for each even place of a chunk where a window may be one of ours: no branch for each of them.
-    #[inline]
-    fn found(&self, chunk: &[u8; STRIDE_BYTES]) -> u32 {
-        let eight = |at: usize| {
-            let bytes = chunk.get(at..).and_then(|c| c.first_chunk::<8>());
-            bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes) | FOLD_EIGHT)
-        };
-        let (low, middle, high) = (eight(0), eight(6), eight(9));
-        // The lower byte of each window is its place's left neighbour and leaves with the shift.
-        let window = |eight: u64, byte: u32| ((eight >> (8 * byte)) as u32) << 8;
-        let bit = |window: u32| u32::from(self.has(Self::place(window)));
-        bit(window(low, 0))
-            | bit(window(low, 2)) << 1
-            | bit(window(low, 4)) << 2
-            | bit(window(middle, 0)) << 3
-            | bit(window(middle, 2)) << 4
-            | bit(window(middle, 4)) << 5
-            | bit(window(high, 3)) << 6
-            | bit(window(high, 5)) << 7
-    }
-}
-
 impl Stretches {
     fn new(mut entries: Vec<Entry>, windows: &[u32]) -> Self {
-        // Sixteen bits for each window keep a bitmap sparse; the largest still fits in the second cache.
         let keys: Vec<u32> = entries.iter().map(|entry| entry.key).collect();
-        let sieve = match entries.len() {
-            0 => Sieve::None,
-            1..128 => Sieve::Small(filled(windows), filled(&keys)),
-            128..2048 => Sieve::Medium(filled(windows), filled(&keys)),
-            _ => Sieve::Large(filled(windows), filled(&keys)),
-        };
+        let sieve = Sieve::new(windows, &keys);
         let bucket_bits = (entries.len() * 2).next_power_of_two().trailing_zeros().clamp(4, 18);
         let bucket_shift = 32 - bucket_bits;
         let bucket = |entry: &Entry| entry.key.wrapping_mul(FACTOR) >> bucket_shift;
@@ -401,69 +286,5 @@ impl Stretches {
         let bucket = (key.wrapping_mul(FACTOR) >> self.bucket_shift) as usize;
         let (Some(start), Some(end)) = (self.starts.get(bucket), self.starts.get(bucket + 1)) else { return &[] };
         self.entries.get(*start as usize..*end as usize).unwrap_or_default()
-    }
-}
-
-fn filled<const WORDS: usize>(keys: &[u32]) -> Box<Bits<WORDS>> {
-    let mut bits = Bits::<WORDS>::new();
-    for key in keys {
-        bits.set(Bits::<WORDS>::place(*key));
-    }
-    bits
-}
-
-impl Short {
-    fn new(literals: &[(u32, &Literal)]) -> Self {
-        if literals.is_empty() {
-            return Self::None;
-        }
-        let (mut bytes, mut entries) = (Vec::new(), Vec::new());
-        for (number, literal) in literals {
-            let rarest = literal.bytes.iter().zip(0u32..).min_by_key(|(byte, _)| commonness(**byte));
-            let Some((byte, offset)) = rarest else { continue };
-            bytes.push(*byte);
-            if literal.nocase {
-                bytes.extend([byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]);
-            }
-            entries.push(Entry { key: 0, literal: *number, offset });
-        }
-        bytes.sort_unstable();
-        bytes.dedup();
-        if bytes.len() <= RARE_MAX && bytes.iter().all(|b| commonness(*b) <= RARE_COMMONNESS_MAX) {
-            return Self::Rare { bytes, entries: entries.into() };
-        }
-        let (mut pairs, mut ones) = (Vec::new(), Vec::new());
-        for (number, literal) in literals {
-            let pair = |at: &usize| literal.bytes.get(*at..)?.first_chunk::<2>().copied();
-            let cost = |at: &usize| pair(at).map_or(u32::MAX, |[a, b]| commonness(a) + commonness(b));
-            let best = (0..literal.bytes.len().saturating_sub(1)).min_by_key(cost);
-            match (best.and_then(|at| Some((at, pair(&at)?))), literal.bytes.first()) {
-                (Some((at, pair)), _) => {
-                    pairs.push(Entry { key: pair_of(pair), literal: *number, offset: small(at) });
-                }
-                (None, Some(byte)) => {
-                    ones.push(Entry { key: u32::from(byte | FOLD), literal: *number, offset: 0 });
-                }
-                (None, None) => {}
-            }
-        }
-        Self::Pairs { pairs: Box::new(Table::new(pairs)), ones: Box::new(Table::new(ones)) }
-    }
-}
-
-impl Table {
-    fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_by_key(|e| (e.key, e.literal));
-        let mut bits = *Bits::new();
-        for entry in &entries {
-            bits.set(entry.key as usize);
-        }
-        Self { bits, entries: entries.into() }
-    }
-
-    fn entries(&self, window: u32) -> &[Entry] {
-        let start = self.entries.partition_point(|e| e.key < window);
-        let rest = self.entries.get(start..).unwrap_or_default();
-        rest.get(..rest.partition_point(|e| e.key == window)).unwrap_or_default()
     }
 }
