@@ -18,6 +18,7 @@ use crate::{
     program::run::STEPS_MAX,
     ruleset::{Catalogue, Compiled, RuleInfo, Ruleset, Settings},
     threshold::{Extra, Rate},
+    zones::ZoneFinder,
 };
 use groups::{AppGroupsBuilder, EventRules, PacketGroups};
 use phitak_rules::{Diagnostic, Rule, ThresholdRule, threshold::ThresholdLine};
@@ -190,6 +191,7 @@ fn apply_thresholds(kept: &mut [(Rule, Resolved)], lines: &[ThresholdLine]) {
 
 impl Compiler<'_> {
     fn finish(mut self, kept: Vec<(Rule, Resolved)>) -> Ruleset {
+        let mut zones = ZoneFinder::new(kept.iter().map(|(_, resolved)| &resolved.rule.head));
         let mut packets = PacketGroups::default();
         let mut app = AppGroupsBuilder::new(self.catalogue.protocols);
         let mut decoder = EventRules::new(self.catalogue.decoder_events.len());
@@ -202,13 +204,14 @@ impl Compiler<'_> {
         let mut compiled = Vec::with_capacity(kept.len());
         let mut has_stream_rules = false;
         for (number, (rule, mut resolved)) in (0u32..).zip(kept) {
+            let zone_set = zones.of_head(&resolved.rule.head);
             match resolved.rule.kind {
                 Kind::AddressOnly => {
                     let head = &resolved.rule.head;
                     addresses.push((number, head.source.clone(), head.destination.clone(), head.both_ways));
                 }
                 Kind::ProtocolOnly => protocol_rules.push(number),
-                _ if groups::is_for_packets(&resolved) => packets.add(number, &rule, &resolved),
+                _ if groups::is_for_packets(&resolved) => packets.add(number, &rule, &resolved, zone_set),
                 _ => {}
             }
             if resolved.rule.kind != Kind::Transaction {
@@ -222,7 +225,7 @@ impl Compiler<'_> {
             }
             has_stream_rules |= resolved.rule.payload.is_some() && resolved.rule.payload_of.stream;
             for route in resolved.routes.drain(..) {
-                app.add(small(routes.len()), &route, &rule, &resolved.app_sections);
+                app.add(small(routes.len()), &route, &rule, &resolved.app_sections, zone_set);
                 routes.push(route);
             }
             infos.push(info(rule));
@@ -238,6 +241,7 @@ impl Compiler<'_> {
             routes,
             app,
             packets: packets.build(),
+            zones: zones.into_zones(),
             decoder_event_rules: decoder.build(),
             stream_event_rules: stream.build(),
             flow_event_rules: flow.build(),

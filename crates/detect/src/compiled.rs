@@ -1,6 +1,12 @@
 //! Rules as they are matched: heads, conditions, programs, routes into transactions, and the matchers that find candidates.
 
-use crate::{check::Check, prefilter::{Matcher, PacketMatcher}, program::Program, threshold::Extra, transform::Transforms};
+use crate::{
+    check::Check,
+    prefilter::{Matcher, PacketMatcher},
+    program::Program,
+    threshold::Extra,
+    transform::Transforms,
+};
 use phitak_model::{Direction, inspect::Shape};
 use phitak_rules::{
     Action, Addresses, Ports,

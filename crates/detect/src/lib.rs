@@ -28,6 +28,7 @@ mod scene;
 mod threshold;
 mod transform;
 mod value_set;
+mod zones;
 
 pub use compile::found_by::{FoundBy, SHORT_BYTES, found_by, is_on_any_port};
 pub use detector::Detector;

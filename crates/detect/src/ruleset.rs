@@ -2,9 +2,10 @@
 
 use crate::{
     address_index::AddressIndex,
-    compiled::{AppCheck, AppCheckKind, AppGroups, CompiledRule, PortGroups, Route, Section},
+    compiled::{AppCheck, AppCheckKind, AppGroups, Class, CompiledRule, PortGroups, Route, Section},
     dataset::BaseSet,
     names::Names,
+    zones::{ZONES, Zone, Zones},
 };
 use phitak_model::{Direction, inspect::ProtocolDecl};
 use phitak_rules::{Action, Diagnostic, Pairs};
@@ -54,10 +55,11 @@ pub struct Ruleset {
     pub(crate) rules: Vec<CompiledRule>,
     pub(crate) sections: Vec<Section>,
     pub(crate) routes: Vec<Route>,
-    /// By protocol and direction.
-    pub(crate) app: Vec<[AppGroups; 2]>,
-    /// By [`crate::compiled::Class`] and direction.
-    pub(crate) packets: [[PortGroups; 2]; 4],
+    /// By protocol, direction and zone.
+    pub(crate) app: Vec<[[AppGroups; ZONES]; 2]>,
+    /// By [`crate::compiled::Class`], direction and zone.
+    pub(crate) packets: [[[PortGroups; ZONES]; 2]; 4],
+    pub(crate) zones: Zones,
     pub(crate) decoder_event_rules: Vec<Box<[u32]>>,
     pub(crate) stream_event_rules: Vec<Box<[u32]>>,
     pub(crate) flow_event_rules: Vec<Box<[u32]>>,
@@ -122,7 +124,7 @@ impl Ruleset {
     /// Whether any rule looks into transactions of this protocol in this direction.
     #[must_use]
     pub fn wants_transactions(&self, protocol: u16, direction: Direction) -> bool {
-        self.app_groups(protocol, direction).is_some_and(|g| g.is_used)
+        Zone::all().any(|zone| self.app_groups(protocol, direction, zone).is_some_and(|g| g.is_used))
     }
 
     /// Whether any rule looks at a buffer of this name, whichever protocol shows it.
@@ -141,8 +143,12 @@ impl Ruleset {
         self.buffer_names.get(usize::from(protocol))?.get(usize::from(buffer)).copied()
     }
 
-    pub(crate) fn app_groups(&self, protocol: u16, direction: Direction) -> Option<&AppGroups> {
-        self.app.get(usize::from(protocol))?.get(direction.index())
+    pub(crate) fn app_groups(&self, protocol: u16, direction: Direction, zone: Zone) -> Option<&AppGroups> {
+        self.app.get(usize::from(protocol))?.get(direction.index())?.get(zone.index())
+    }
+
+    pub(crate) fn port_groups(&self, class: Class, direction: Direction, zone: Zone) -> Option<&PortGroups> {
+        self.packets.get(class as usize)?.get(direction.index())?.get(zone.index())
     }
 
     pub(crate) fn flow_bit_name(&self, bit: u32) -> Option<&str> {

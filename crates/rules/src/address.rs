@@ -45,6 +45,18 @@ impl Addresses {
         }
     }
 
+    /// Whether some address is in both sets.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.v4.meets(&other.v4) || self.v6.meets(&other.v6)
+    }
+
+    /// Whether all addresses of this set are in the other.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.v4.minus(&other.v4, V4_MAX).is_empty() && self.v6.minus(&other.v6, u128::MAX).is_empty()
+    }
+
     /// IPv4 addresses as numbers below 2^32.
     #[must_use]
     pub fn v4(&self) -> &Ranges {

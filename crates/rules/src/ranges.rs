@@ -36,6 +36,16 @@ impl Ranges {
         after.checked_sub(1).and_then(|i| self.parts.get(i)).is_some_and(|(_, last)| value <= *last)
     }
 
+    /// Whether some value is in both sets.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        let overlaps = |(first, last): &(u128, u128)| {
+            let after = other.parts.partition_point(|(start, _)| start <= last);
+            after.checked_sub(1).and_then(|i| other.parts.get(i)).is_some_and(|(_, end)| first <= end)
+        };
+        self.parts.iter().any(overlaps)
+    }
+
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut parts: Vec<(u128, u128)> = self.parts.iter().chain(&other.parts).copied().collect();

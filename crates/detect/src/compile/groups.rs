@@ -7,6 +7,7 @@ use crate::{
     },
     prefilter::{Literal, LiteralOf, MatcherBuilder, PacketMatcherBuilder, Standing},
     transform::Transforms,
+    zones::{ZONES, Zone, ZoneSet},
 };
 use phitak_model::{
     Direction,
@@ -38,15 +39,15 @@ struct PortGroupsBuilder {
     by_port: BTreeMap<u16, PacketGroupBuilder>,
 }
 
-/// Groups of packet rules, by class and direction.
+/// Groups of packet rules, by class, direction and zone.
 #[derive(Default)]
 pub(super) struct PacketGroups {
-    groups: BTreeMap<(usize, usize), PortGroupsBuilder>,
+    groups: BTreeMap<(usize, usize, usize), PortGroupsBuilder>,
 }
 
 impl PacketGroups {
     /// Puts a rule that is looked at for packets where it belongs.
-    pub fn add(&mut self, number: u32, rule: &Rule, resolved: &Resolved) {
+    pub fn add(&mut self, number: u32, rule: &Rule, resolved: &Resolved, zones: ZoneSet) {
         let payload = rule.sections.iter().enumerate().filter(|(_, s)| s.buffer == Buffer::Payload);
         let literal = super::literals::choose(payload).map(|(_, l)| Literal { standing: Standing::Anywhere, ..l });
         for (class_index, class) in Class::ALL.into_iter().enumerate() {
@@ -58,12 +59,14 @@ impl PacketGroups {
                     continue;
                 }
                 let ports = server_ports(rule, class, direction);
-                let groups = self.groups.entry((class_index, direction.index())).or_default();
-                match ports {
-                    None => groups.any.add(number, resolved, literal.as_ref(), class),
-                    Some(ports) => {
-                        for port in ports {
-                            groups.by_port.entry(port).or_default().add(number, resolved, literal.as_ref(), class);
+                for zone in Zone::all().filter(|zone| zone.is_in(zones)) {
+                    let groups = self.groups.entry((class_index, direction.index(), zone.index())).or_default();
+                    match &ports {
+                        None => groups.any.add(number, resolved, literal.as_ref(), class),
+                        Some(ports) => {
+                            for port in ports {
+                                groups.by_port.entry(*port).or_default().add(number, resolved, literal.as_ref(), class);
+                            }
                         }
                     }
                 }
@@ -71,10 +74,11 @@ impl PacketGroups {
         }
     }
 
-    pub fn build(self) -> [[PortGroups; 2]; 4] {
-        let mut built: [[PortGroups; 2]; 4] = Default::default();
-        for ((class, direction), groups) in self.groups {
-            if let Some(slot) = built.get_mut(class).and_then(|d| d.get_mut(direction)) {
+    pub fn build(self) -> [[[PortGroups; ZONES]; 2]; 4] {
+        let mut built: [[[PortGroups; ZONES]; 2]; 4] = Default::default();
+        for ((class, direction, zone), groups) in self.groups {
+            let of_direction = built.get_mut(class).and_then(|d| d.get_mut(direction));
+            if let Some(slot) = of_direction.and_then(|zones| zones.get_mut(zone)) {
                 let by_port = PortMap::new(groups.by_port.into_iter().map(|(port, g)| (port, g.build())));
                 *slot = PortGroups { any: groups.any.build(), by_port };
             }
@@ -138,7 +142,7 @@ fn server_ports(rule: &Rule, class: Class, direction: Direction) -> Option<Vec<u
     (count <= PORTS_MAX).then(|| ports.ranges().flat_map(|(first, last)| first..=last).collect())
 }
 
-/// Groups of one protocol in one direction while they grow: by buffer and transforms.
+/// Groups of one protocol in one direction and zone while they grow: by buffer and transforms.
 #[derive(Default)]
 struct AppBuilder {
     groups: BTreeMap<(u8, u8, Vec<String>), AppGroupBuilder>,
@@ -156,7 +160,7 @@ struct AppGroupBuilder {
 
 /// All groups of transactions.
 pub(super) struct AppGroupsBuilder {
-    by_protocol: Vec<[AppBuilder; 2]>,
+    by_protocol: Vec<[[AppBuilder; ZONES]; 2]>,
 }
 
 impl AppGroupsBuilder {
@@ -164,15 +168,9 @@ impl AppGroupsBuilder {
         Self { by_protocol: protocols.iter().map(|_| Default::default()).collect() }
     }
 
-    pub fn add(&mut self, number: u32, route: &Route, rule: &Rule, app_sections: &[(usize, u32)]) {
+    /// Puts a route where its literal is looked for, in the zones of its rule.
+    pub fn add(&mut self, number: u32, route: &Route, rule: &Rule, app_sections: &[(usize, u32)], zones: ZoneSet) {
         let Some(directions) = self.by_protocol.get_mut(usize::from(route.protocol)) else { return };
-        for direction in DIRECTIONS {
-            if route.directions & direction_bit(direction) != 0
-                && let Some(builder) = directions.get_mut(direction.index())
-            {
-                builder.is_used = true;
-            }
-        }
         let of_route = rule.sections.iter().enumerate().filter(|(index, section)| {
             let absent = section.tests.iter().any(|t| matches!(t.value, phitak_rules::Test::Absent { .. }));
             !absent && check_of(route, app_sections, *index).is_some()
@@ -181,33 +179,35 @@ impl AppGroupsBuilder {
             let check = check_of(route, app_sections, index)?;
             Some((check, rule.sections.get(index)?, literal))
         });
-        match chosen {
-            Some((check, section, literal)) => {
-                if let Some(builder) = directions.get_mut(check.direction.index()) {
-                    builder.add_literal(number, check, section, literal);
+        let event = route.checks.iter().find_map(|c| match c.kind {
+            AppCheckKind::Event(event) => Some(event),
+            _ => None,
+        });
+        for (direction, builders) in DIRECTIONS.into_iter().zip(directions) {
+            let is_routes = route.directions & direction_bit(direction) != 0;
+            for (zone, builder) in Zone::all().zip(builders) {
+                // What began on one side may end on the other.
+                builder.is_used |= is_routes && (zone.is_in(zones) || zone.turned().is_in(zones));
+                if !zone.is_in(zones) {
+                    continue;
                 }
-            }
-            None => {
-                let event = route.checks.iter().find_map(|c| match c.kind {
-                    AppCheckKind::Event(event) => Some(event),
-                    _ => None,
-                });
-                for direction in DIRECTIONS {
-                    if route.directions & direction_bit(direction) != 0
-                        && let Some(builder) = directions.get_mut(direction.index())
-                    {
-                        match event {
-                            Some(event) => builder.by_event.push((event, number)),
-                            None => builder.always.push(number),
+                match (&chosen, event) {
+                    (Some((check, section, literal)), _) => {
+                        if check.direction == direction {
+                            builder.add_literal(number, check, section, literal.clone());
                         }
                     }
+                    (None, _) if !is_routes => {}
+                    (None, Some(event)) => builder.by_event.push((event, number)),
+                    (None, None) => builder.always.push(number),
                 }
             }
         }
     }
 
-    pub fn build(self, expressions: &mut u32) -> Vec<[AppGroups; 2]> {
-        self.by_protocol.into_iter().map(|directions| directions.map(|b| b.build(expressions))).collect()
+    pub fn build(self, expressions: &mut u32) -> Vec<[[AppGroups; ZONES]; 2]> {
+        let built = self.by_protocol.into_iter();
+        built.map(|directions| directions.map(|zones| zones.map(|builder| builder.build(expressions)))).collect()
     }
 }
 

@@ -102,8 +102,8 @@ impl Inspector {
             return;
         }
         let class = Class::of(packet);
-        let groups = rules.packets.get(class as usize).and_then(|d| d.get(scene.direction.index()));
-        if let Some(groups) = groups {
+        let zone = rules.zones.of(scene.addresses());
+        if let Some(groups) = rules.port_groups(class, scene.direction, zone) {
             self.gather_group(&groups.any, scene, stream);
             if let Some(group) = groups.by_port.get(server_port(scene)) {
                 self.gather_group(group, scene, stream);
