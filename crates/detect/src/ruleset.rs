@@ -5,6 +5,7 @@ use crate::{
     compiled::{AppCheck, AppCheckKind, AppGroups, Class, CompiledRule, PortGroups, Route, Section},
     dataset::BaseSet,
     names::Names,
+    scene::Scene,
     zones::{ZONES, Zone, Zones},
 };
 use phitak_model::{Direction, inspect::ProtocolDecl};
@@ -141,6 +142,10 @@ impl Ruleset {
     #[must_use]
     pub fn buffer_name(&self, protocol: u16, buffer: u8) -> Option<&'static str> {
         self.buffer_names.get(usize::from(protocol))?.get(usize::from(buffer)).copied()
+    }
+
+    pub(crate) fn zone(&self, scene: &Scene<'_>) -> Zone {
+        self.zones.of(scene.addresses())
     }
 
     pub(crate) fn app_groups(&self, protocol: u16, direction: Direction, zone: Zone) -> Option<&AppGroups> {

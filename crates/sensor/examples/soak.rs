@@ -1,15 +1,19 @@
 //! Reads one capture over and over, each round from other hosts and later, and tells the memory that the engine has then.
 //!
-//! usage: soak CAPTURE [ROUNDS] [RULES]
+//! usage: soak CAPTURE [ROUNDS] [RULES] [FLOWS]
 //!
 //! Each round changes the second and third byte of every IPv4 address (Ethernet only), so that its flows are new, and moves
 //! time to behind the round before; checksums are not looked at. One line a round: packets, flows, evictions, and resident
-//! memory. Once the tables are full, memory must not grow any more.
+//! memory. Once the tables are full, memory must not grow any more: FLOWS makes the table of flows so small that it fills.
 
 use anyhow::{Context, Result};
 use phitak_engine::{Capture, Config, Engine, Frame, RuleFile, Sink, load};
 use phitak_model::{Alert, Observation, Timestamp};
 use std::{collections::BTreeMap, fs};
+
+/// The sensor's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Counts what it is told and keeps nothing.
 #[derive(Default)]
@@ -54,7 +58,7 @@ fn moved(bytes: &mut [u8], round: u16) {
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
-    let path = args.next().context("usage: soak CAPTURE [ROUNDS] [RULES]")?;
+    let path = args.next().context("usage: soak CAPTURE [ROUNDS] [RULES] [FLOWS]")?;
     let rounds: u16 = args.next().map_or(Ok(10), |rounds| rounds.parse()).context("ROUNDS is a number")?;
     let file = fs::read(&path).with_context(|| path.clone())?;
     let mut rules = Vec::new();
@@ -64,6 +68,9 @@ fn main() -> Result<()> {
     }
     let mut config = Config::default();
     config.decoder.checksums = false;
+    if let Some(flows) = args.next() {
+        config.flow.flows_max = flows.parse().context("FLOWS is a number")?;
+    }
     let loaded = load(&rules, &config, BTreeMap::new(), None);
     drop(rules);
     let mut engine = Engine::new(config, loaded.rules);

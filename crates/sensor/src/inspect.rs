@@ -1,6 +1,7 @@
 //! `phitak-sensor inspect`: captures in, EVE JSON out.
 
 mod costs;
+mod frames;
 mod lanes;
 mod output;
 mod progress;

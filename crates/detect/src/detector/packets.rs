@@ -102,8 +102,7 @@ impl Inspector {
             return;
         }
         let class = Class::of(packet);
-        let zone = rules.zones.of(scene.addresses());
-        if let Some(groups) = rules.port_groups(class, scene.direction, zone) {
+        if let Some(groups) = rules.port_groups(class, scene.direction, rules.zone(scene)) {
             self.gather_group(&groups.any, scene, stream);
             if let Some(group) = groups.by_port.get(server_port(scene)) {
                 self.gather_group(group, scene, stream);

@@ -88,8 +88,7 @@ impl Inspector {
         if !(app.advanced || app.ended || scene.is_pseudo()) {
             return;
         }
-        let zone = rules.zones.of(scene.addresses());
-        let Some(groups) = rules.app_groups(app.protocol, scene.direction, zone) else { return };
+        let Some(groups) = rules.app_groups(app.protocol, scene.direction, rules.zone(scene)) else { return };
         let index = scene.direction.index();
         let last_stages = rules.last_stages.get(usize::from(app.protocol)).copied().unwrap_or_default();
         let first = state.inspected_to.get(index).copied().unwrap_or(0).max(live.start);

@@ -92,12 +92,6 @@ impl Lane {
         }
     }
 
-    /// Waits until no other worker is more than `frames` behind. False when all is to stop.
-    pub(super) fn wait_for_others(&self, frame: u64, frames: u64) -> bool {
-        let wanted = frame.saturating_sub(frames).saturating_mul(2);
-        self.others().all(|other| self.wait_until(|| other.moment.load(Acquire) >= wanted))
-    }
-
     fn others(&self) -> impl Iterator<Item = &Place> {
         let own = self.own;
         self.lanes.places.iter().enumerate().filter(move |(at, _)| *at != own).map(|(_, place)| place)
@@ -185,6 +179,5 @@ mod tests {
         lane.at_frame(9);
         lanes.stop();
         lane.wait();
-        assert!(!lane.wait_for_others(9, 1));
     }
 }

@@ -1,30 +1,24 @@
-//! Several workers on the same captures: each reads all frames and looks at those of its own lane, and what they tell is
-//! put in the order in which one worker would have told it.
+//! Several workers on the same captures: each goes through all frames and looks at those of its own lane, and what they
+//! tell is put in the order in which one worker would have told it.
 //!
 //! Hosts decide about the lane ([`phitak_engine::lane`]). What rules remember about hosts is common to all workers and is
 //! asked and changed in the order of the frames, so that any number of workers finds the same. Limits of flows and of
 //! memory are divided among the workers: only a sensor at its limits may find something else.
 
 use super::{
+    frames::{Frames, Reader},
     lanes::{LAST_FRAME, Lane, Lanes},
     output::Results,
     run::Read,
     settings::Plan,
 };
-use phitak_engine::{Capture, Common, Engine, Filter, Frame, Ruleset, Sink, lane};
+use phitak_engine::{Common, Engine, Frame, Ruleset, Sink};
 use phitak_model::{Alert, Observation};
 use std::{
     collections::VecDeque,
-    fs::File,
-    path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
-/// A worker hands on what it was told after so many bytes or frames.
-const BATCH_BYTES: usize = 64 * 1024;
-const BATCH_FRAMES: u64 = 4096;
-/// Frames that one worker may be ahead of another: what it was told waits for the others.
-const AHEAD_MAX: u64 = 1 << 17;
 /// Results of a frame itself come after those of flows that ended because of its time.
 const OF_FRAME: u64 = u64::MAX;
 
@@ -82,12 +76,6 @@ impl Sink for Teller {
     fn observation(&mut self, _observation: Observation) {}
 }
 
-/// What a worker ends with.
-struct Done {
-    engine: Engine,
-    read: Read,
-}
-
 /// Reads all captures with `workers` workers. Gives what was read, and an engine with the counters of all.
 pub(super) fn read_captures(
     plan: &Plan,
@@ -96,34 +84,33 @@ pub(super) fn read_captures(
     results: &mut Results,
 ) -> (Read, Engine) {
     let lanes = Lanes::new(workers);
+    let frames = Frames::new(plan, workers);
     let common = Common::new(rules);
     let (sender, receiver) = mpsc::channel();
-    let done: Vec<Done> = std::thread::scope(|scope| {
+    let spare = Mutex::new(Vec::new());
+    let engines: Vec<Engine> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
             .map(|own| {
-                let (lane, lanes, sender) = (lanes.lane(own), Arc::clone(&lanes), sender.clone());
+                let (lane, sender, reader) = (lanes.lane(own), sender.clone(), frames.reader(own));
                 let engine = engine(plan, rules, &common.with_turn(Arc::clone(&lane) as _), workers);
                 let teller = Teller { batch: Batch::default(), frame: 0, born: OF_FRAME, lane: Arc::clone(&lane) };
-                let filter = Filter::new(&plan.expression).expect("it was read once already");
-                let read = Read::default();
-                let mut worker = Worker { plan, filter, own, workers, engine, teller, lane, lanes, sender, read };
-                scope.spawn(move || {
-                    worker.work();
-                    Done { engine: worker.engine, read: worker.read }
-                })
+                let worker = Worker { reader, spare: &spare, own, engine, teller, lane, sender };
+                scope.spawn(move || worker.work())
             })
             .collect();
         drop(sender);
-        merge(&receiver, workers, results, &lanes);
+        merge(&receiver, &spare, workers, results, || {
+            lanes.stop();
+            frames.stop();
+        });
         handles.into_iter().map(|handle| handle.join().expect("a worker's panic is the program's")).collect()
     });
-    let mut done = done.into_iter();
-    let first = done.next().expect("there is at least one worker");
-    let (mut engine, read) = (first.engine, first.read);
-    for other in done {
-        engine.absorb(&other.engine);
+    let mut engines = engines.into_iter();
+    let mut engine = engines.next().expect("there is at least one worker");
+    for other in engines {
+        engine.absorb(&other);
     }
-    (read, engine)
+    (frames.into_read(), engine)
 }
 
 fn engine(plan: &Plan, rules: &Arc<Ruleset>, common: &Common, workers: usize) -> Engine {
@@ -133,59 +120,33 @@ fn engine(plan: &Plan, rules: &Arc<Ruleset>, common: &Common, workers: usize) ->
     Engine::beside(config, Arc::clone(rules), common.clone())
 }
 
-struct Worker<'p> {
-    plan: &'p Plan,
-    filter: Filter,
+struct Worker<'f> {
+    reader: Reader<'f>,
+    spare: &'f Mutex<Vec<Batch>>,
     own: usize,
-    workers: usize,
     engine: Engine,
     teller: Teller,
     lane: Arc<Lane>,
-    lanes: Arc<Lanes>,
     sender: mpsc::Sender<(usize, Batch)>,
-    read: Read,
 }
 
 impl Worker<'_> {
-    fn work(&mut self) {
-        for path in &self.plan.captures {
-            let before = self.read.frames;
-            if let Err(reason) = self.capture(path) {
-                let frames = self.read.frames - before;
-                self.read.broken.push(format!("{}: {reason} ({frames} packets were read)", path.display()));
+    fn work(mut self) -> Engine {
+        while let Some(block) = self.reader.next() {
+            for (lane, frame) in block.frames() {
+                self.frame(&frame, lane == self.own);
             }
+            self.hand_on(block.upto);
         }
         self.teller.frame = LAST_FRAME;
         self.lane.at_ends(LAST_FRAME);
         self.engine.end_flows(&mut self.teller);
         self.lane.leave();
         self.hand_on(u64::MAX);
+        self.engine
     }
 
-    fn capture(&mut self, path: &Path) -> Result<(), String> {
-        let file = File::open(path).map_err(|error| error.to_string())?;
-        let mut capture = Capture::new(file).map_err(|error| error.to_string())?;
-        let numbers_from = self.read.frames;
-        loop {
-            let Some(frame) = capture.next_frame().map_err(|error| error.to_string())? else { return Ok(()) };
-            // Numbers go on over all captures of one run.
-            let frame = Frame { number: numbers_from + frame.number, ..frame };
-            self.read.frames += 1;
-            self.read.bytes += frame.bytes.len() as u64;
-            if self.filter.is_empty() || self.filter.matches(&frame) {
-                self.frame(&frame);
-            }
-            let is_full = self.teller.batch.bytes.len() >= BATCH_BYTES;
-            if is_full || frame.number.is_multiple_of(BATCH_FRAMES) {
-                self.hand_on(frame.number + 1);
-                if self.lanes.is_stopped() || !self.lane.wait_for_others(frame.number, AHEAD_MAX) {
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    fn frame(&mut self, frame: &Frame<'_>) {
+    fn frame(&mut self, frame: &Frame<'_>, is_own: bool) {
         self.teller.frame = frame.number;
         if self.engine.is_due(frame.at) {
             self.lane.at_ends(frame.number);
@@ -196,21 +157,28 @@ impl Worker<'_> {
             self.engine.advance(frame.at, &mut self.teller);
         }
         self.lane.at_frame(frame.number);
-        if lane(frame, self.workers) == self.own {
+        if is_own {
             self.engine.frame(frame, &mut self.teller);
         }
     }
 
     fn hand_on(&mut self, upto: u64) {
-        let mut batch = std::mem::take(&mut self.teller.batch);
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut batch = std::mem::replace(&mut self.teller.batch, spare);
         batch.upto = upto;
         // When nobody takes it, all is about to stop.
         let _ = self.sender.send((self.own, batch));
     }
 }
 
-/// Puts what all workers tell in order, until they are through.
-fn merge(receiver: &mpsc::Receiver<(usize, Batch)>, workers: usize, results: &mut Results, lanes: &Lanes) {
+/// Puts what all workers tell in order, until they are through. Calls `stop` when it cannot be written.
+fn merge(
+    receiver: &mpsc::Receiver<(usize, Batch)>,
+    spare: &Mutex<Vec<Batch>>,
+    workers: usize,
+    results: &mut Results,
+    stop: impl Fn(),
+) {
     let mut waiting: Vec<VecDeque<Batch>> = std::iter::repeat_with(VecDeque::new).take(workers).collect();
     let mut upto = vec![0; workers];
     while let Ok((own, batch)) = receiver.recv() {
@@ -218,23 +186,25 @@ fn merge(receiver: &mpsc::Receiver<(usize, Batch)>, workers: usize, results: &mu
         *place = batch.upto;
         queue.push_back(batch);
         let bound = upto.iter().copied().min().unwrap_or(0);
-        while let Some(own) = next(&mut waiting, bound) {
+        while let Some(own) = next(&mut waiting, spare, bound) {
             if let Some(batch) = waiting.get_mut(own).and_then(VecDeque::front_mut) {
                 tell(batch, results);
             }
         }
         if results.failure.is_some() {
-            lanes.stop();
+            stop();
         }
     }
 }
 
 /// Whose turn it is to tell something of a frame before `bound`.
-fn next(waiting: &mut [VecDeque<Batch>], bound: u64) -> Option<usize> {
+fn next(waiting: &mut [VecDeque<Batch>], spare: &Mutex<Vec<Batch>>, bound: u64) -> Option<usize> {
     let mut first = None;
     for (own, queue) in waiting.iter_mut().enumerate() {
-        while queue.front().is_some_and(|batch| batch.told.is_empty()) {
-            queue.pop_front();
+        while let Some(mut batch) = queue.pop_front_if(|batch| batch.told.is_empty()) {
+            // Its memory goes back to the workers.
+            batch.bytes.clear();
+            spare.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
         }
         let Some(told) = queue.front().and_then(|batch| batch.told.front()).filter(|told| told.frame < bound) else {
             continue;
