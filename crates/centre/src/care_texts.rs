@@ -1,22 +1,48 @@
 //! Words of the hospital's page that belong to no rule and no weakness: stories in general, and the sensor itself.
 
-use crate::wire::Text;
+use crate::{rule_texts::ActsOn, wire::Text};
 
 /// What can go wrong when a story's step is followed.
-pub fn story_risk() -> Text {
-    Text::new(
-        "เครื่องที่ถอดสาย (ถ้าใช้ Wi-Fi ให้ปิด Wi-Fi แทน) จะใช้เครือข่ายไม่ได้จนกว่าจะต่อกลับ ถ้าไม่แน่ใจว่าเป็นเครื่องใด ถามเราก่อน ถ้าเป็นเครื่องมือแพทย์หรือต่อกับเครื่องมือแพทย์ ห้ามแตะต้องก่อนคุยกับช่างเครื่องมือแพทย์",
-        "A machine that is unplugged (on Wi-Fi: with Wi-Fi turned off) cannot use the network until it is back. If you are \
-         not sure which machine it is, ask us first. Never touch a medical device, or a computer attached to one, before \
-         the biomedical staff have agreed.",
-    )
+pub fn story_risk(acts_on: ActsOn) -> Text {
+    match acts_on {
+        ActsOn::Cable => Text::new(
+            "เครื่องที่ถอดสาย (ถ้าใช้ Wi-Fi ให้ปิด Wi-Fi แทน) จะใช้เครือข่ายไม่ได้จนกว่าจะต่อกลับ ถ้าไม่แน่ใจว่าเป็นเครื่องใด ถามเราก่อน ถ้าเป็นเครื่องมือแพทย์หรือต่อกับเครื่องมือแพทย์ ห้ามแตะต้องก่อนคุยกับช่างเครื่องมือแพทย์",
+            "A machine that is unplugged (on Wi-Fi: with Wi-Fi turned off) cannot use the network until it is back. If you are \
+             not sure which machine it is, ask us first. Never touch a medical device, or a computer attached to one, before \
+             the biomedical staff have agreed.",
+        ),
+        ActsOn::Firewall => Text::new(
+            "คนภายนอกที่ใช้ทางนี้อยู่จะเข้าไม่ได้ เช่น ผู้ขายที่ดูแลระบบจากไกล หรือผู้ป่วยที่ใช้เว็บ บอกคนเหล่านั้นก่อน และจดค่าเดิมของไฟร์วอลล์ไว้",
+            "Whoever uses this way from outside is shut out: a vendor who looks after a system from afar, or patients who use \
+             the site. Tell them first, and write down how the firewall was set.",
+        ),
+        ActsOn::Server => Text::new(
+            "การปรับปรุงหรือปิดโปรแกรมอาจทำให้ระบบหยุดชั่วครู่ เลือกเวลาที่คนใช้น้อย สำรองข้อมูลก่อน ถ้าเป็นระบบของผู้ขาย ถามผู้ขายก่อน",
+            "Updating a program, or turning part of it off, may stop the system for a moment. Choose a quiet time, make a \
+             backup first, and ask the vendor if the system is a vendor's.",
+        ),
+        ActsOn::Nothing => {
+            Text::new("ขั้นตอนนี้ไม่เปลี่ยนแปลงเครื่องใด จึงไม่รบกวนงาน", "This step changes no machine, so no work is disturbed.")
+        }
+    }
 }
 
-pub fn story_undo() -> Text {
-    Text::new(
-        "เมื่อศูนย์บอกว่าปลอดภัยแล้ว ต่อสายเครือข่ายกลับ (หรือเปิด Wi-Fi)",
-        "When the centre says that it is safe, plug the network cable in again (or turn Wi-Fi on).",
-    )
+pub fn story_undo(acts_on: ActsOn) -> Text {
+    match acts_on {
+        ActsOn::Cable => Text::new(
+            "เมื่อศูนย์บอกว่าปลอดภัยแล้ว ต่อสายเครือข่ายกลับ (หรือเปิด Wi-Fi)",
+            "When the centre says that it is safe, plug the network cable in again (or turn Wi-Fi on).",
+        ),
+        ActsOn::Firewall => Text::new(
+            "เมื่อศูนย์บอกว่าปลอดภัยแล้ว ตั้งไฟร์วอลล์กลับตามที่จดไว้",
+            "When the centre says that it is safe, set the firewall back to what you wrote down.",
+        ),
+        ActsOn::Server => Text::new(
+            "ถ้าระบบทำงานผิดปกติหลังจากนั้น กลับไปใช้ชุดที่สำรองไว้ แล้วโทรหาเรา",
+            "If the system does not work as before, go back to the backup and call us.",
+        ),
+        ActsOn::Nothing => Text::new("ไม่มีสิ่งใดต้องย้อนกลับ", "There is nothing to undo."),
+    }
 }
 
 pub fn story_who() -> Text {

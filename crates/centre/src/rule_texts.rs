@@ -14,6 +14,24 @@ pub struct RuleText {
     pub what: Text,
     pub why: Text,
     pub step: Text,
+    /// What the step changes, which decides what may go wrong and how it is undone.
+    #[serde(default)]
+    pub acts_on: ActsOn,
+}
+
+/// What the step of a story changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActsOn {
+    /// A machine may be unplugged
+    Cable,
+    /// Something is closed at the firewall
+    Firewall,
+    /// Somebody looks after a server's programs
+    Server,
+    /// Nothing is changed
+    #[default]
+    Nothing,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +107,7 @@ fn general(sid: u32, signature: &str) -> RuleText {
             "Wait for the centre to call. Do not switch off the machines concerned or delete anything on them. If a machine \
              behaves strangely, call us.",
         ),
+        acts_on: ActsOn::Nothing,
     }
 }
 
@@ -103,6 +122,10 @@ mod tests {
             for words in [&text.title, &text.what, &text.why, &text.step] {
                 assert!(!words.th.trim().is_empty() && !words.en.trim().is_empty(), "{}", text.sid);
             }
+            assert_eq!(text.acts_on == ActsOn::Cable, text.step.en.contains("nplug"), "{}", text.sid);
+            assert_eq!(text.acts_on == ActsOn::Cable, text.step.th.contains("ถอดสาย"), "{}", text.sid);
+            assert_eq!(text.acts_on == ActsOn::Firewall, text.step.th.contains("ไฟร์วอลล์"), "{}", text.sid);
+            assert_ne!(text.acts_on, ActsOn::Nothing, "{}", text.sid);
         }
     }
 

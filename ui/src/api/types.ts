@@ -443,6 +443,8 @@ export interface components {
             items: components["schemas"]["CareItem"][];
             /** @description All that leaves the hospital */
             leaves: components["schemas"]["Leaving"][];
+            /** @description The same in a few plain lines */
+            leaves_in_short: components["schemas"]["Text"][];
             never_leaves: components["schemas"]["Text"][];
             /** @description Whom to call */
             phone: string;

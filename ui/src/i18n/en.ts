@@ -253,6 +253,7 @@ export const en: Words = {
     all_stories: "See in queue",
     all_weaknesses: "See all",
   },
+  loss_count: (n: number) => (n === 1 ? "1 entry" : `${count(n)} entries`),
   loss: {
     capture_damaged: "Captured data was incomplete",
     spool_full: "Waiting room full; the oldest went",

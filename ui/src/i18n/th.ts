@@ -248,6 +248,7 @@ export const th = {
     all_stories: "ดูในคิว",
     all_weaknesses: "ดูทั้งหมด",
   },
+  loss_count: (n: number) => `${count(n)} รายการ`,
   loss: {
     capture_damaged: "ข้อมูลที่รับมาไม่ครบ",
     spool_full: "ที่พักข้อมูลเต็ม ข้อมูลเก่าสุดถูกทิ้ง",

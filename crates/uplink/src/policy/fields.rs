@@ -96,10 +96,22 @@ pub static FIELDS: &[Field] = fields! {
 
 /// What people ask about most; true by the list above, and by tests.
 #[rustfmt::skip]
+
+/// What leaves, in the words of the hospital's page: Thai and English.
+pub static LEAVES_IN_SHORT: &[(&str, &str)] = &[
+    ("เหตุที่ตรงกับกฎตรวจจับ: เวลา เครื่องต้นทางและปลายทาง ชื่อกฎ", "Alerts: when, between which machines, by which rule"),
+    ("หลักฐานของเหตุ: ข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ อาจมีคำจากเวชระเบียนหรืออีเมลปนมาบ้าง เลขบัตรประชาชนและรหัสผ่านในรูปแบบที่รู้จักถูกปิดทับก่อนส่ง", "Evidence of an alert: a short excerpt around what the rule matched. It may hold some words of a record or a mail; national identification numbers, and passwords in a form that is known, are blotted out first"),
+    ("จุดอ่อนที่พบ และเครื่องในเครือข่าย: ที่อยู่ ชื่อเครื่อง บริการที่เปิด", "Weaknesses that were seen, and the machines: address, name, what they speak"),
+    ("เครื่องเฝ้าระวังทำงานปกติหรือไม่", "Whether the sensor is well"),
+];
+
+/// What never leaves, whatever a rule matches: Thai and English.
 pub static NEVER_LEAVES: &[(&str, &str)] = &[
-    ("เวชระเบียน ผลตรวจ ภาพทางการแพทย์ (ยกเว้นข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ ซึ่งส่งเป็นหลักฐานของเหตุ)", "Medical records, results, images (except the short excerpt around what a rule matched, which is sent as evidence)"),
-    ("เลขบัตรประชาชน (ถ้าปนอยู่ในหลักฐาน ระบบปิดทับก่อนเก็บเพื่อส่ง)", "National identification numbers (blotted out wherever evidence holds one)"),
-    ("รหัสผ่าน (ถ้าปนอยู่ในหลักฐานในรูปแบบที่รู้จัก ระบบปิดทับก่อนเก็บเพื่อส่ง)", "Passwords (blotted out where evidence holds one in a form that is known)"),
-    ("เนื้อหาของอีเมล ไฟล์ และหน้าเว็บที่เจ้าหน้าที่เปิด (ยกเว้นข้อความสั้น ๆ แบบเดียวกัน)", "What is in the mail, files and pages that staff read or send (except such an excerpt)"),
-    ("บันทึกการใช้งานอินเทอร์เน็ต (เก็บไว้ที่โรงพยาบาลเท่านั้น)", "Records of who used the internet for what (kept at the hospital only)"),
+    ("ข้อมูลดิบที่วิ่งในเครือข่าย", "Raw network traffic"),
+    ("เวชระเบียน ผลตรวจ ภาพทางการแพทย์ทั้งฉบับ", "Whole medical records, results or images"),
+    ("อีเมล ไฟล์ และหน้าเว็บทั้งฉบับ", "Whole mails, files or web pages"),
+    (
+        "บันทึกว่าใครใช้อินเทอร์เน็ตทำอะไร (เก็บไว้ที่โรงพยาบาลเท่านั้น)",
+        "Records of who used the internet for what (kept at the hospital only)",
+    ),
 ];

@@ -23,7 +23,7 @@ use phitak_store::{
     ingest::SEQUENCE_GAP,
     sensors::{LossRecord, Sensor},
 };
-use phitak_uplink::policy::{FIELDS, NEVER_LEAVES};
+use phitak_uplink::policy::{FIELDS, LEAVES_IN_SHORT, NEVER_LEAVES};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,6 +40,8 @@ pub struct Care {
     pub sensor: CareSensor,
     /// All that leaves the hospital
     pub leaves: Vec<Leaving>,
+    /// The same in a few plain lines
+    pub leaves_in_short: Vec<Text>,
     pub never_leaves: Vec<Text>,
 }
 
@@ -151,8 +153,13 @@ async fn care(State(centre): State<Centre>, caller: Caller, Named(code): Named<S
             .iter()
             .map(|field| Leaving { field: field.path.to_owned(), why: Text::new(field.th, field.en) })
             .collect(),
-        never_leaves: NEVER_LEAVES.iter().map(|(th, en)| Text::new(*th, *en)).collect(),
+        leaves_in_short: words(LEAVES_IN_SHORT),
+        never_leaves: words(NEVER_LEAVES),
     }))
+}
+
+fn words(lines: &[(&str, &str)]) -> Vec<Text> {
+    lines.iter().map(|(th, en)| Text::new(*th, *en)).collect()
 }
 
 async fn respond(
