@@ -5,9 +5,10 @@ mod regular;
 use phitak_rules::pattern::{CaptureScope, Dialect, Pattern, PatternFlags};
 use regex_automata::{
     Input, PatternID,
-    meta::{Cache, Config, Regex},
+    meta::{BuildError, Cache, Config, Regex},
     util::{captures::Captures, syntax},
 };
+use regex_syntax::hir::{Class, Hir, HirKind};
 use std::sync::OnceLock;
 
 /// Suricata's `pcre.match-limit`.
@@ -18,6 +19,8 @@ const MATCH_LIMIT_LIFTED: u32 = 200_000;
 const DEPTH_LIMIT: u32 = 1500;
 /// Bytes of one compiled automaton.
 const AUTOMATON_BYTES_MAX: usize = 4 << 20;
+/// So many states are sure to fit into an automaton, at some fifty bytes each in both directions.
+const SURE_STATES_MAX: usize = 16 << 10;
 /// Bytes of one expression's lazily built states, for each worker.
 const LAZY_BYTES_MAX: usize = 512 << 10;
 
@@ -65,15 +68,13 @@ impl Expression {
     /// # Errors
     /// Why none does.
     pub fn dialect(pattern: &Pattern) -> Result<Dialect, String> {
-        let regular = translated(pattern);
-        match regular.is_some_and(|text| syntax::parse_with(&text, &linear_syntax(pattern.flags)).is_ok()) {
+        match translated(pattern).is_some_and(|text| is_linear(text, pattern.flags)) {
             true => Ok(Dialect::Linear),
             false => perl(&pattern.expression, pattern.flags).map(|_| Dialect::Perl),
         }
     }
 
-    /// Makes an expression ready to be compiled when it is first needed. One whose dialect is known is taken at its word:
-    /// if it cannot be compiled then, it never matches.
+    /// Makes an expression ready to be compiled when it is first needed. One whose dialect is known is taken at its word.
     ///
     /// # Errors
     /// Why the expression cannot be compiled.
@@ -173,15 +174,8 @@ fn captures(pattern: &Pattern, matcher: &Matcher) -> Box<[Capture]> {
 
 impl Linear {
     fn regex(&self) -> Option<&Regex> {
-        let build = || {
-            let config = Config::new()
-                .utf8_empty(false)
-                .nfa_size_limit(Some(AUTOMATON_BYTES_MAX))
-                .hybrid_cache_capacity(LAZY_BYTES_MAX)
-                .onepass(false);
-            Regex::builder().configure(config).syntax(linear_syntax(self.flags)).build(&self.text).ok()
-        };
-        self.regex.get_or_init(build).as_ref()
+        // `is_linear` has made sure that it can be built.
+        self.regex.get_or_init(|| linear(&self.text, self.flags).ok()).as_ref()
     }
 }
 
@@ -189,6 +183,41 @@ impl Perl {
     fn regex(&self) -> Option<&pcre2::bytes::Regex> {
         self.regex.get_or_init(|| perl(&self.text, self.flags).ok()).as_ref()
     }
+}
+
+/// Whether the linear engine takes an expression. Most are so small that reading them is enough; a large one is built, since
+/// only then it is known to fit. One that does not fit is left to PCRE2, which keeps counted repetitions as they are written.
+fn is_linear(text: String, flags: PatternFlags) -> bool {
+    match syntax::parse_with(&text, &linear_syntax(flags)) {
+        Ok(parsed) => states(&parsed) <= SURE_STATES_MAX || linear(&anchored(text, flags), flags).is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// About how many states an expression unrolls into. The parser bounds how deep it nests.
+fn states(parsed: &Hir) -> usize {
+    let sum = |parts: &[Hir]| parts.iter().map(states).fold(1, usize::saturating_add);
+    match parsed.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len(),
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len().saturating_mul(4),
+        HirKind::Repetition(repeated) => {
+            let times = repeated.max.unwrap_or(repeated.min).saturating_add(1);
+            states(&repeated.sub).saturating_add(1).saturating_mul(usize::try_from(times).unwrap_or(usize::MAX))
+        }
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => sum(parts),
+    }
+}
+
+fn linear(text: &str, flags: PatternFlags) -> Result<Regex, BuildError> {
+    let config = Config::new()
+        .utf8_empty(false)
+        .nfa_size_limit(Some(AUTOMATON_BYTES_MAX))
+        .hybrid_cache_capacity(LAZY_BYTES_MAX)
+        .onepass(false);
+    Regex::builder().configure(config).syntax(linear_syntax(flags)).build(text)
 }
 
 fn translated(pattern: &Pattern) -> Option<String> {
@@ -282,6 +311,18 @@ mod tests {
     fn an_expression_that_would_run_for_ever_ends() {
         let text = vec![b'a'; 4000];
         check(r"^(a+)+(?!x)b$", false, &text, None);
+    }
+
+    #[test]
+    fn what_unrolls_too_far_is_left_to_the_other_engine() {
+        check(r"^(?:[ab]{1,90}x){900}$", false, &b"abx".repeat(900), Some((0, 2700)));
+        check(r"(?:[ab]{1,9}x){9}y", true, b"abxaxaxaxaxaxaxaxaxy", Some((0, 20)));
+    }
+
+    #[test]
+    fn what_no_engine_can_hold_is_refused_with_its_reason() {
+        let reason = compile(r"(?:(?:[a-f][0-9]){500}){500}", PatternFlags::default()).err();
+        assert!(reason.is_some_and(|reason| reason.contains("too large")));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A rule's options: `keyword;` and `keyword:value;` between the parentheses.
 
-use crate::text::{Fault, Text};
+use crate::{
+    keyword::is_known,
+    text::{Fault, Text},
+};
 
 /// Most options of one rule.
 pub const OPTIONS_MAX: usize = 512;
@@ -50,12 +53,49 @@ fn one(option: Text<'_>) -> Result<RuleOption<'_>, Fault> {
         None => (option.trim(), None),
     };
     if let Some(value) = value {
+        // In an expression a quote is a character like others.
+        if !keyword.is("pcre") {
+            check_semicolon(value)?;
+        }
         check_quotes(value)?;
     }
     if keyword.is_empty() {
         return Err(option.fault("an option has no keyword"));
     }
     Ok(RuleOption { keyword, value })
+}
+
+/// Behind a closed quote another option must not begin: its semicolon was forgotten, and the option would be read as part of
+/// the text.
+fn check_semicolon(value: Text<'_>) -> Result<(), Fault> {
+    let body = value.strip_prefix("!").map_or(value, Text::trim);
+    let Some(quoted) = body.strip_prefix("\"") else { return Ok(()) };
+    let mut inner = quoted;
+    while let Some(at) = quote(inner.text) {
+        let after = inner.from(at + 1).trim();
+        let end = after.text.find(|c: char| c == ':' || c == '"' || c.is_whitespace()).unwrap_or(after.text.len());
+        let follows_with_value = after.from(end).trim().text.starts_with(':');
+        let word = after.to(end);
+        if !word.is_empty() && (follows_with_value || end == after.text.len()) && is_known(word.text) {
+            return Err(after.fault(format!("\";\" is missing before {:?}", word.text)));
+        }
+        inner = inner.from(at + 1);
+    }
+    Ok(())
+}
+
+/// The first quote that no backslash escapes.
+fn quote(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..)?;
+        at += rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        at += 2;
+    }
 }
 
 /// A semicolon inside quotes must be escaped: if it was not, a value that opens with a quote does not end with one.
@@ -96,5 +136,26 @@ mod tests {
     fn an_open_quote_and_a_missing_semicolon_are_told() {
         assert_eq!(split(Text::new(r#"content:"a;b"; sid:1;"#, 0)).expect_err("quote").at, 8);
         assert_eq!(split(Text::new("sid:1; rev:2", 0)).expect_err("semicolon").at, 12);
+    }
+
+    #[test]
+    fn a_forgotten_semicolon_behind_a_quote_is_told() {
+        let missing = |text: &str| split(Text::new(text, 0)).expect_err(text);
+        for (text, at, word) in [
+            (r#"msg:"a" content:"x"; sid:1;"#, 8, "content"),
+            (r#"msg:"a"  flow : established,to_server; sid:1;"#, 9, "flow"),
+            (r#"sid:1; msg:"it \"is\" a"nocase;"#, 24, "nocase"),
+            (r#"content:!"a" http.uri; sid:1;"#, 13, "http.uri"),
+        ] {
+            let fault = missing(text);
+            assert_eq!((fault.at, fault.reason.contains(word)), (at, true), "{text}: {fault:?}");
+        }
+        for text in [
+            r#"msg:"the "id" of a content: x"; sid:1;"#,
+            r#"pcre:"/a" sid:"b/"; sid:1;"#,
+            r#"msg:"a\" content:\"x"; sid:1;"#,
+        ] {
+            assert!(split(Text::new(text, 0)).is_ok(), "{text}");
+        }
     }
 }
