@@ -40,6 +40,8 @@ pub enum LossCause {
     FlowTableFull,
     /// A host did more different things at once than a sensor describes (a scan), and the rest was left out.
     InventoryFull,
+    /// The disk refused records of the hospital's own.
+    RecordsLost,
     /// The centre could not understand a record, and it was set aside.
     Refused,
 }

@@ -259,6 +259,7 @@ export const en: Words = {
     spool_full: "Waiting room full; the oldest went",
     spool_damaged: "Waiting room damaged",
     flow_table_full: "Too many connections at once",
+    records_lost: "The sensor's disk is full: some of the hospital's own records were not kept",
     inventory_full: "One machine did too many different things at once to describe each",
     refused: "The centre could not read it",
     clock_ahead: "The sensor's clock is fast; times were set to the centre's",

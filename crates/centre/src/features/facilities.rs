@@ -73,7 +73,7 @@ pub struct Sensor {
 /// Something that was not seen or not kept.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Loss {
-    /// `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `refused`, `clock_ahead`,
+    /// `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `records_lost`, `refused`, `clock_ahead`,
     /// or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
     pub cause: String,
     pub count: u64,

@@ -36,6 +36,8 @@ pub(super) struct EveLog {
     fresh_from: u64,
     /// A disk that refuses is told once.
     is_failing: bool,
+    /// Records that could not be written since this was last asked.
+    lost: u64,
 }
 
 impl EveLog {
@@ -57,6 +59,7 @@ impl EveLog {
             next: 0,
             fresh_from: 0,
             is_failing: false,
+            lost: 0,
         })
     }
 
@@ -92,11 +95,17 @@ impl EveLog {
             return;
         }
         if let Err(error) = self.write(ordinal, line) {
+            self.lost = self.lost.saturating_add(1);
             if !self.is_failing {
                 tracing::error!(%error, folder = %self.folder.display(), "records cannot be kept: free space on this disk");
             }
             self.is_failing = true;
         }
+    }
+
+    /// How many records were lost since the last call.
+    pub(super) fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     pub(super) fn flush(&mut self) {
@@ -223,6 +232,18 @@ mod tests {
 
     fn expected(numbers: std::ops::Range<u64>) -> Vec<String> {
         numbers.map(|number| format!("{{\"n\":{number}}}")).collect()
+    }
+
+    #[test]
+    fn records_that_a_full_disk_refuses_are_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = EveLog::open(folder.path(), 1 << 20).expect("opens");
+        log.begin(ONE).expect("begins");
+        record(&mut log, 0..3);
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+        log.writer = Some(BufWriter::with_capacity(0, full));
+        record(&mut log, 3..8);
+        assert_eq!((log.take_lost(), log.take_lost()), (5, 0));
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Stage<'_> {
         false
     }
 
-    fn count(&self, engine: &Engine, outlet: &Outlet<'_>, unseen: &mut Unseen, at: Timestamp) {
+    fn count(&self, engine: &Engine, outlet: &mut Outlet<'_>, unseen: &mut Unseen, at: Timestamp) {
         self.pulse.flows(engine.flows());
         let evicted = engine.counters().flows_evicted;
         let fresh = evicted.saturating_sub(unseen.evicted_before);
@@ -211,6 +211,7 @@ impl Stage<'_> {
         if outlet.is_catching_up() {
             return;
         }
+        self.desk.note_loss(LossCause::RecordsLost, outlet.eve.take_lost(), from, at);
         self.desk.note_loss(LossCause::FlowTableFull, fresh, from, at);
         self.desk.note_loss(LossCause::InventoryFull, left_out, from, at);
         self.desk.note_loss(LossCause::CaptureDamaged, std::mem::take(&mut unseen.cut_frames), from, at);
