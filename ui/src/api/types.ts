@@ -709,7 +709,7 @@ export interface components {
         /** @description Something that was not seen or not kept. */
         Loss: {
             /**
-             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `refused`, `clock_ahead`,
+             * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `records_lost`, `refused`, `clock_ahead`,
              *     or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
              */
             cause: string;
