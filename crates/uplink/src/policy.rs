@@ -8,7 +8,7 @@ mod fields;
 pub mod mask;
 pub mod secret;
 
-pub use fields::{FIELDS, NEVER_LEAVES};
+pub use fields::{FIELDS, LEAVES_IN_EVIDENCE, NEVER_LEAVES};
 
 use crate::wire::{Item, RECORD_BYTES_MAX};
 use mask::Cut;

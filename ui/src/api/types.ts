@@ -443,6 +443,9 @@ export interface components {
             items: components["schemas"]["CareItem"][];
             /** @description All that leaves the hospital */
             leaves: components["schemas"]["Leaving"][];
+            /** @description What may leave in part, as evidence of an alert */
+            leaves_in_evidence: components["schemas"]["Text"][];
+            /** @description What stays at the hospital, without exception */
             never_leaves: components["schemas"]["Text"][];
             /** @description Whom to call */
             phone: string;
@@ -461,6 +464,11 @@ export interface components {
         /** @description One thing on the hospital's page. */
         CareItem: {
             claimed_at?: components["schemas"]["Moment"] | null;
+            /**
+             * Format: int32
+             * @description Days over which the work is spread; 1 when it is done in one go
+             */
+            days: number;
             due_at?: components["schemas"]["Moment"] | null;
             first_seen_at: components["schemas"]["Moment"];
             /**
@@ -472,7 +480,10 @@ export interface components {
             last_seen_at: components["schemas"]["Moment"];
             /** @description The machines it is about: one of a finding, those most concerned of a story */
             machines: components["schemas"]["HostName"][];
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Working time, without waiting
+             */
             minutes: number;
             /** @description How we will know that it is fixed */
             proof: components["schemas"]["Text"];

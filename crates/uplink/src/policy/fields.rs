@@ -94,12 +94,19 @@ pub static FIELDS: &[Field] = fields! {
     "observation.mac"                          Typed "หมายเลขการ์ดเครือข่าย เพื่อหาเครื่องเจอแม้ที่อยู่เปลี่ยน" "The network card's number, to find the machine when its address changes";
 };
 
-/// What people ask about most; true by the list above, and by tests.
+/// Said beside that list, because people ask about it most: what stays at the hospital, without exception. In Thai and English.
 #[rustfmt::skip]
 pub static NEVER_LEAVES: &[(&str, &str)] = &[
-    ("เวชระเบียน ผลตรวจ ภาพทางการแพทย์ (ยกเว้นข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ ซึ่งส่งเป็นหลักฐานของเหตุ)", "Medical records, results, images (except the short excerpt around what a rule matched, which is sent as evidence)"),
-    ("เลขบัตรประชาชน (ถ้าปนอยู่ในหลักฐาน ระบบปิดทับก่อนเก็บเพื่อส่ง)", "National identification numbers (blotted out wherever evidence holds one)"),
-    ("รหัสผ่าน (ถ้าปนอยู่ในหลักฐานในรูปแบบที่รู้จัก ระบบปิดทับก่อนเก็บเพื่อส่ง)", "Passwords (blotted out where evidence holds one in a form that is known)"),
-    ("เนื้อหาของอีเมล ไฟล์ และหน้าเว็บที่เจ้าหน้าที่เปิด (ยกเว้นข้อความสั้น ๆ แบบเดียวกัน)", "What is in the mail, files and pages that staff read or send (except such an excerpt)"),
-    ("บันทึกการใช้งานอินเทอร์เน็ต (เก็บไว้ที่โรงพยาบาลเท่านั้น)", "Records of who used the internet for what (kept at the hospital only)"),
+    ("เวชระเบียน ผลตรวจ และภาพทางการแพทย์ ทั้งฉบับ", "Whole medical records, results and images"),
+    ("อีเมล ไฟล์ และหน้าเว็บที่เจ้าหน้าที่เปิด ทั้งฉบับ", "Whole mails, files and web pages that staff read or send"),
+    ("บันทึกการใช้อินเทอร์เน็ตตามปกติของเจ้าหน้าที่", "Records of what staff ordinarily use the internet for"),
+];
+
+/// And what may leave in part, and only because a rule matched. In Thai and English.
+#[rustfmt::skip]
+pub static LEAVES_IN_EVIDENCE: &[(&str, &str)] = &[
+    ("เครื่องใดติดต่อเว็บหรือเครื่องใด เฉพาะครั้งที่ตรงกับกฎ", "Which machine reached which site or machine, only where a rule matched"),
+    ("ข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ (ไม่เกิน 256 ไบต์) ซึ่งอาจเป็นส่วนหนึ่งของเอกสารหรืออีเมล", "A short excerpt around what a rule matched (256 bytes at most), which may be part of a document or mail"),
+    ("เลขบัตรประชาชนในข้อความนั้น ระบบปิดทับก่อนส่ง", "National identification numbers in it are blotted out first"),
+    ("รหัสผ่านในข้อความนั้น ระบบปิดทับก่อนส่งถ้าเป็นรูปแบบที่รู้จัก รูปแบบอื่นอาจติดไปด้วย", "Passwords in it are blotted out first where their form is known; in another form they may go along"),
 ];

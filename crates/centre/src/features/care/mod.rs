@@ -23,7 +23,7 @@ use phitak_store::{
     ingest::SEQUENCE_GAP,
     sensors::{LossRecord, Sensor},
 };
-use phitak_uplink::policy::{FIELDS, NEVER_LEAVES};
+use phitak_uplink::policy::{FIELDS, LEAVES_IN_EVIDENCE, NEVER_LEAVES};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,7 +40,10 @@ pub struct Care {
     pub sensor: CareSensor,
     /// All that leaves the hospital
     pub leaves: Vec<Leaving>,
+    /// What stays at the hospital, without exception
     pub never_leaves: Vec<Text>,
+    /// What may leave in part, as evidence of an alert
+    pub leaves_in_evidence: Vec<Text>,
 }
 
 /// ปกติ, ต้องทำสิ่งนี้, โทรหาเรา
@@ -151,8 +154,13 @@ async fn care(State(centre): State<Centre>, caller: Caller, Named(code): Named<S
             .iter()
             .map(|field| Leaving { field: field.path.to_owned(), why: Text::new(field.th, field.en) })
             .collect(),
-        never_leaves: NEVER_LEAVES.iter().map(|(th, en)| Text::new(*th, *en)).collect(),
+        never_leaves: texts(NEVER_LEAVES),
+        leaves_in_evidence: texts(LEAVES_IN_EVIDENCE),
     }))
+}
+
+fn texts(list: &[(&str, &str)]) -> Vec<Text> {
+    list.iter().map(|(th, en)| Text::new(*th, *en)).collect()
 }
 
 async fn respond(
