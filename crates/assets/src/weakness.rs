@@ -27,6 +27,8 @@ pub struct Weakness {
     pub who: Text,
     /// Working time for one host, without waiting.
     pub minutes: u32,
+    /// Days over which that work is spread, because some steps wait for one to pass; 1 when it is done in one go.
+    pub days: u32,
     /// First screen: how everybody will know that it is mended.
     pub proof: Text,
     pub safe_until_morning: bool,

@@ -2,27 +2,46 @@
 
 use crate::{rule_texts::ActsOn, wire::Text};
 
+/// Whoever is told to phone, or to wait for a call, is told how false callers give themselves away. Always these words, so
+/// that they are known again.
+const TRUE_CALLERS: (&str, &str) = (
+    "ใช้เบอร์โทรบนหน้านี้เท่านั้น เราไม่ถามรหัสผ่าน ไม่ขอให้โอนเงิน และไม่ให้ติดตั้งโปรแกรม ถ้ามีคนโทรมาอ้างว่าเป็นเราแล้วขอสิ่งเหล่านี้ ให้วางสาย แล้วโทรหาเราเอง",
+    "Use only the phone number on this page. We never ask for a password, for money or to install a program. If a caller who \
+     claims to be us does, hang up and call us yourself.",
+);
+
+pub fn true_callers() -> Text {
+    let (th, en) = TRUE_CALLERS;
+    Text::new(th, en)
+}
+
+/// What can go wrong, and how to tell who is really calling.
+fn risk(th: &str, en: &str) -> Text {
+    let (callers_th, callers_en) = TRUE_CALLERS;
+    Text::new(format!("{th} · {callers_th}"), format!("{en} {callers_en}"))
+}
+
 /// What can go wrong when a story's step is followed.
 pub fn story_risk(acts_on: ActsOn) -> Text {
     match acts_on {
-        ActsOn::Cable => Text::new(
+        ActsOn::Cable => risk(
             "เครื่องที่ถอดสาย (ถ้าใช้ Wi-Fi ให้ปิด Wi-Fi แทน) จะใช้เครือข่ายไม่ได้จนกว่าจะต่อกลับ ถ้าไม่แน่ใจว่าเป็นเครื่องใด ถามเราก่อน ถ้าเป็นเครื่องมือแพทย์หรือต่อกับเครื่องมือแพทย์ ห้ามแตะต้องก่อนคุยกับช่างเครื่องมือแพทย์",
             "A machine that is unplugged (on Wi-Fi: with Wi-Fi turned off) cannot use the network until it is back. If you are \
              not sure which machine it is, ask us first. Never touch a medical device, or a computer attached to one, before \
              the biomedical staff have agreed.",
         ),
-        ActsOn::Firewall => Text::new(
+        ActsOn::Firewall => risk(
             "คนภายนอกที่ใช้ทางนี้อยู่จะเข้าไม่ได้ เช่น ผู้ขายที่ดูแลระบบจากไกล หรือผู้ป่วยที่ใช้เว็บ บอกคนเหล่านั้นก่อน และจดค่าเดิมของไฟร์วอลล์ไว้",
             "Whoever uses this way from outside is shut out: a vendor who looks after a system from afar, or patients who use \
              the site. Tell them first, and write down how the firewall was set.",
         ),
-        ActsOn::Server => Text::new(
+        ActsOn::Server => risk(
             "การปรับปรุงหรือปิดโปรแกรมอาจทำให้ระบบหยุดชั่วครู่ เลือกเวลาที่คนใช้น้อย สำรองข้อมูลก่อน ถ้าเป็นระบบของผู้ขาย ถามผู้ขายก่อน",
             "Updating a program, or turning part of it off, may stop the system for a moment. Choose a quiet time, make a \
              backup first, and ask the vendor if the system is a vendor's.",
         ),
         ActsOn::Nothing => {
-            Text::new("ขั้นตอนนี้ไม่เปลี่ยนแปลงเครื่องใด จึงไม่รบกวนงาน", "This step changes no machine, so no work is disturbed.")
+            risk("ขั้นตอนนี้ไม่เปลี่ยนแปลงเครื่องใด จึงไม่รบกวนงาน", "This step changes no machine, so no work is disturbed.")
         }
     }
 }
@@ -110,7 +129,7 @@ pub fn sensor_why() -> Text {
 }
 
 pub fn sensor_risk() -> Text {
-    Text::new(
+    risk(
         "ไม่กระทบระบบของโรงพยาบาล เครื่องเฝ้าระวังดูอย่างเดียว",
         "The hospital's systems are not affected: the sensor only listens.",
     )
@@ -137,4 +156,61 @@ pub fn sensor_proof() -> Text {
 /// A weakness that this program has no words for: it was written by a newer one.
 pub fn unknown_weakness() -> Text {
     Text::new("ยังไม่มีคำอธิบายสำหรับเรื่องนี้ โทรหาเรา", "There are no words for this yet. Call us.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule_texts::RuleTexts;
+
+    /// Whether somebody is told to phone or to expect a call.
+    fn tells_to_phone(text: &Text) -> bool {
+        let words = |word: &str| text.en.to_lowercase().split(|c: char| !c.is_ascii_alphabetic()).any(|w| w == word);
+        text.th.contains("โทร") || text.th.contains("ติดต่อไป") || words("call") || words("phone")
+    }
+
+    fn warns(texts: &[Text]) -> bool {
+        let (th, en) = TRUE_CALLERS;
+        texts.iter().any(|text| text.th.contains(th)) && texts.iter().any(|text| text.en.contains(en))
+    }
+
+    fn check(name: &str, texts: &[Text]) {
+        assert!(
+            !texts.iter().any(tells_to_phone) || warns(texts),
+            "{name} tells to phone and does not warn of false callers"
+        );
+    }
+
+    #[test]
+    fn every_advice_that_tells_to_phone_warns_of_false_callers() {
+        let rules = RuleTexts::shipped().expect("reads");
+        let mut phoning = 0;
+        for rule in rules.all() {
+            let card = [
+                rule.what.clone(),
+                rule.why.clone(),
+                rule.step.clone(),
+                story_risk(rule.acts_on),
+                story_undo(rule.acts_on),
+                story_proof(),
+            ];
+            phoning += usize::from(tells_to_phone(&rule.step));
+            check(&rule.sid.to_string(), &card);
+        }
+        assert!(phoning > 10);
+        let unknown = rules.of(0, "a rule without words");
+        assert!(tells_to_phone(&unknown.step));
+        check("a rule without words", &[unknown.step, story_risk(unknown.acts_on)]);
+        for sensor in [sensor_silent(), sensor_never()] {
+            check(
+                sensor.kind,
+                &[sensor.steps, vec![sensor.what, sensor_why(), sensor_risk(), sensor_proof()]].concat(),
+            );
+        }
+        for weakness in phitak_assets::WEAKNESSES {
+            let own = [weakness.what, weakness.why, weakness.risk, weakness.undo, weakness.who, weakness.proof];
+            check(weakness.id, &own.iter().chain(weakness.steps).map(|text| (*text).into()).collect::<Vec<Text>>());
+        }
+        check("an unknown weakness", &[unknown_weakness(), true_callers()]);
+    }
 }

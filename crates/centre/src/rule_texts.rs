@@ -77,6 +77,12 @@ impl RuleTexts {
         Ok(())
     }
 
+    /// All words, by signature id.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &RuleText> {
+        self.by_sid.values()
+    }
+
     /// How many signatures have words.
     #[must_use]
     pub fn count(&self) -> usize {

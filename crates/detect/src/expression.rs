@@ -5,7 +5,7 @@ mod regular;
 use phitak_rules::pattern::{CaptureScope, Dialect, Pattern, PatternFlags};
 use regex_automata::{
     Input, PatternID,
-    meta::{BuildError, Cache, Config, Regex},
+    meta::{Cache, Config, Regex},
     util::{captures::Captures, syntax},
 };
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -175,7 +175,7 @@ fn captures(pattern: &Pattern, matcher: &Matcher) -> Box<[Capture]> {
 impl Linear {
     fn regex(&self) -> Option<&Regex> {
         // `is_linear` has made sure that it can be built.
-        self.regex.get_or_init(|| linear(&self.text, self.flags).ok()).as_ref()
+        self.regex.get_or_init(|| linear(&self.text, self.flags)).as_ref()
     }
 }
 
@@ -189,7 +189,7 @@ impl Perl {
 /// only then it is known to fit. One that does not fit is left to PCRE2, which keeps counted repetitions as they are written.
 fn is_linear(text: String, flags: PatternFlags) -> bool {
     match syntax::parse_with(&text, &linear_syntax(flags)) {
-        Ok(parsed) => states(&parsed) <= SURE_STATES_MAX || linear(&anchored(text, flags), flags).is_ok(),
+        Ok(parsed) => states(&parsed) <= SURE_STATES_MAX || linear(&anchored(text, flags), flags).is_some(),
         Err(_) => false,
     }
 }
@@ -211,13 +211,14 @@ fn states(parsed: &Hir) -> usize {
     }
 }
 
-fn linear(text: &str, flags: PatternFlags) -> Result<Regex, BuildError> {
+/// `None` when it would not fit.
+fn linear(text: &str, flags: PatternFlags) -> Option<Regex> {
     let config = Config::new()
         .utf8_empty(false)
         .nfa_size_limit(Some(AUTOMATON_BYTES_MAX))
         .hybrid_cache_capacity(LAZY_BYTES_MAX)
         .onepass(false);
-    Regex::builder().configure(config).syntax(linear_syntax(flags)).build(text)
+    Regex::builder().configure(config).syntax(linear_syntax(flags)).build(text).ok()
 }
 
 fn translated(pattern: &Pattern) -> Option<String> {

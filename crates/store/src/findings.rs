@@ -276,7 +276,7 @@ impl Store {
         Ok((number > 0.0).then(|| sum / number))
     }
 
-    /// The kinds of weakness with most hosts that are not verified.
+    /// The kinds of weakness that are not verified at most hospitals, then on most hosts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -289,6 +289,7 @@ impl Store {
             .cond_where(admits(scope))
             .and_where(Expr::col(row::Column::State).ne("verified"))
             .group_by_col(row::Column::Kind)
+            .order_by_expr(Expr::col("facilities"), Order::Desc)
             .order_by_expr(Expr::col("hosts"), Order::Desc)
             .order_by(row::Column::Kind, Order::Asc)
             .limit(most)

@@ -463,6 +463,11 @@ export interface components {
         /** @description One thing on the hospital's page. */
         CareItem: {
             claimed_at?: components["schemas"]["Moment"] | null;
+            /**
+             * Format: int32
+             * @description Days over which the work is spread; 1 when it is done in one go
+             */
+            days: number;
             due_at?: components["schemas"]["Moment"] | null;
             first_seen_at: components["schemas"]["Moment"];
             /**
@@ -474,7 +479,10 @@ export interface components {
             last_seen_at: components["schemas"]["Moment"];
             /** @description The machines it is about: one of a finding, those most concerned of a story */
             machines: components["schemas"]["HostName"][];
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Working time, without waiting
+             */
             minutes: number;
             /** @description How we will know that it is fixed */
             proof: components["schemas"]["Text"];

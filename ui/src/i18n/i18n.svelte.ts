@@ -32,9 +32,9 @@ export const i18n = {
   },
 };
 
-/** A hospital's name where many stand close together: "รพ." for โรงพยาบาล, as people write it. */
+/** A hospital's name where many stand close together: "รพ." for โรงพยาบาล, as people write it, and no "Hospital" behind it. */
 export function shortName(name: Text): string {
-  return pick(name).replace(/^โรงพยาบาล(?=.)/, "รพ.");
+  return pick(name).replace(/^โรงพยาบาล(?=.)/, "รพ.").replace(/(?<=\S) Hospital$/, "");
 }
 
 /** The text in the page's language. */

@@ -34,9 +34,9 @@ describe("relative times", () => {
   const cases: [number, string, string][] = [
     [-3_600, "เมื่อสักครู่", "just now"],
     [59, "เมื่อสักครู่", "just now"],
-    [240, "4 นาที", "4 min"],
-    [7_199, "1 ชม.", "1 h"],
-    [3 * 86_400, "3 วัน", "3 d"],
+    [240, "4 นาทีก่อน", "4 min ago"],
+    [7_199, "1 ชม.ก่อน", "1 h ago"],
+    [3 * 86_400, "3 วันก่อน", "3 d ago"],
   ];
   it.each(cases)("%d_seconds_ago", (seconds, th, en) => {
     const at = new Date(NOW - seconds * 1000).toISOString();

@@ -74,7 +74,7 @@ export function exact(iso: string, lang: Lang): string {
   return lang === "th" ? `${date(iso, lang)} ${time} น. (เวลาไทย)` : `${date(iso, lang)} ${time} Thai time (UTC+7)`;
 }
 
-/** How long ago, in the one largest unit: "4 นาที", "2 ชม.", "3 วัน". The future counts as now: clocks differ. */
+/** How long ago, in the one largest unit: "4 นาทีก่อน", "2 ชม.ก่อน", "3 วันก่อน". The future counts as now: clocks differ. */
 export function ago(iso: string, now_ms: number, lang: Lang): string {
   const p = parts(iso);
   if (!p) return iso;
@@ -86,7 +86,7 @@ export function ago(iso: string, now_ms: number, lang: Lang): string {
 }
 
 function span(n: number, lang: Lang, th: string, en: string): string {
-  return `${n}${NBSP}${lang === "th" ? th : en}`;
+  return lang === "th" ? `${n}${NBSP}${th}ก่อน` : `${n}${NBSP}${en}${NBSP}ago`;
 }
 
 /** Whole days between two moments, never below nothing. */

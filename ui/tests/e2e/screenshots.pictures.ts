@@ -19,6 +19,7 @@ for (const lang of ["th", "en"] as const) {
         [page, "facilities", "/facilities"],
         [page, "facility", `/facilities/${keptFacility()}`],
         [page, "weaknesses", "/weaknesses"],
+        [page, "audit", "/audit"],
         [hospital, "hospital", "/care"],
       ] as const;
       for (const who of [page, hospital]) await who.addInitScript((l) => localStorage.setItem("phitak-lang", l), lang);

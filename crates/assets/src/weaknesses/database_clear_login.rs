@@ -64,10 +64,11 @@ pub(super) static DATABASE_CLEAR_LOGIN: Weakness = Weakness {
         "MySQL/MariaDB: `ALTER USER 'ACCOUNT'@'%' REQUIRE NONE;` works from the next connection on · PostgreSQL: change hostssl back to host, then `SELECT pg_reload_conf();` · SQL Server: turn Force Encryption off and restart the database program · firewall (step 5): in the tab Scope choose Any IP address.",
     ),
     who: Text::new(
-        "ผู้ดูแลคอมพิวเตอร์ร่วมกับผู้ขายระบบ HIS ใช้เวลาประมาณ 2 ชั่วโมง แบ่งทำหลายวัน นอกเวลาบริการ",
-        "The IT officer together with the HIS vendor, about 2 hours spread over days, outside service hours.",
+        "ผู้ดูแลคอมพิวเตอร์ร่วมกับผู้ขายระบบ HIS ลงมือประมาณ 2 ชั่วโมง แบ่งทำอย่างน้อย 3 วัน นอกเวลาบริการ",
+        "The IT officer together with the HIS vendor, about 2 hours of work over at least 3 days, outside service hours.",
     ),
     minutes: 120,
+    days: 3,
     proof: Text::new(
         "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นทุกเครื่องต่อฐานข้อมูลแบบเข้ารหัสครบ 1 วัน หรือเครื่องทำงานอยู่ 7 วันโดยไม่มีใครต่อแบบไม่เข้ารหัส จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังมีเครื่องใดต่อแบบไม่เข้ารหัส เรื่องนี้จะกลับมาอีก",
         "The sensor watches: when every machine has connected with encryption for a day, or this machine has worked for 7 days without an unencrypted connection, this turns to “verified”. If any machine still connects without encryption, it comes back.",

@@ -147,6 +147,17 @@ fn advice_is_whole_and_its_first_step_keeps_hands_off_clinical_machines() {
 }
 
 #[test]
+fn advice_that_waits_a_day_says_over_how_many_days_the_work_is_spread() {
+    for weakness in WEAKNESSES {
+        let waits = weakness.steps.iter().any(|step| step.th.contains("หนึ่งวัน"));
+        assert_eq!(waits, weakness.days > 1, "{}", weakness.id);
+        let days = format!("{} วัน", weakness.days);
+        assert!(!waits || weakness.who.th.contains(&days), "{}: who does it, over {days}", weakness.id);
+        assert!((1..=weakness.due_days).contains(&weakness.days), "{}", weakness.id);
+    }
+}
+
+#[test]
 fn each_weakness_hits_on_its_hits_and_is_quiet_on_the_rest() {
     for weakness in WEAKNESSES {
         let samples = &weakness.samples;

@@ -67,10 +67,11 @@ pub(super) static SMB1_SPOKEN: Weakness = Weakness {
         "If you only did step 6: `Set-SmbServerConfiguration -EnableSMB1Protocol $true -Force`; it works again at once. If it was removed (step 7), put it back first: Windows 8.1/10/11 `Enable-WindowsOptionalFeature -Online -FeatureName SMB1Protocol -NoRestart`, Windows Server `Install-WindowsFeature -Name FS-SMB1`, restart outside service hours, then type the first command again · Windows 7: the command of step 8 with 1 instead of 0 after -Value, then restart · NAS and Samba: set the former value (SMB1 or NT1) again.",
     ),
     who: Text::new(
-        "ผู้ดูแลคอมพิวเตอร์ ใช้เวลาประมาณ 20 นาที แบ่งทำสองวัน อาจต้องรีสตาร์ตหนึ่งครั้งนอกเวลาบริการ",
-        "The IT officer, about 20 minutes over two days, perhaps with one restart outside service hours.",
+        "ผู้ดูแลคอมพิวเตอร์ ลงมือประมาณ 20 นาที แบ่งทำ 2 วัน เพราะต้องรอดูหนึ่งวันทำงานก่อนปิดวิธีเก่า อาจต้องรีสตาร์ตหนึ่งครั้งนอกเวลาบริการ",
+        "The IT officer, about 20 minutes of work over 2 days, because one working day must be watched before the old way is turned off; perhaps one restart outside service hours.",
     ),
     minutes: 20,
+    days: 2,
     proof: Text::new(
         "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นเครื่องนี้แชร์ไฟล์ด้วยวิธีใหม่ครบ 1 วันโดยไม่มีใครใช้วิธีเก่าอีก หรือเห็นว่าเครื่องนี้เลิกแชร์ไฟล์แล้ว จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังมีใครใช้วิธีเก่าได้ เรื่องนี้จะกลับมาอีก",
         "The sensor watches: when this machine has shared files the new way for a whole day and nobody used the old way, or it no longer shares files at all, this turns to “verified”. If somebody can still use the old way, it comes back.",

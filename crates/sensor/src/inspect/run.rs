@@ -6,7 +6,7 @@ use super::{
     progress::Progress,
     settings::{Plan, plan},
 };
-use crate::rules::{load::LoadedRules, load_rules};
+use crate::rules::{files::rule_paths, load::LoadedRules, load_rules};
 use phitak_engine::{Capture, Engine, Frame, Loaded};
 use std::{
     fs::{self, File},
@@ -55,7 +55,9 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
     for diagnostic in &loaded.failed {
         eprintln!("{diagnostic}");
     }
-    let inputs = plan.captures.iter().chain(&args.rules).map(PathBuf::as_path);
+    // The folders were read a moment ago; one that has gone since holds nothing to write over.
+    let rules = rule_paths(&args.rules).unwrap_or_default();
+    let inputs = plan.captures.iter().chain(&rules).map(PathBuf::as_path);
     let mut results = match Results::open(args.eve.as_deref(), inputs) {
         Ok(results) => results,
         Err(error) => {

@@ -97,10 +97,18 @@ impl RuleSettings {
 /// # Errors
 /// The file that cannot be read, and why.
 pub(crate) fn rule_files(paths: &[PathBuf]) -> Result<Vec<RawFile>, String> {
-    let mut files = Vec::new();
+    rule_paths(paths)?.iter().map(|path| raw_file(path)).collect()
+}
+
+/// Where those files are.
+///
+/// # Errors
+/// The folder that cannot be read or holds no rules, and why.
+pub(crate) fn rule_paths(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            files.push(raw_file(path)?);
+            found.push(path.clone());
             continue;
         }
         let mut inside = inside(path).map_err(|error| unreadable(path, &error))?;
@@ -108,11 +116,9 @@ pub(crate) fn rule_files(paths: &[PathBuf]) -> Result<Vec<RawFile>, String> {
         if inside.is_empty() {
             return Err(format!("the folder {} holds no .rules file", path.display()));
         }
-        for path in inside {
-            files.push(raw_file(&path)?);
-        }
+        found.append(&mut inside);
     }
-    Ok(files)
+    Ok(found)
 }
 
 fn inside(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -133,4 +139,24 @@ fn raw_file(path: &Path) -> Result<RawFile, String> {
 
 fn unreadable(path: &Path, error: &io::Error) -> String {
     format!("rules {} cannot be read: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_stands_for_its_rules_files_by_name() {
+        let folder = tempfile::tempdir().expect("folder");
+        let place = |name: &str| folder.path().join(name);
+        for name in ["b.rules", "a.rules", "a.toml"] {
+            fs::write(place(name), name).expect("written");
+        }
+        let alone = place("a.toml");
+        let files = rule_files(&[folder.path().to_owned(), alone.clone()]).expect("readable");
+        let read: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+        assert_eq!(read, [place("a.rules"), place("b.rules"), alone]);
+        let empty = tempfile::tempdir().expect("folder");
+        assert!(rule_files(&[empty.path().to_owned()]).err().is_some_and(|why| why.contains("no .rules file")));
+    }
 }

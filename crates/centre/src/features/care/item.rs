@@ -37,7 +37,10 @@ pub struct CareItem {
     pub risk: Text,
     pub undo: Text,
     pub who: Text,
+    /// Working time, without waiting
     pub minutes: u32,
+    /// Days over which the work is spread; 1 when it is done in one go
+    pub days: u32,
     /// How we will know that it is fixed
     pub proof: Text,
     /// The machines it is about: one of a finding, those most concerned of a story
@@ -109,6 +112,7 @@ impl CareItem {
             undo: care_texts::story_undo(text.acts_on),
             who: care_texts::story_who(),
             minutes: care_texts::STORY_MINUTES,
+            days: 1,
             proof: care_texts::story_proof(),
             machines: machines.into_iter().map(|(address, name)| HostName { address, name, mac: None }).collect(),
             response: None,
@@ -152,6 +156,7 @@ impl CareItem {
             undo: care_texts::sensor_undo(),
             who: care_texts::sensor_who(),
             minutes: care_texts::SENSOR_MINUTES,
+            days: 1,
             proof: care_texts::sensor_proof(),
             machines: Vec::new(),
             response: None,
@@ -190,10 +195,11 @@ impl CareItem {
             what: text(|w| w.what),
             why: text(|w| w.why),
             steps: weakness.map_or_else(Vec::new, |w| w.steps.iter().map(|step| (*step).into()).collect()),
-            risk: text(|w| w.risk),
+            risk: weakness.map_or_else(care_texts::true_callers, |weakness| weakness.risk.into()),
             undo: text(|w| w.undo),
             who: text(|w| w.who),
             minutes: weakness.map_or(0, |weakness| weakness.minutes),
+            days: weakness.map_or(1, |weakness| weakness.days),
             proof: text(|w| w.proof),
             machines: vec![HostName {
                 address: record.host.clone(),
