@@ -94,10 +94,8 @@ pub static FIELDS: &[Field] = fields! {
     "observation.mac"                          Typed "หมายเลขการ์ดเครือข่าย เพื่อหาเครื่องเจอแม้ที่อยู่เปลี่ยน" "The network card's number, to find the machine when its address changes";
 };
 
-/// Said beside that list, because people ask about it most: what stays at the hospital, without exception. In Thai and English.
-#[rustfmt::skip]
-
 /// What leaves, in the words of the hospital's page: Thai and English.
+#[rustfmt::skip]
 pub static LEAVES_IN_SHORT: &[(&str, &str)] = &[
     ("เหตุที่ตรงกับกฎตรวจจับ: เวลา เครื่องต้นทางและปลายทาง ชื่อกฎ", "Alerts: when, between which machines, by which rule"),
     ("หลักฐานของเหตุ: ข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ (ไม่เกิน 256 ไบต์) อาจมีคำจากเวชระเบียนหรืออีเมลปนมาบ้าง เลขบัตรประชาชนถูกปิดทับก่อนส่ง รหัสผ่านก็เช่นกันถ้าเป็นรูปแบบที่รู้จัก รูปแบบอื่นอาจติดไปด้วย", "Evidence of an alert: a short excerpt around what the rule matched (256 bytes at most). It may hold some words of a record or a mail. National identification numbers are blotted out first, passwords too where their form is known; in another form they may go along"),
