@@ -18,7 +18,7 @@ pub(crate) fn split(text: Text<'_>) -> Result<Vec<RuleOption<'_>>, Fault> {
     let mut options = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let Some(end) = semicolon(rest.text) else {
+        let Some(end) = unescaped(b';', rest.text) else {
             return Err(Text::new("", rest.at + rest.text.len())
                 .fault(format!("\";\" is missing behind the option {:?}", shorten(rest.text))));
         };
@@ -32,14 +32,14 @@ pub(crate) fn split(text: Text<'_>) -> Result<Vec<RuleOption<'_>>, Fault> {
     Ok(options)
 }
 
-/// The first semicolon that no backslash escapes.
-fn semicolon(text: &str) -> Option<usize> {
+/// The first `wanted` that no backslash escapes.
+fn unescaped(wanted: u8, text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     loop {
         let rest = bytes.get(at..)?;
-        at += rest.iter().position(|b| matches!(b, b';' | b'\\'))?;
-        if bytes.get(at) == Some(&b';') {
+        at += rest.iter().position(|b| *b == wanted || *b == b'\\')?;
+        if bytes.get(at) == Some(&wanted) {
             return Some(at);
         }
         at += 2;
@@ -71,7 +71,7 @@ fn check_semicolon(value: Text<'_>) -> Result<(), Fault> {
     let body = value.strip_prefix("!").map_or(value, Text::trim);
     let Some(quoted) = body.strip_prefix("\"") else { return Ok(()) };
     let mut inner = quoted;
-    while let Some(at) = quote(inner.text) {
+    while let Some(at) = unescaped(b'"', inner.text) {
         let after = inner.from(at + 1).trim();
         let end = after.text.find(|c: char| c == ':' || c == '"' || c.is_whitespace()).unwrap_or(after.text.len());
         let follows_with_value = after.from(end).trim().text.starts_with(':');
@@ -82,20 +82,6 @@ fn check_semicolon(value: Text<'_>) -> Result<(), Fault> {
         inner = inner.from(at + 1);
     }
     Ok(())
-}
-
-/// The first quote that no backslash escapes.
-fn quote(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    loop {
-        let rest = bytes.get(at..)?;
-        at += rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
-        if bytes.get(at) == Some(&b'"') {
-            return Some(at);
-        }
-        at += 2;
-    }
 }
 
 /// A semicolon inside quotes must be escaped: if it was not, a value that opens with a quote does not end with one.
