@@ -3,6 +3,7 @@
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
 //! for takes an [`AuditLine`] and stores it in the same transaction.
 
+mod alert_body;
 pub mod alerts;
 pub mod audit;
 pub mod database;
@@ -24,7 +25,8 @@ pub mod scope;
 pub mod sensors;
 pub mod sessions;
 pub mod stories;
-pub mod story_intake;
+pub mod story_places;
+mod story_window;
 pub mod triage;
 pub mod words;
 
@@ -35,7 +37,7 @@ pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
 pub use ids::{AlertId, EnrolmentId, FindingId, StoryId, UserId};
-pub use ingest::{HostValues, Ingest, TouchedStory};
+pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
 pub use retention::{Forgotten, Retention};
