@@ -7,6 +7,7 @@ pub mod addresses;
 mod alert_body;
 pub mod alerts;
 pub mod audit;
+mod bearing;
 pub mod database;
 pub mod error;
 pub mod facilities;
