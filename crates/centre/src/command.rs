@@ -1,5 +1,7 @@
 //! The command line of `phitak-centre`.
 
+mod audit;
+
 use crate::{
     centre::{Centre, FIRST_LINK_SECS, SILENT_AFTER_SECS_DEFAULT, Settings},
     clock::Clock,
@@ -108,6 +110,11 @@ enum Command {
         /// Only this number
         #[arg(long, value_enum)]
         count: Option<Count>,
+    },
+    /// Verifies the audit
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
     },
     /// Prints the API's description
     Openapi,
@@ -230,6 +237,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             revoked.with_context(|| format!("there is no sensor {id}"))
         }
         Command::Status { data, count } => print_status(&open(&data.data).await?, count).await,
+        Command::Audit { command } => audit::run(command).await,
         Command::Openapi => print_line(openapi::text()?.trim_end()),
     }
 }

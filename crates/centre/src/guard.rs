@@ -13,8 +13,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use phitak_model::Timestamp;
-use phitak_store::{AuditLine, Scope, SignedIn, StoreError, people::secret_digest};
+use phitak_model::{FacilityCode, Timestamp};
+use phitak_store::{AuditLine, Scope, ScopeReach, SignedIn, StoreError, people::secret_digest};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -34,6 +34,7 @@ pub(crate) struct Post {
     pub who: Who,
     pub reach: Reach,
     pub audit: Option<&'static str>,
+    pub view: Option<&'static str>,
 }
 
 /// Who calls, on a route for accounts. Made by the guard alone.
@@ -45,6 +46,7 @@ struct CallerParts {
     signed_in: SignedIn,
     session_digest: String,
     action: Option<&'static str>,
+    view: Option<&'static str>,
 }
 
 /// Who calls, on a route for anyone. Made by the guard alone.
@@ -76,12 +78,34 @@ impl Caller {
     /// # Errors
     /// On a route that was declared without one.
     pub fn audit(&self, now: Timestamp) -> Result<AuditLine, Refusal> {
+        Ok(self.line(now, declared(self.0.action)?))
+    }
+
+    /// Notes that this caller is shown one facility's data, or that of one thing at several (`object`). A hospital's own
+    /// people leave no line for their own. Called before the answer: who cannot be noted is shown nothing.
+    ///
+    /// # Errors
+    /// On a route that was declared without a view; when the line cannot be stored.
+    pub async fn views(
+        &self,
+        centre: &Centre,
+        facility: Option<&FacilityCode>,
+        object: impl Into<String>,
+    ) -> Result<(), Refusal> {
+        let action = declared(self.0.view)?;
+        if matches!(self.scope().reach(), ScopeReach::Facility(_)) {
+            return Ok(());
+        }
+        let object = object.into();
+        let place = facility.map_or_else(|| object.clone(), ToString::to_string);
+        let line = AuditLine { object, facility: facility.cloned(), ..self.line(centre.clock.now(), action) };
+        centre.store.note_view(line, &place).await?;
+        Ok(())
+    }
+
+    fn line(&self, now: Timestamp, action: &'static str) -> AuditLine {
         let user = &self.0.signed_in.user;
-        Ok(AuditLine {
-            user: Some(user.id),
-            who: user.login.clone(),
-            ..AuditLine::of_operator(now, declared(self.0.action)?)
-        })
+        AuditLine { user: Some(user.id), who: user.login.clone(), ..AuditLine::of_operator(now, action) }
     }
 }
 
@@ -107,9 +131,23 @@ impl Visitor {
     }
 }
 
+/// Notes the view of a list that is filtered to one facility. A code that nobody has, or that the caller may not see,
+/// shows nothing and leaves no line.
+///
+/// # Errors
+/// As [`Caller::views`].
+pub async fn views_one(centre: &Centre, caller: &Caller, facility: Option<&str>) -> Result<(), Refusal> {
+    let Some(code) = facility else { return Ok(()) };
+    match centre.store.facility(caller.scope(), code).await {
+        Ok(known) => caller.views(centre, Some(&known.code), format!("facility {code}")).await,
+        Err(StoreError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn declared(action: Option<&'static str>) -> Result<&'static str, Refusal> {
     action.ok_or_else(|| {
-        tracing::error!("a route writes without having declared its audit line");
+        tracing::error!("a route writes or shows without having declared its audit line");
         Refusal::unavailable()
     })
 }
@@ -152,7 +190,8 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
                     return Err(Refusal::csrf());
                 }
             }
-            let caller = Caller(Arc::new(CallerParts { signed_in, session_digest, action: post.audit }));
+            let caller =
+                Caller(Arc::new(CallerParts { signed_in, session_digest, action: post.audit, view: post.view }));
             request.extensions_mut().insert(caller);
         }
     }

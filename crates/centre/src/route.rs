@@ -60,6 +60,9 @@ pub struct Route {
     pub reach: Reach,
     /// The action in the audit line that a success leaves; every write has one.
     pub audit: Option<&'static str>,
+    /// The action in the audit line that looking at another's data leaves; every read that can show one facility's, one
+    /// story's or one alert's data has one.
+    pub view: Option<&'static str>,
     pub(crate) http_method: HttpMethod,
     pub(crate) operation: Operation,
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
@@ -86,6 +89,15 @@ impl Route {
     pub fn writes(&self) -> bool {
         self.method != Method::GET
     }
+
+    /// Whether its query takes this parameter.
+    #[must_use]
+    pub fn asks_for(&self, parameter: &str) -> bool {
+        self.operation.parameters.iter().flatten().any(|known| match known {
+            RefOr::T(known) => known.parameter_in == ParameterIn::Query && known.name == parameter,
+            RefOr::Ref(_) => false,
+        })
+    }
 }
 
 /// A route that is being declared.
@@ -97,6 +109,7 @@ pub(crate) struct Draft {
     who: Who,
     reach: Reach,
     audit: Option<&'static str>,
+    view: Option<&'static str>,
     operation: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -121,6 +134,7 @@ impl Draft {
             who: Who::Roles(&[]),
             reach: Reach::Nothing,
             audit: None,
+            view: None,
             operation,
             schemas: Vec::new(),
         };
@@ -136,6 +150,12 @@ impl Draft {
 
     pub(crate) fn audited(mut self, action: &'static str) -> Self {
         self.audit = Some(action);
+        self
+    }
+
+    /// The handler calls [`crate::guard::Caller::views`] with what it shows.
+    pub(crate) fn viewed(mut self, action: &'static str) -> Self {
+        self.view = Some(action);
         self
     }
 
@@ -192,6 +212,7 @@ impl Draft {
             who: self.who,
             reach: self.reach,
             audit: self.audit,
+            view: self.view,
             http_method: self.http_method,
             operation: self.operation.build(),
             schemas: self.schemas,

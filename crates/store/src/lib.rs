@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod audit_chain;
 pub mod database;
 pub mod error;
 pub mod facilities;
@@ -26,9 +27,11 @@ pub mod sessions;
 pub mod stories;
 pub mod story_intake;
 pub mod triage;
+pub mod views;
 pub mod words;
 
-pub use audit::{AuditLine, AuditRecord};
+pub use audit::{AuditFilter, AuditLine, AuditRecord};
+pub use audit_chain::Chain;
 pub use database::Store;
 pub use error::StoreError;
 pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};

@@ -255,4 +255,22 @@ row!(audit, "audit", {
     object: String,
     facility: Option<String>,
     detail: String,
+    hash: String,
+});
+
+row!(audit_chain, "audit_chain", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    name: String,
+    line: i64,
+    hash: String,
+});
+
+row!(audit_view, "audit_views", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    who: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    action: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    place: String,
+    at: i64,
 });

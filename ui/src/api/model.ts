@@ -59,7 +59,8 @@ export type User = Omit<Sent<Schemas["User"]>, "scope"> & { scope: Scope };
 export type UserCreated = { user: User; first_sign_in_url: string };
 export type EnrolmentCode = Sent<Schemas["EnrolmentCode"]>;
 export type EnrolmentCodeCreated = Sent<Schemas["EnrolmentCodeCreated"]>;
+export type AuditChain = Sent<Schemas["ChainEnd"]>;
 export type AuditEntry = Sent<Schemas["AuditEntry"]>;
 
 /** A page of a long list; lists that cannot count leave `total` out. */
-export type Page<T> = { items: T[]; next_cursor: string | null; total?: number; total_exact?: boolean; latest_at?: string | null };
+export type Page<T> = { items: T[]; next_cursor: string | null; total?: number; total_exact?: boolean; latest_at?: string | null; chain?: AuditChain };

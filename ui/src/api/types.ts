@@ -433,6 +433,8 @@ export interface components {
             who: string;
         };
         AuditPage: {
+            /** @description The end of the chain: noted elsewhere, it proves later that nothing up to here was changed */
+            chain: components["schemas"]["ChainEnd"];
             items: components["schemas"]["AuditEntry"][];
             next_cursor?: string | null;
         };
@@ -528,6 +530,15 @@ export interface components {
          * @enum {string}
          */
         CareState: "calm" | "act" | "call";
+        ChainEnd: {
+            /** @description Its SHA-256, hexadecimal */
+            hash: string;
+            /**
+             * Format: int64
+             * @description The last line's number
+             */
+            line: number;
+        };
         ChosenPassword: {
             /** @description At least 12 characters */
             password: string;
@@ -1070,6 +1081,8 @@ export interface operations {
     get_audit: {
         parameters: {
             query?: {
+                /** @description Without it, all */
+                kind?: ("changes" | "views") | null;
                 cursor?: string | null;
                 limit?: number | null;
             };

@@ -49,3 +49,17 @@ test("a region's officer sees the region, judges nothing, and meets no other hos
   await page.goto(at(`/facilities/${other.code}`));
   await expect(page.getByRole("alert")).toContainText("ไม่พบสิ่งที่ขอ");
 });
+
+test("who looked at a hospital stands in the audit, and so does the end of its chain", async ({ browser }) => {
+  const analyst = await pageOf(browser, "analyst");
+  await analyst.goto(at(`/h/${keptFacility()}`));
+  await expect(analyst.locator("main")).toBeVisible();
+  const page = await pageOf(browser, "administrator");
+  await page.goto(at("/audit?kind=views"));
+  const line = page.locator("tbody tr").filter({ hasText: "ดูหน้าของโรงพยาบาล" }).filter({ hasText: "e2e-analyst" });
+  await expect(line.first()).toContainText(keptFacility());
+  await expect(page.getByRole("heading", { name: /^ลายนิ้วมือของบรรทัดที่/ })).toBeVisible();
+  await page.goto(at("/audit?kind=changes"));
+  await expect(page.locator("tbody tr").first()).toBeVisible();
+  await expect(page.locator("tbody tr").filter({ hasText: "ดูหน้าของโรงพยาบาล" })).toHaveCount(0);
+});

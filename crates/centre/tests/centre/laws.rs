@@ -11,7 +11,7 @@ use phitak_centre::{
     registry,
     route::{Reach, Route, Who},
 };
-use phitak_store::Role;
+use phitak_store::{AuditFilter, Role};
 use serde_json::{Value, json};
 
 /// What stands in the path for this hospital's own thing.
@@ -77,6 +77,10 @@ fn every_route_declares_who_may_and_every_write_its_audit_line() {
         let name = format!("{} {}", route.method, route.path);
         assert!(!seen.contains(&name), "{name} is declared twice");
         assert_eq!(route.writes(), route.audit.is_some(), "{name}: a write has an audit line, a read has none");
+        // A read that can show one facility's, one story's or one alert's data says so.
+        let shows_one = route.reach == Reach::Tenant && (route.path.contains('{') || route.asks_for("facility"));
+        assert_eq!(!route.writes() && shows_one, route.view.is_some(), "{name}: a view of another's data is declared");
+        assert!(route.view.is_none_or(|view| view.starts_with("view.")), "{name}");
         match route.who {
             Who::Anyone => {
                 let harmless = [Reach::Nothing, Reach::OwnSession].contains(&route.reach);
@@ -247,24 +251,70 @@ async fn every_successful_write_leaves_its_audit_line() {
     }
 }
 
+#[tokio::test]
+async fn every_view_of_anothers_data_leaves_one_line_an_hour_and_a_hospitals_own_none() {
+    let mut walked_views = 0;
+    for route in walked().filter(|route| route.view.is_some()) {
+        let action = route.view.expect("declared");
+        let sector = Sector::lived_in().await;
+        let path_of = async |hospital: Hospital| {
+            let path = sample_path(&sector, route.path, hospital).await;
+            if route.path.contains('{') { path } else { format!("{path}?facility={}", hospital.code) }
+        };
+        let (path, other) = (path_of(ALPHA).await, path_of(BRAVO).await);
+        let lines = async || {
+            let views = sector.audit_lines("views").await;
+            views.into_iter().filter(|line| line["action"] == action).collect::<Vec<_>>()
+        };
+        let look = async |person: Person, path: &str| {
+            let answer = sector.get(person, path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+            lines().await.len()
+        };
+        // Finding the samples may have looked already; that is forgotten after an hour.
+        sector.advance_secs(3_601);
+        let before = lines().await.len();
+        assert_eq!(look(Person::Analyst, &path).await, before + 1, "{path}");
+        assert_eq!(look(Person::Analyst, &path).await, before + 1, "{path}: the same again within the hour");
+        let line = lines().await.remove(0);
+        assert_eq!(line["who"], "analyst", "{path}");
+        let at_one = !route.path.starts_with("/api/v1/stories/");
+        assert_eq!(line["facility"], if at_one { json!(ALPHA.code) } else { Value::Null }, "{path}");
+        assert_eq!(look(Person::Officer, &path).await, before + 2, "{path}: another person");
+        assert_eq!(look(Person::Officer, &other).await, before + 3, "{path}: another hospital");
+        assert_eq!(look(Person::AtAlpha, &path).await, before + 3, "{path}: its own people");
+        sector.advance_secs(3_600);
+        assert_eq!(look(Person::Analyst, &path).await, before + 4, "{path}: the next hour");
+        // What is not shown leaves no line.
+        let hidden = path_of(CHARLIE).await;
+        sector.get(Person::Officer, &hidden).await;
+        sector.get(Person::Officer, &unknown_path(route.path)).await;
+        let foreign =
+            lines().await.iter().filter(|line| line["facility"] == CHARLIE.code && line["who"] == "officer").count();
+        assert_eq!(foreign, 0, "{path}");
+        walked_views += 1;
+    }
+    assert!(walked_views >= 7, "{walked_views}");
+}
+
 /// From the table itself: signing out ends the session that would read it.
 async fn reader_of_the_audit(sector: &Sector) -> Vec<String> {
     let ask = phitak_store::PageAsk { cursor: None, limit: Some(200) };
-    let lines = sector.centre.store.audit(&ask).await.expect("reads");
+    let lines = sector.centre.store.audit(AuditFilter::All, &ask).await.expect("reads");
     lines.items.into_iter().map(|line| line.action).collect()
 }
 
 #[tokio::test]
 async fn a_refused_write_leaves_no_audit_line_of_success() {
     let sector = Sector::lived_in().await;
-    let before = sector.audit_actions().await.len();
+    let before = sector.audit_lines("changes").await.len();
     let foreign = format!("/api/v1/findings/{}/response", sector.finding_id(CHARLIE).await);
     let refused = sector.post(Person::AtAlpha, &foreign, json!({"response": "done"})).await;
     assert_eq!(refused.status, StatusCode::NOT_FOUND);
     let own = format!("/api/v1/findings/{}/response", sector.finding_id(ALPHA).await);
     let refused = sector.post(Person::AtAlpha, &own, json!({"response": "cannot"})).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
-    assert_eq!(sector.audit_actions().await.len(), before);
+    assert_eq!(sector.audit_lines("changes").await.len(), before);
 }
 
 #[tokio::test]

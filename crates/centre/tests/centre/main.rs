@@ -1,5 +1,6 @@
 //! The centre as a whole: real tables in a temporary folder, the real router, the real intake; only the time is handed in.
 
+mod audit;
 mod ingest;
 mod journeys;
 mod laws;

@@ -312,6 +312,12 @@ impl Sector {
         answer.json()["alerts_latest"][0]["id"].as_i64().expect("an alert")
     }
 
+    /// Lines of the audit of this kind, latest first.
+    pub async fn audit_lines(&self, kind: &str) -> Vec<Value> {
+        let answer = self.get(Person::Administrator, &format!("/api/v1/audit?limit=200&kind={kind}")).await;
+        answer.json()["items"].as_array().expect("a list").clone()
+    }
+
     pub async fn audit_actions(&self) -> Vec<String> {
         let answer = self.get(Person::Administrator, "/api/v1/audit?limit=200").await;
         let items = answer.json()["items"].as_array().expect("a list").clone();

@@ -6,7 +6,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use phitak_centre::turnstile::{FAILURES_PER_ADDRESS_MAX, FAILURES_PER_LOGIN_AT_ADDRESS_MAX, FAILURES_WINDOW_SECS};
-use phitak_store::{AuditLine, people::secret_digest};
+use phitak_store::{AuditFilter, AuditLine, people::secret_digest};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "ช้างน้ำ-correct-horse";
@@ -102,7 +102,7 @@ async fn a_login_waits_after_too_many_refusals_even_with_the_right_password() {
     assert_eq!(waits.headers[header::RETRY_AFTER], FAILURES_WINDOW_SECS.to_string().as_str());
     sector.advance_secs(FAILURES_WINDOW_SECS);
     assert_eq!(sign_in(&sector, "analyst", PASSWORD).await.status, StatusCode::OK);
-    let refusals = sector.centre.store.audit(&phitak_store::PageAsk::default()).await.expect("reads");
+    let refusals = sector.centre.store.audit(AuditFilter::All, &phitak_store::PageAsk::default()).await.expect("reads");
     let told = refusals.items.iter().filter(|line| line.action == "session.refused").count();
     assert_eq!(told, FAILURES_PER_LOGIN_AT_ADDRESS_MAX as usize);
     assert!(refusals.items.iter().all(|line| !line.detail.contains("wrong") && !line.object.contains("wrong")));
