@@ -5,7 +5,9 @@ mod audit;
 use crate::{
     centre::{Centre, FIRST_LINK_SECS, SILENT_AFTER_SECS_DEFAULT, Settings},
     clock::Clock,
-    enrol, import, openapi, secret, serve,
+    enrol,
+    factor_policy::FactorPolicy,
+    import, openapi, secret, serve,
 };
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -83,6 +85,12 @@ enum Command {
         data: Data,
         login: String,
     },
+    /// Takes an account's lost second factor away and ends its sessions: the next sign-in needs the password alone
+    ResetSecondFactor {
+        #[command(flatten)]
+        data: Data,
+        login: String,
+    },
     /// Adds facilities from a CSV or JSON file, or updates their names and places
     ImportFacilities {
         #[command(flatten)]
@@ -149,6 +157,9 @@ struct Serve {
     /// The address of a TLS proxy before --listen, whose X-Forwarded-For counts; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     trusted_proxy: Vec<IpAddr>,
+    /// Whether administrators and analysts are asked for a second factor, or reach nothing without one
+    #[arg(long, value_enum, default_value = "asked")]
+    second_factor: FactorWord,
     /// Whom hospitals call
     #[arg(long, default_value = "")]
     phone: String,
@@ -175,6 +186,12 @@ enum RoleWord {
     Analyst,
     RegionOfficer,
     Hospital,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FactorWord {
+    Asked,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -222,6 +239,12 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             let disabled = open(&data.data).await?.disable_user(&login, audit).await;
             disabled.with_context(|| format!("there is no account {login}"))
         }
+        Command::ResetSecondFactor { data, login } => {
+            let store = open(&data.data).await?;
+            let user = store.user_by_login(&login).await?.with_context(|| format!("there is no account {login}"))?;
+            let reset = store.reset_factor(user.id, AuditLine::of_operator(now, "factor.reset")).await;
+            reset.map(|_| ()).with_context(|| format!("{login} has no second factor"))
+        }
         Command::ImportFacilities { data, file } => import_facilities(&data.data, &file, now).await,
         Command::EnrolCode { data, facility } => {
             let code = FacilityCode::new(&facility)?;
@@ -249,6 +272,10 @@ async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
         silent_after_secs: options.silent_after.max(1),
         pace: Pace::a_day_takes(options.a_day_takes),
         trusted_proxies: options.trusted_proxy,
+        second_factor: match options.second_factor {
+            FactorWord::Asked => FactorPolicy::Asked,
+            FactorWord::Required => FactorPolicy::Required,
+        },
         retention: Retention {
             alert_days: options.keep_alert_days,
             audit_days: options.keep_audit_days,

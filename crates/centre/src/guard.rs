@@ -45,6 +45,7 @@ pub struct Caller(Arc<CallerParts>);
 struct CallerParts {
     signed_in: SignedIn,
     session_digest: String,
+    address: IpAddr,
     action: Option<&'static str>,
     view: Option<&'static str>,
 }
@@ -71,6 +72,12 @@ impl Caller {
     #[must_use]
     pub fn session_digest(&self) -> &str {
         &self.0.session_digest
+    }
+
+    /// Where the request came from.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.0.address
     }
 
     /// The audit line of this route's write, to be stored with it.
@@ -162,12 +169,12 @@ pub(crate) async fn guard(State(post): State<Post>, mut request: Request, next: 
 
 async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let address = address_of(request, &post.centre.settings.trusted_proxies);
     match post.who {
         Who::Anyone => {
             if writes {
                 refuse_other_sites(request.headers())?;
             }
-            let address = address_of(request, &post.centre.settings.trusted_proxies);
             let visitor = Visitor { address, action: post.audit };
             request.extensions_mut().insert(visitor);
         }
@@ -183,6 +190,12 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
             if !roles.contains(&signed_in.user.role) || beyond {
                 return Err(Refusal::forbidden());
             }
+            let user = &signed_in.user;
+            let lacks_factor =
+                post.centre.settings.second_factor.requires(user.role) && user.second_factor_at.is_none();
+            if lacks_factor && post.reach != Reach::OwnSession {
+                return Err(Refusal::second_factor_missing());
+            }
             if writes {
                 refuse_other_sites(request.headers())?;
                 let token = request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
@@ -190,8 +203,13 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
                     return Err(Refusal::csrf());
                 }
             }
-            let caller =
-                Caller(Arc::new(CallerParts { signed_in, session_digest, action: post.audit, view: post.view }));
+            let caller = Caller(Arc::new(CallerParts {
+                signed_in,
+                session_digest,
+                address,
+                action: post.audit,
+                view: post.view,
+            }));
             request.extensions_mut().insert(caller);
         }
     }

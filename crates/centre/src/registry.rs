@@ -7,6 +7,7 @@ use crate::{features, route::Route};
 pub fn routes() -> Vec<Route> {
     [
         features::session::routes(),
+        features::second_factor::routes(),
         features::people::routes(),
         features::overview::routes(),
         features::facilities::routes(),

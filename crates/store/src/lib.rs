@@ -22,6 +22,7 @@ pub mod provinces;
 pub mod retention;
 mod rows;
 pub mod scope;
+pub mod second_factors;
 pub mod sensors;
 pub mod sessions;
 pub mod stories;

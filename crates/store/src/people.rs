@@ -34,6 +34,8 @@ pub struct User {
     pub created_at: Timestamp,
     pub last_sign_in_at: Option<Timestamp>,
     pub has_password: bool,
+    /// Since when it has a second factor.
+    pub second_factor_at: Option<Timestamp>,
 }
 
 /// An account as it is made.
@@ -74,6 +76,7 @@ impl TryFrom<row::Model> for User {
             created_at: Timestamp::from_micros(row.created_at),
             last_sign_in_at: row.last_sign_in_at.map(Timestamp::from_micros),
             has_password: row.password_hash.is_some(),
+            second_factor_at: row.second_factor_at.map(Timestamp::from_micros),
         })
     }
 }
@@ -137,6 +140,7 @@ impl Store {
             created_at: Set(audit.at.micros()),
             last_sign_in_at: Set(None),
             disabled_at: Set(None),
+            second_factor_at: Set(None),
             ..Default::default()
         })
         .exec(&tx)

@@ -224,6 +224,7 @@ row!(user, "users", {
     created_at: i64,
     last_sign_in_at: Option<i64>,
     disabled_at: Option<i64>,
+    second_factor_at: Option<i64>,
 });
 
 row!(session, "sessions", {
@@ -242,6 +243,21 @@ row!(first_link, "first_links", {
     user_id: i64,
     created_at: i64,
     expires_at: i64,
+    used_at: Option<i64>,
+});
+
+row!(second_factor, "second_factors", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    user_id: i64,
+    secret: Option<String>,
+    pending: Option<String>,
+    last_step: i64,
+});
+
+row!(recovery_code, "recovery_codes", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    digest: String,
+    user_id: i64,
     used_at: Option<i64>,
 });
 

@@ -19,6 +19,9 @@ export type Role = Sent<Schemas["Role"]>;
 export type Severity = Sent<Schemas["Severity"]>;
 export type Scope = { kind: Schemas["ScopeKind"]; region?: number; facility?: string };
 export type Me = Omit<Sent<Schemas["Me"]>, "scope"> & { scope: Scope };
+export type SecondFactor = Sent<Schemas["SecondFactor"]>;
+export type FactorBegun = Sent<Schemas["FactorBegun"]>;
+export type RecoveryCodes = Sent<Schemas["RecoveryCodes"]>;
 export type FirstSignIn = Sent<Schemas["FirstSignIn"]>;
 
 export type FacilityName = Sent<Schemas["FacilityName"]>;

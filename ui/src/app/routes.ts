@@ -34,6 +34,7 @@ export const routes: readonly Route[] = [
   { path: "/stories/:id", page: () => import("../pages/story/Story.svelte"), who: TEAM, frame: "work" },
   { path: "/alerts/:id", page: () => import("../pages/alert/Alert.svelte"), who: TEAM, frame: "work" },
   { path: "/facilities/:code", page: () => import("../pages/facility/Facility.svelte"), who: TEAM, frame: "work" },
+  { path: "/account", page: () => import("../pages/account/Account.svelte"), who: EVERYBODY, frame: "bare" },
   { path: "/care", page: () => import("../pages/care/Care.svelte"), who: ["hospital"], frame: "bare" },
   { path: "/h/:code", page: () => import("../pages/care/Care.svelte"), who: EVERYBODY, frame: "bare" },
   { path: "/sign-in", page: () => import("../pages/sign-in/SignIn.svelte"), who: "anyone", frame: "bare" },

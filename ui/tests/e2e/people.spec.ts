@@ -1,6 +1,7 @@
 // The administrator lets people and sensors in.
+import { createHmac } from "node:crypto";
 import { expect, test } from "@playwright/test";
-import { at, get, keptFacility, newPerson, pageOf, signIn } from "./sector";
+import { at, get, keptFacility, newPerson, pageOf, PASSWORD, signIn, tabTo } from "./sector";
 
 test("a person is added and gets a link that works once", async ({ browser }) => {
   const page = await pageOf(browser, "administrator");
@@ -62,4 +63,56 @@ test("who looked at a hospital stands in the audit, and so does the end of its c
   await page.goto(at("/audit?kind=changes"));
   await expect(page.locator("tbody tr").first()).toBeVisible();
   await expect(page.locator("tbody tr").filter({ hasText: "ดูหน้าของโรงพยาบาล" })).toHaveCount(0);
+});
+
+/** What an authenticator app would show (RFC 6238) `later` steps from now. */
+function appCode(secret: string, later = 0): string {
+  const bits = [...secret.replace(/\s/g, "")].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
+  const mac = createHmac("sha1", key).update(step).digest();
+  return String((mac.readUInt32BE((mac.at(-1) ?? 0) & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+test("a second factor is set up by keyboard, asked for at the door, and reset by the administrator", async ({ browser }) => {
+  const administrator = await pageOf(browser, "administrator");
+  const login = `e2e-factor-${Date.now().toString(36)}`;
+  const page = await (await browser.newContext()).newPage();
+  await signIn(page, login, await newPerson(administrator.context(), login, "analyst", { kind: "sector" }));
+  await expect(page.getByText("แต่มีแค่รหัสผ่านป้องกัน")).toBeVisible();
+  await tabTo(page, 'aside a[href="/account"]');
+  await page.keyboard.press("Enter");
+  await tabTo(page, "section .button.primary");
+  await page.keyboard.press("Enter");
+  await tabTo(page, "#factor-password");
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("img", { name: "ภาพ QR สำหรับแอปสร้างรหัส" })).toBeVisible();
+  const secret = (await page.locator("output.secret").textContent()) ?? "";
+  await tabTo(page, "#factor-code");
+  await page.keyboard.type(appCode(secret));
+  await page.keyboard.press("Enter");
+  await expect(page.locator("ol.codes li")).toHaveCount(10);
+  const recovery = (await page.locator("ol.codes li").first().textContent()) ?? "";
+  await page.getByRole("button", { name: "เก็บไว้แล้ว" }).click();
+  await expect(page.getByText("รหัสกู้คืนเหลือ 10 รหัส")).toBeVisible();
+  await page.getByRole("button", { name: "ออกจากระบบ" }).click();
+  await page.locator("#login").fill(login);
+  await page.locator("#password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#code")).toBeFocused();
+  await page.keyboard.type("000000");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("alert")).toContainText("รหัสจากแอปไม่ถูกต้อง");
+  await page.locator("#code").fill(recovery.toLowerCase());
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/queue/);
+  await expect(page.getByText("แต่มีแค่รหัสผ่านป้องกัน")).toHaveCount(0);
+  await administrator.goto(at("/people"));
+  await administrator.getByRole("button", { name: `ยกเลิกการยืนยันสองชั้นของ ผู้ทดสอบ ${login}` }).click();
+  await administrator.getByRole("dialog").getByRole("button", { name: "ยกเลิกการยืนยันสองชั้น", exact: true }).click();
+  await expect(administrator.getByRole("button", { name: `ยกเลิกการยืนยันสองชั้นของ ผู้ทดสอบ ${login}` })).toHaveCount(0);
+  await page.goto(at("/account"));
+  await expect(page).toHaveURL(/sign-in/);
 });

@@ -10,5 +10,6 @@ pub mod findings;
 pub mod live;
 pub mod overview;
 pub mod people;
+pub mod second_factor;
 pub mod session;
 pub mod stories;

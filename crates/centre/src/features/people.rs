@@ -25,6 +25,7 @@ pub struct User {
     pub last_sign_in_at: Option<Moment>,
     /// Whether a password has been chosen
     pub signed_in_before: bool,
+    pub second_factor: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -112,6 +113,7 @@ impl User {
             created_at: user.created_at.into(),
             last_sign_in_at: user.last_sign_in_at.map(Moment),
             signed_in_before: user.has_password,
+            second_factor: user.second_factor_at.is_some(),
         }
     }
 }

@@ -7,5 +7,6 @@ mod laws;
 mod live;
 mod openapi;
 mod retention;
+mod second_factor;
 mod sector;
 mod sign_in;

@@ -12,7 +12,9 @@ use phitak_centre::{
     centre::{Centre, Settings},
     clock::Clock,
     intake::CentreIntake,
+    password::Passwords,
     router::router,
+    totp,
 };
 use phitak_model::{
     Alert, Evidence, FacilityCode, Fact, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp,
@@ -21,16 +23,22 @@ use phitak_store::{
     AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
 };
 use phitak_uplink::{Authority, Batch, Intake, Item, Record, SpoolId};
-use serde_json::Value;
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
 /// When the tests' time begins.
 pub const BEGIN: &str = "2026-11-24T02:14:00Z";
+/// Of every account.
+pub const PASSWORD: &str = "a long password";
 
 /// A hospital with what tells it from the others in any answer.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +138,8 @@ pub struct Sector {
     pub router: Router,
     now: Arc<AtomicI64>,
     folder: TempDir,
+    /// What people's authenticator apps hold.
+    apps: Mutex<BTreeMap<&'static str, Vec<u8>>>,
 }
 
 /// An answer, read whole.
@@ -153,15 +163,19 @@ impl Answer {
 impl Sector {
     /// Hospitals and accounts; nothing was sent yet.
     pub async fn empty() -> Self {
+        Self::with(Settings { pace: Pace::REAL, ..Settings::default() }).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
         let folder = TempDir::new().expect("a folder");
         let now = Arc::new(AtomicI64::new(Timestamp::parse(BEGIN).expect("a moment").micros()));
         let store = Store::open(folder.path()).await.expect("opens");
         let authority = Authority::create(Timestamp::parse(BEGIN).expect("a moment")).expect("a CA");
         let tell = now.clone();
         let clock = Clock::of(move || Timestamp::from_micros(tell.load(Ordering::SeqCst)));
-        let settings = Settings { pace: Pace::REAL, ..Settings::default() };
         let centre = Centre::new(store, clock, settings, authority).expect("a centre");
-        let sector = Self { intake: CentreIntake::new(centre.clone()), router: router(&centre), centre, now, folder };
+        let (intake, router, apps) = (CentreIntake::new(centre.clone()), router(&centre), Mutex::default());
+        let sector = Self { intake, router, centre, now, folder, apps };
         sector.add_hospitals().await;
         for person in Person::SIGNED_IN {
             sector.add_person(person).await;
@@ -218,10 +232,14 @@ impl Sector {
         let (store, now) = (&self.centre.store, self.now());
         let audit = AuditLine::of_operator(now, "user.create");
         let scope = Scope::of_the_centre_itself();
-        let user = store
-            .add_user(&scope, &new, &secret_digest(person.login()), now.plus_secs(60), audit.clone())
-            .await
-            .expect("an account");
+        static HASH: OnceCell<String> = OnceCell::const_new();
+        let hash = async || Passwords::default().hash(PASSWORD.to_owned()).await.expect("hashes");
+        let (first, soon) = (secret_digest(&format!("first {}", person.login())), now.plus_secs(60));
+        store.add_user(&scope, &new, &first, soon, audit.clone()).await.expect("an account");
+        store.use_link(&first, HASH.get_or_init(hash).await.clone(), audit.clone()).await.expect("a password");
+        // Tests come in by a link too.
+        let user = store.renew_link(person.login(), &secret_digest(person.login()), soon, audit.clone()).await;
+        let user = user.expect("a link");
         store.begin_session(&user, &secret_digest(&person.secret()), &person.csrf(), audit).await.expect("a session");
     }
 
@@ -257,6 +275,47 @@ impl Sector {
 
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// Scans what the centre gives for an app; the code that proves it.
+    pub async fn begin_factor(&self, person: Person) -> String {
+        let proof = self.proof(person).await;
+        let begun = self.post(person, "/api/v1/session/second-factor", proof).await;
+        let secret = from_base32(begun.json()["secret"].as_str().unwrap_or_else(|| panic!("{}", begun.text)));
+        self.apps.lock().expect("whole").insert(person.login(), secret);
+        self.code(person)
+    }
+
+    /// Gives a person a second factor; its recovery codes.
+    pub async fn add_factor(&self, person: Person) -> Vec<String> {
+        let code = self.begin_factor(person).await;
+        let done = self.post(person, "/api/v1/session/second-factor/confirm", json!({"code": code})).await;
+        let codes = done.json()["codes"].as_array().unwrap_or_else(|| panic!("{}", done.text)).clone();
+        codes.iter().map(|code| code.as_str().expect("a code").to_owned()).collect()
+    }
+
+    /// The code that the person's app shows now.
+    pub fn code(&self, person: Person) -> String {
+        totp::code(&self.apps.lock().expect("whole")[person.login()], totp::step_of(self.now()))
+    }
+
+    /// What proves again who the person is, with the app's next code where there is one.
+    pub async fn proof(&self, person: Person) -> Value {
+        if !self.has_factor(person).await {
+            return json!({"password": PASSWORD});
+        }
+        self.advance_secs(totp::STEP_SECS);
+        json!({"password": PASSWORD, "code": self.code(person)})
+    }
+
+    pub async fn has_factor(&self, person: Person) -> bool {
+        !self.get(person, "/api/v1/session/second-factor").await.json()["since_at"].is_null()
+    }
+
+    pub async fn user_id(&self, person: Person) -> i64 {
+        let users = self.get(Person::Administrator, "/api/v1/users?limit=200").await.json();
+        let known = users["items"].as_array().expect("a list").iter().find(|user| user["login"] == person.login());
+        known.expect("an account")["id"].as_i64().expect("a number")
     }
 
     pub async fn get(&self, person: Person, path: &str) -> Answer {
@@ -335,6 +394,18 @@ impl Sector {
         assert_eq!(care, if listed == "blind" { "act" } else { &listed });
         care
     }
+}
+
+fn from_base32(text: &str) -> Vec<u8> {
+    let bits: String = text
+        .bytes()
+        .map(|letter| if letter.is_ascii_digit() { letter - b'2' + 26 } else { letter - b'A' })
+        .map(|five| format!("{five:05b}"))
+        .collect();
+    bits.as_bytes()
+        .chunks_exact(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).expect("digits"), 2).expect("a byte"))
+        .collect()
 }
 
 /// An alert of one signature at a hospital.

@@ -1,4 +1,4 @@
-//! The audit becomes a chain: lines that are there are hashed in their order.
+//! The audit becomes a chain: lines that are there are hashed in their order. Accounts get a second factor.
 
 use super::tables::{Column, Table as Columns, create};
 use crate::{
@@ -24,6 +24,8 @@ impl MigrationTrait for People {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let hash = ColumnDef::new("hash").text().not_null().default("").to_owned();
         manager.alter_table(Table::alter().table("audit").add_column(hash).to_owned()).await?;
+        let since = ColumnDef::new("second_factor_at").big_integer().null().to_owned();
+        manager.alter_table(Table::alter().table("users").add_column(since).to_owned()).await?;
         for table in TABLES {
             create(manager, table).await?;
         }
@@ -73,7 +75,7 @@ async fn chain_up(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     audit_chain::set_head(db, last, hash).await.map_err(|error| DbErr::Custom(error.to_string()))
 }
 
-use Column::{Long, Text, TextKey};
+use Column::{Long, LongOrNull, Text, TextKey, TextOrNull};
 
 const TABLES: &[Columns] = &[
     Columns {
@@ -90,5 +92,20 @@ const TABLES: &[Columns] = &[
         key: &["who", "action", "place"],
         unique: &[],
         indices: &[&["at"]],
+    },
+    // `secret` is in use, `pending` waits for its proof; both are sealed by the centre.
+    Columns {
+        name: "second_factors",
+        columns: &[("user_id", Long), ("secret", TextOrNull), ("pending", TextOrNull), ("last_step", Long)],
+        key: &["user_id"],
+        unique: &[],
+        indices: &[],
+    },
+    Columns {
+        name: "recovery_codes",
+        columns: &[("digest", TextKey), ("user_id", Long), ("used_at", LongOrNull)],
+        key: &[],
+        unique: &[],
+        indices: &[&["user_id"]],
     },
 ];

@@ -30,8 +30,8 @@ export function inWords(words: () => Words): Shown {
         const said = (t.response as Record<string, string>)[answer];
         return said ? [said, reason].filter(Boolean).join(" · ") : entry.detail;
       }
-      const from = /^from (\S+)$/.exec(entry.detail)?.[1];
-      if (from) return t.audit.from(from);
+      const [, from, how] = /^from ([^\s,]+)(?:, with a (code|recovery code))?$/.exec(entry.detail) ?? [];
+      if (from) return [t.audit.from(from), how && (how === "code" ? t.audit.with_code : t.audit.with_recovery_code)].filter(Boolean).join(" ");
       const imported = /^(\d+) imported$/.exec(entry.detail)?.[1];
       if (imported) return t.audit.imported(imported);
       const role = /^role (\w+)$/.exec(entry.detail)?.[1] ?? "";
