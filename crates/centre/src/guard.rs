@@ -1,4 +1,4 @@
-//! What every request passes before its handler: session, role, the page's own token on writes, size. It reads the
+//! What every request passes before its handler: session or token, role, the page's own token on writes, size. It reads the
 //! route's declaration and nothing else, so no handler can forget it.
 
 use crate::{
@@ -24,6 +24,8 @@ use std::{
 pub const SESSION_COOKIE: &str = "phitak_session";
 /// The header that a page's writes carry.
 pub const CSRF_HEADER: &str = "x-csrf-token";
+/// Between a maker's login and a token's name where the audit names both.
+pub const BY_TOKEN: &str = " by token ";
 /// Most bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -35,6 +37,7 @@ pub(crate) struct Post {
     pub reach: Reach,
     pub audit: Option<&'static str>,
     pub view: Option<&'static str>,
+    pub by_token: bool,
 }
 
 /// Who calls, on a route for accounts. Made by the guard alone.
@@ -44,10 +47,18 @@ pub struct Caller(Arc<CallerParts>);
 #[derive(Debug)]
 struct CallerParts {
     signed_in: SignedIn,
-    session_digest: String,
+    who: String,
+    key: Key,
     address: IpAddr,
     action: Option<&'static str>,
     view: Option<&'static str>,
+}
+
+/// What the caller showed, as its digest.
+#[derive(Debug)]
+enum Key {
+    Session(String),
+    Token(String),
 }
 
 /// Who calls, on a route for anyone. Made by the guard alone.
@@ -69,9 +80,22 @@ impl Caller {
         &self.0.signed_in
     }
 
+    /// The digest of the session, or of the token, that called.
     #[must_use]
-    pub fn session_digest(&self) -> &str {
-        &self.0.session_digest
+    pub fn key_digest(&self) -> &str {
+        match &self.0.key {
+            Key::Session(digest) | Key::Token(digest) => digest,
+        }
+    }
+
+    /// Whether what the caller showed still holds, without using it.
+    pub async fn still_holds(&self, centre: &Centre) -> bool {
+        let now = centre.clock.now();
+        let lives = match &self.0.key {
+            Key::Session(digest) => centre.store.session_lives(digest, now).await,
+            Key::Token(digest) => centre.store.token_lives(digest, now).await,
+        };
+        lives.unwrap_or(false)
     }
 
     /// Where the request came from.
@@ -112,7 +136,7 @@ impl Caller {
 
     fn line(&self, now: Timestamp, action: &'static str) -> AuditLine {
         let user = &self.0.signed_in.user;
-        AuditLine { user: Some(user.id), who: user.login.clone(), ..AuditLine::of_operator(now, action) }
+        AuditLine { user: Some(user.id), who: self.0.who.clone(), ..AuditLine::of_operator(now, action) }
     }
 }
 
@@ -179,13 +203,14 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
             request.extensions_mut().insert(visitor);
         }
         Who::Roles(roles) => {
-            let secret = session_cookie(request.headers()).ok_or_else(Refusal::signed_out)?;
-            let session_digest = secret_digest(&secret);
-            let signed_in = match post.centre.store.session(&session_digest, post.centre.clock.now()).await {
-                Ok(signed_in) => signed_in,
+            let (signed_in, who, key) = match caller(post, request.headers()).await {
                 Err(StoreError::NotFound) => return Err(Refusal::signed_out()),
-                Err(error) => return Err(error.into()),
+                other => other?,
             };
+            let by_token = matches!(key, Key::Token(_));
+            if by_token && !post.by_token {
+                return Err(Refusal::forbidden());
+            }
             let beyond = post.reach == Reach::Sector && !signed_in.scope.is_whole_sector();
             if !roles.contains(&signed_in.user.role) || beyond {
                 return Err(Refusal::forbidden());
@@ -198,18 +223,16 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
             }
             if writes {
                 refuse_other_sites(request.headers())?;
+            }
+            // A browser adds a cookie by itself; nobody but its holder adds a token.
+            if writes && !by_token {
                 let token = request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
                 if !token.is_some_and(|token| secret::same(token, &signed_in.csrf)) {
                     return Err(Refusal::csrf());
                 }
             }
-            let caller = Caller(Arc::new(CallerParts {
-                signed_in,
-                session_digest,
-                address,
-                action: post.audit,
-                view: post.view,
-            }));
+            let caller =
+                Caller(Arc::new(CallerParts { signed_in, who, key, address, action: post.audit, view: post.view }));
             request.extensions_mut().insert(caller);
         }
     }
@@ -217,6 +240,27 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
         return Err(Refusal::too_large());
     }
     Ok(())
+}
+
+/// Who shows a live token, or else a live session.
+async fn caller(post: &Post, headers: &HeaderMap) -> Result<(SignedIn, String, Key), StoreError> {
+    let (store, now) = (&post.centre.store, post.centre.clock.now());
+    if let Some(token) = bearer(headers) {
+        let digest = secret_digest(token);
+        let (signed_in, name) = store.token(&digest, now).await?;
+        let who = format!("{}{BY_TOKEN}{name}", signed_in.user.login);
+        return Ok((signed_in, who, Key::Token(digest)));
+    }
+    let digest = secret_digest(&session_cookie(headers).ok_or(StoreError::NotFound)?);
+    let signed_in = store.session(&digest, now).await?;
+    let who = signed_in.user.login.clone();
+    Ok((signed_in, who, Key::Session(digest)))
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750 section 2.1). Another scheme belongs to a proxy before the centre.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Browsers say where a request comes from; a write from another site is refused whatever cookie it carries.

@@ -9,6 +9,7 @@ pub fn routes() -> Vec<Route> {
         features::session::routes(),
         features::second_factor::routes(),
         features::people::routes(),
+        features::tokens::routes(),
         features::overview::routes(),
         features::facilities::routes(),
         features::care::routes(),

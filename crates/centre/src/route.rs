@@ -45,6 +45,9 @@ pub enum Reach {
     Nothing,
     /// The caller's own session.
     OwnSession,
+    /// What belongs to the caller's account; an administrator's, to every account. Only for sessions, as the caller's own
+    /// session is: a token does not manage what it came from.
+    OwnAccount,
     /// The facilities in the caller's scope, through the store's `Scope`.
     Tenant,
     /// All of the sector: only for roles of the sector's own team.
@@ -63,6 +66,9 @@ pub struct Route {
     /// The action in the audit line that looking at another's data leaves; every read that can show one facility's, one
     /// story's or one alert's data has one.
     pub view: Option<&'static str>,
+    /// Whether an API token may call it. None may where accounts, sessions, second factors and tokens are managed: what a
+    /// token could make there would outlive it.
+    pub by_token: bool,
     pub(crate) http_method: HttpMethod,
     pub(crate) operation: Operation,
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
@@ -110,6 +116,7 @@ pub(crate) struct Draft {
     reach: Reach,
     audit: Option<&'static str>,
     view: Option<&'static str>,
+    for_sessions: bool,
     operation: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -135,6 +142,7 @@ impl Draft {
             reach: Reach::Nothing,
             audit: None,
             view: None,
+            for_sessions: false,
             operation,
             schemas: Vec::new(),
         };
@@ -150,6 +158,12 @@ impl Draft {
 
     pub(crate) fn audited(mut self, action: &'static str) -> Self {
         self.audit = Some(action);
+        self
+    }
+
+    /// Not for API tokens.
+    pub(crate) fn only_in_a_session(mut self) -> Self {
+        self.for_sessions = true;
         self
     }
 
@@ -213,6 +227,7 @@ impl Draft {
             reach: self.reach,
             audit: self.audit,
             view: self.view,
+            by_token: !self.for_sessions && !matches!(self.reach, Reach::OwnSession | Reach::OwnAccount),
             http_method: self.http_method,
             operation: self.operation.build(),
             schemas: self.schemas,

@@ -25,8 +25,14 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; object-src 'none'
 pub fn router(centre: &Centre) -> Router {
     let mut router = Router::new();
     for route in registry::routes() {
-        let post =
-            Post { centre: centre.clone(), who: route.who, reach: route.reach, audit: route.audit, view: route.view };
+        let post = Post {
+            centre: centre.clone(),
+            who: route.who,
+            reach: route.reach,
+            audit: route.audit,
+            view: route.view,
+            by_token: route.by_token,
+        };
         let service = route.service.layer(middleware::from_fn_with_state(post, guard));
         router = router.route(route.path, service);
     }

@@ -81,6 +81,30 @@ impl TryFrom<row::Model> for User {
     }
 }
 
+impl Role {
+    /// Whether this role may do all that the other may, where both may see. A region officer reads and answers nothing, so
+    /// it does not cover a hospital.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        match self {
+            Self::Administrator => true,
+            Self::Analyst => other != Self::Administrator,
+            Self::RegionOfficer | Self::Hospital => self == other,
+        }
+    }
+
+    pub(crate) fn check_reach(self, reach: &ScopeReach) -> Result<(), StoreError> {
+        match (self, reach) {
+            (Self::Administrator | Self::Analyst, ScopeReach::Sector)
+            | (Self::RegionOfficer, ScopeReach::Region(_))
+            | (Self::Hospital, ScopeReach::Facility(_)) => Ok(()),
+            _ => Err(StoreError::invalid(
+                "administrators and analysts have the sector as their scope, region officers one region, hospitals one facility",
+            )),
+        }
+    }
+}
+
 impl NewUser {
     fn check(&self) -> Result<(), StoreError> {
         let good_letters = |text: &str| {
@@ -95,14 +119,7 @@ impl NewUser {
         if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
             return Err(StoreError::invalid(format!("a name has 1 to {NAME_CHARS_MAX} characters on one line")));
         }
-        match (self.role, &self.reach) {
-            (Role::Administrator | Role::Analyst, ScopeReach::Sector)
-            | (Role::RegionOfficer, ScopeReach::Region(_))
-            | (Role::Hospital, ScopeReach::Facility(_)) => Ok(()),
-            _ => Err(StoreError::invalid(
-                "administrators and analysts have the sector as their scope, region officers one region, hospitals one facility",
-            )),
-        }
+        self.role.check_reach(&self.reach)
     }
 }
 

@@ -261,6 +261,21 @@ row!(recovery_code, "recovery_codes", {
     used_at: Option<i64>,
 });
 
+row!(token, "api_tokens", {
+    #[sea_orm(primary_key)]
+    id: i64,
+    digest: String,
+    user_id: i64,
+    name: String,
+    role: String,
+    region: Option<i32>,
+    facility: Option<String>,
+    created_at: i64,
+    expires_at: i64,
+    last_used_at: Option<i64>,
+    revoked_at: Option<i64>,
+});
+
 row!(audit, "audit", {
     #[sea_orm(primary_key)]
     id: i64,

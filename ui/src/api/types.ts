@@ -349,6 +349,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** API tokens, the latest first; their secrets are never shown again */
+        get: operations["get_tokens"];
+        put?: never;
+        /** Make an API token, with a role and a scope within the caller's own */
+        post: operations["post_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token at once */
+        delete: operations["delete_tokens_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -852,6 +887,19 @@ export interface components {
          * @description A moment: ISO 8601 in UTC
          */
         Moment: string;
+        NewApiToken: {
+            /**
+             * Format: int32
+             * @description 1 to 366
+             */
+            days: number;
+            /** @description What it is for; at most 60 characters */
+            name: string;
+            /** @description One that the maker's own role includes */
+            role: components["schemas"]["Role"];
+            /** @description Within the maker's own */
+            scope: components["schemas"]["ScopeView"];
+        };
         NewEnrolmentCode: {
             /** @description A facility's code */
             facility: string;
@@ -1114,6 +1162,30 @@ export interface components {
         };
         /** @enum {string} */
         TileState: "none" | "calm" | "act" | "call" | "blind";
+        Token: {
+            created_at: components["schemas"]["Moment"];
+            expires_at: components["schemas"]["Moment"];
+            /** Format: int64 */
+            id: number;
+            last_used_at?: components["schemas"]["Moment"] | null;
+            /** @description The login of its maker */
+            maker: string;
+            name: string;
+            revoked_at?: components["schemas"]["Moment"] | null;
+            role: components["schemas"]["Role"];
+            scope: components["schemas"]["ScopeView"];
+        };
+        TokenCreated: {
+            /** @description Shown only now */
+            secret: string;
+            token: components["schemas"]["Token"];
+        };
+        TokenPage: {
+            items: components["schemas"]["Token"][];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
         TopWeakness: {
             /** Format: int64 */
             facilities: number;
@@ -1977,6 +2049,102 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Story"];
                 };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_tokens: {
+        parameters: {
+            query?: {
+                /** @description Only the caller's own; others see no other tokens anyway, administrators see everybody's */
+                mine?: boolean | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiToken"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenCreated"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_tokens_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused: what happened, detail, hint */
             default: {

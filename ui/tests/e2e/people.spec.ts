@@ -116,3 +116,26 @@ test("a second factor is set up by keyboard, asked for at the door, and reset by
   await page.goto(at("/account"));
   await expect(page).toHaveURL(/sign-in/);
 });
+
+test("a token is made, shown once, opens the API and nothing of the account, and is revoked", async ({ browser }) => {
+  const page = await pageOf(browser, "administrator");
+  await page.goto(at("/people"));
+  await page.getByRole("button", { name: "ออกกุญแจ" }).click();
+  const name = `e2e ${Date.now().toString(36)}`;
+  await page.getByLabel("ใช้ทำอะไร").fill(name);
+  await page.locator("#token-role").selectOption("hospital");
+  await page.locator("#token-facility").fill(keptFacility());
+  await page.getByRole("button", { name: "ออกกุญแจ" }).click();
+  const secret = (await page.locator("output").textContent()) ?? "";
+  expect(secret).toMatch(/^phitak_[0-9a-f]{64}$/);
+  const bare = await browser.newContext();
+  const status = async (path: string): Promise<number> => (await bare.request.get(at(`/api/v1${path}`), { headers: { authorization: `Bearer ${secret}` } })).status();
+  expect(await status(`/facilities/${keptFacility()}/care`)).toBe(200);
+  expect(await status("/users")).toBe(403);
+  expect(await status("/session")).toBe(403);
+  await page.reload();
+  await expect(page.getByText(secret)).toHaveCount(0);
+  await page.getByRole("button", { name: `ยกเลิกกุญแจ ${name}` }).click();
+  await expect(page.getByRole("row", { name: new RegExp(name) })).toContainText("ยกเลิกแล้ว");
+  expect(await status("/stories")).toBe(401);
+});

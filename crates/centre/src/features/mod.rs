@@ -13,3 +13,4 @@ pub mod people;
 pub mod second_factor;
 pub mod session;
 pub mod stories;
+pub mod tokens;

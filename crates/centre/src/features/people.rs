@@ -70,6 +70,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/api/v1/users")
             .summary("Make an account and its first sign-in link")
             .allow(ADMINISTRATORS, Reach::Sector)
+            .only_in_a_session()
             .audited("user.create")
             .takes::<NewUser>()
             .answers::<UserCreated>()

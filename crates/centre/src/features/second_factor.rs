@@ -109,6 +109,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::delete("/api/v1/users/{id}/second-factor")
             .summary("Take a lost second factor away; ends the account's sessions")
             .allow(ADMINISTRATORS, Reach::Sector)
+            .only_in_a_session()
             .audited("factor.reset")
             .answers_nothing()
             .to(reset),
@@ -218,7 +219,7 @@ async fn confirm(
     })
     .await?;
     let (codes, digests) = draw_codes();
-    let (session, audit) = (caller.session_digest(), caller.audit(now)?);
+    let (session, audit) = (caller.key_digest(), caller.audit(now)?);
     match centre.store.confirm_factor(user, &sealed, step, &digests, session, audit).await {
         Err(StoreError::NotFound) => Err(none()),
         done => Ok(done.map(|()| Json(RecoveryCodes { codes }))?),

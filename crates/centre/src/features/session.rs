@@ -193,7 +193,7 @@ async fn refuse(
 
 async fn sign_out(State(centre): State<Centre>, caller: Caller) -> Result<Response, Refusal> {
     let audit = caller.audit(centre.clock.now())?;
-    centre.store.end_session(caller.session_digest(), audit).await?;
+    centre.store.end_session(caller.key_digest(), audit).await?;
     let cookie = cookie(&centre, "", 0)?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

@@ -10,3 +10,4 @@ mod retention;
 mod second_factor;
 mod sector;
 mod sign_in;
+mod tokens;

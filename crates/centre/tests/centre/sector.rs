@@ -20,7 +20,7 @@ use phitak_model::{
     Alert, Evidence, FacilityCode, Fact, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp,
 };
 use phitak_store::{
-    AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
+    AuditLine, NewFacility, NewToken, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
 };
 use phitak_uplink::{Authority, Batch, Intake, Item, Record, SpoolId};
 use serde_json::{Value, json};
@@ -124,6 +124,11 @@ impl Person {
 
     fn secret(self) -> String {
         format!("secret of {}", self.login())
+    }
+
+    /// A token with this person's role and scope.
+    pub fn token(self) -> String {
+        format!("phitak_token of {}", self.login())
     }
 
     pub fn csrf(self) -> String {
@@ -240,6 +245,11 @@ impl Sector {
         // Tests come in by a link too.
         let user = store.renew_link(person.login(), &secret_digest(person.login()), soon, audit.clone()).await;
         let user = user.expect("a link");
+        // Made by the administrator, who was added first, with just this person's role and scope.
+        let maker = store.user_by_login(Person::Administrator.login()).await.expect("reads").expect("an account");
+        let token = NewToken { name: "for tests".to_owned(), role: new.role, reach: new.reach.clone(), days: 2 };
+        let digest = secret_digest(&person.token());
+        store.add_token(&scope, &maker, &token, &digest, audit.clone()).await.expect("a token");
         store.begin_session(&user, &secret_digest(&person.secret()), &person.csrf(), audit).await.expect("a session");
     }
 
@@ -308,6 +318,14 @@ impl Sector {
         json!({"password": PASSWORD, "code": self.code(person)})
     }
 
+    /// A new token of the person's own.
+    pub async fn token_id(&self, person: Person) -> i64 {
+        let me = self.get(person, "/api/v1/session").await.json();
+        let new = json!({"name": "of my own", "role": me["role"], "scope": me["scope"], "days": 1});
+        let made = self.post(person, "/api/v1/tokens", new).await;
+        made.json()["token"]["id"].as_i64().unwrap_or_else(|| panic!("{}", made.text))
+    }
+
     pub async fn has_factor(&self, person: Person) -> bool {
         !self.get(person, "/api/v1/session/second-factor").await.json()["since_at"].is_null()
     }
@@ -342,6 +360,17 @@ impl Sector {
             }
             None => Body::empty(),
         };
+        self.send_request(request.body(body).expect("a request")).await
+    }
+
+    /// A call as a program makes it: with a token and nothing else.
+    pub async fn call_by_token(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         self.send_request(request.body(body).expect("a request")).await
     }
 

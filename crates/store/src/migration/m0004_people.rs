@@ -1,4 +1,4 @@
-//! The audit becomes a chain: lines that are there are hashed in their order. Accounts get a second factor.
+//! The audit becomes a chain: lines that are there are hashed in their order. Accounts get a second factor and API tokens.
 
 use super::tables::{Column, Table as Columns, create};
 use crate::{
@@ -75,7 +75,7 @@ async fn chain_up(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     audit_chain::set_head(db, last, hash).await.map_err(|error| DbErr::Custom(error.to_string()))
 }
 
-use Column::{Long, LongOrNull, Text, TextKey, TextOrNull};
+use Column::{Id, IntOrNull, Long, LongOrNull, Text, TextKey, TextOrNull};
 
 const TABLES: &[Columns] = &[
     Columns {
@@ -100,6 +100,25 @@ const TABLES: &[Columns] = &[
         key: &["user_id"],
         unique: &[],
         indices: &[],
+    },
+    Columns {
+        name: "api_tokens",
+        columns: &[
+            ("id", Id),
+            ("digest", Text),
+            ("user_id", Long),
+            ("name", Text),
+            ("role", Text),
+            ("region", IntOrNull),
+            ("facility", TextOrNull),
+            ("created_at", Long),
+            ("expires_at", Long),
+            ("last_used_at", LongOrNull),
+            ("revoked_at", LongOrNull),
+        ],
+        key: &[],
+        unique: &[&["digest"]],
+        indices: &[&["user_id"]],
     },
     Columns {
         name: "recovery_codes",

@@ -14,7 +14,11 @@ export function inWords(words: () => Words): Shown {
     return text;
   }
   return {
-    who: (who) => (who === "operator (command line)" ? words().audit.operator : named(who)),
+    who(who) {
+      if (who === "operator (command line)") return words().audit.operator;
+      const [, login, token] = /^(\S+) by token ([^]+)$/.exec(who) ?? [];
+      return login && token ? words().audit.by_token(login, token) : named(who);
+    },
     object: named,
     detail(entry) {
       const t = words();
