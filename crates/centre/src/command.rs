@@ -1,6 +1,8 @@
 //! The command line of `phitak-centre`.
 
 mod audit;
+mod backup;
+mod public_url;
 
 use crate::{
     centre::{Centre, FIRST_LINK_SECS, SILENT_AFTER_SECS_DEFAULT, Settings},
@@ -119,6 +121,24 @@ enum Command {
         #[arg(long, value_enum)]
         count: Option<Count>,
     },
+    /// Writes the whole centre into one file, while it runs: its tables, its key, and their checksums
+    Backup {
+        /// Must not be there yet
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Makes a centre of a backup: everybody signs in again
+    Restore {
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+        /// Also into a folder that is not empty; what it replaces is kept beside it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Says whether a backup is whole: its checksums, its tables, its audit
+    Verify { file: PathBuf },
     /// Verifies the audit
     Audit {
         #[command(subcommand)]
@@ -138,7 +158,7 @@ struct Data {
 #[derive(Debug, Args)]
 struct PublicUrl {
     /// The address under which people reach the pages
-    #[arg(long, value_name = "URL", default_value = PUBLIC_URL_DEFAULT)]
+    #[arg(long, value_name = "URL", default_value = PUBLIC_URL_DEFAULT, value_parser = public_url::read)]
     public_url: String,
 }
 
@@ -260,6 +280,9 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             revoked.with_context(|| format!("there is no sensor {id}"))
         }
         Command::Status { data, count } => print_status(&open(&data.data).await?, count).await,
+        Command::Backup { file, data } => backup::back_up(&file, &data.data, now).await,
+        Command::Restore { file, data, force } => backup::restore(&file, &data.data, force, now).await,
+        Command::Verify { file } => backup::verify(&file).await,
         Command::Audit { command } => audit::run(command).await,
         Command::Openapi => print_line(openapi::text()?.trim_end()),
     }
@@ -267,7 +290,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
 
 async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
     let settings = Settings {
-        public_url: options.url.public_url.trim_end_matches('/').to_owned(),
+        public_url: options.url.public_url,
         phone: options.phone,
         silent_after_secs: options.silent_after.max(1),
         pace: Pace::a_day_takes(options.a_day_takes),
@@ -331,6 +354,9 @@ async fn open(folder: &Path) -> anyhow::Result<Store> {
 
 async fn open_or_create(folder: &Path) -> anyhow::Result<Store> {
     make_folder(folder)?;
+    if folder.join(backup::RESTORING).exists() && !folder.join("centre.db").exists() {
+        bail!("a restore into {} was cut off: run it again with --force", folder.display());
+    }
     // Of two commands that come first at the same moment, one makes the tables.
     let making = lock_file(folder, "making.lock")?;
     making.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
@@ -376,7 +402,7 @@ async fn print_link(store: &Store, public_url: &str, user: NewUser, audit: Audit
             store.add_user(&Scope::of_the_centre_itself(), &user, &digest, expires_at, audit).await?;
         }
     }
-    print_line(&format!("{}/first-sign-in/{token}", public_url.trim_end_matches('/')))
+    print_line(&format!("{public_url}/first-sign-in/{token}"))
 }
 
 fn role_and_reach(role: RoleWord, region: Option<u8>, facility: Option<String>) -> anyhow::Result<(Role, ScopeReach)> {

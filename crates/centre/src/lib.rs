@@ -5,6 +5,7 @@
 
 pub mod announce;
 pub mod ask;
+pub mod backup;
 pub mod care_texts;
 pub mod centre;
 pub mod clock;

@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod audit;
 pub mod audit_chain;
+pub mod backup;
 pub mod database;
 pub mod error;
 pub mod facilities;

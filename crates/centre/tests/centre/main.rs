@@ -1,6 +1,7 @@
 //! The centre as a whole: real tables in a temporary folder, the real router, the real intake; only the time is handed in.
 
 mod audit;
+mod backup;
 mod ingest;
 mod journeys;
 mod laws;
