@@ -90,6 +90,12 @@ impl Centre {
         })))
     }
 
+    /// Whether people reach the pages by TLS.
+    #[must_use]
+    pub fn is_behind_tls(&self) -> bool {
+        self.settings.public_url.starts_with("https://")
+    }
+
     /// Sensors not heard since this moment are silent.
     #[must_use]
     pub fn silent_before(&self, now: Timestamp) -> Timestamp {

@@ -20,8 +20,10 @@ use std::{
     sync::Arc,
 };
 
-/// The cookie that holds a session's secret.
+/// The cookie that holds a session's secret, where people come by plain HTTP.
 pub const SESSION_COOKIE: &str = "phitak_session";
+/// The same where they come by TLS: browsers take it from this host alone, over TLS alone.
+pub const SESSION_COOKIE_TLS: &str = "__Host-phitak_session";
 /// The header that a page's writes carry.
 pub const CSRF_HEADER: &str = "x-csrf-token";
 /// Between a maker's login and a token's name where the audit names both.
@@ -251,7 +253,7 @@ async fn caller(post: &Post, headers: &HeaderMap) -> Result<(SignedIn, String, K
         let who = format!("{}{BY_TOKEN}{name}", signed_in.user.login);
         return Ok((signed_in, who, Key::Token(digest)));
     }
-    let digest = secret_digest(&session_cookie(headers).ok_or(StoreError::NotFound)?);
+    let digest = secret_digest(&session_cookie(headers, cookie_name(&post.centre)).ok_or(StoreError::NotFound)?);
     let signed_in = store.session(&digest, now).await?;
     let who = signed_in.user.login.clone();
     Ok((signed_in, who, Key::Session(digest)))
@@ -275,14 +277,20 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<String> {
+/// What the session's cookie is called here.
+#[must_use]
+pub fn cookie_name(centre: &Centre) -> &'static str {
+    if centre.is_behind_tls() { SESSION_COOKIE_TLS } else { SESSION_COOKIE }
+}
+
+fn session_cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value.to_owned())
 }
 

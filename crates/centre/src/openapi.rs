@@ -16,7 +16,7 @@ pub fn document() -> OpenApi {
         "session",
         SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
             "phitak_session",
-            "Writes also carry the header x-csrf-token with the value `csrf` of the session.",
+            "`__Host-phitak_session` where the centre is reached by TLS. Writes also carry the header x-csrf-token with the value `csrf` of the session.",
         ))),
     );
     components = components.security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));

@@ -7,6 +7,7 @@ use crate::{features, route::Route};
 pub fn routes() -> Vec<Route> {
     [
         features::session::routes(),
+        features::own_password::routes(),
         features::second_factor::routes(),
         features::people::routes(),
         features::tokens::routes(),

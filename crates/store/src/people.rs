@@ -217,6 +217,34 @@ impl Store {
         Ok(())
     }
 
+    /// Sets an account's own new password; ends its other sessions and the links that were not used.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn change_password(
+        &self,
+        user: &User,
+        password_hash: String,
+        kept_session: &str,
+        audit: AuditLine,
+    ) -> Result<(), StoreError> {
+        let tx = self.write().await?;
+        row::Entity::update_many()
+            .col_expr(row::Column::PasswordHash, Expr::value(password_hash))
+            .filter(row::Column::Id.eq(user.id.0))
+            .exec(&tx)
+            .await?;
+        session::Entity::delete_many()
+            .filter(session::Column::UserId.eq(user.id.0))
+            .filter(session::Column::Digest.ne(kept_session))
+            .exec(&tx)
+            .await?;
+        first_link::Entity::delete_many().filter(first_link::Column::UserId.eq(user.id.0)).exec(&tx).await?;
+        audit.about(format!("user {}", user.login), None).store(&tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// The account of this login.
     ///
     /// # Errors

@@ -246,6 +246,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the caller's password; ends the account's other sessions and unused links */
+        post: operations["post_session_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/recovery-codes": {
         parameters: {
             query?: never;
@@ -903,6 +920,14 @@ export interface components {
         NewEnrolmentCode: {
             /** @description A facility's code */
             facility: string;
+        };
+        NewPassword: {
+            /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
+            code?: string | null;
+            /** @description At least 12 characters */
+            new_password: string;
+            /** @description The present one */
+            password: string;
         };
         NewUser: {
             /** @description 2 to 64 of a-z 0-9 . _ - */
@@ -1803,6 +1828,37 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_session_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
         responses: {
             /** @description Done */
             204: {

@@ -159,6 +159,9 @@ export const en: Words = {
   account: {
     title: "Your account",
     back: "Back to work",
+    present: "Present password",
+    change: "Change password",
+    password_changed: "The password was changed; other devices sign in again",
     held: "The centre requires a second factor for this kind of account. Set it up first; the other pages open then",
   },
   first: {
@@ -443,6 +446,7 @@ export const en: Words = {
       "session.code_refused": "Gave a wrong code",
       "session.end": "Signed out",
       "session.first": "Set a first password",
+      "session.password": "Changed their password",
       "session.refused": "Was refused sign-in",
       "session.start": "Signed in",
       "story.triage": "Handled a story",

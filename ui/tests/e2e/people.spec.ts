@@ -107,7 +107,10 @@ test("a second factor is set up by keyboard, asked for at the door, and reset by
   await expect(page.getByRole("alert")).toContainText("รหัสจากแอปไม่ถูกต้อง");
   await page.locator("#code").fill(recovery.toLowerCase());
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/\/queue/);
+  await expect(page).toHaveURL(/\/account/);
+  await expect(page.getByText("รหัสกู้คืนเหลือ 9 รหัส")).toBeVisible();
+  await page.goto(at("/queue"));
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await expect(page.getByText("แต่มีแค่รหัสผ่านป้องกัน")).toHaveCount(0);
   await administrator.goto(at("/people"));
   await administrator.getByRole("button", { name: `ยกเลิกการยืนยันสองชั้นของ ผู้ทดสอบ ${login}` }).click();
@@ -138,4 +141,25 @@ test("a token is made, shown once, opens the API and nothing of the account, and
   await page.getByRole("button", { name: `ยกเลิกกุญแจ ${name}` }).click();
   await expect(page.getByRole("row", { name: new RegExp(name) })).toContainText("ยกเลิกแล้ว");
   expect(await status("/stories")).toBe(401);
+});
+
+test("people change their own password", async ({ browser }) => {
+  const administrator = await pageOf(browser, "administrator");
+  const login = `e2e-word-${Date.now().toString(36)}`;
+  const page = await (await browser.newContext()).newPage();
+  await signIn(page, login, await newPerson(administrator.context(), login, "hospital", { kind: "facility", facility: keptFacility() }));
+  await page.getByRole("link", { name: "บัญชีของคุณ" }).click();
+  await page.getByRole("button", { name: "เปลี่ยนรหัสผ่าน" }).click();
+  await page.locator("#present-password").fill("not the present one");
+  await page.locator("#wanted-password").fill("another long sentence");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("alert")).toContainText("ไม่ถูกต้อง");
+  await page.locator("#present-password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#present-password")).toHaveCount(0);
+  await page.getByRole("button", { name: "ออกจากระบบ" }).click();
+  await page.locator("#login").fill(login);
+  await page.locator("#password").fill("another long sentence");
+  await page.keyboard.press("Enter");
+  await expect(page).not.toHaveURL(/sign-in/);
 });

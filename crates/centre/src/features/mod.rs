@@ -9,6 +9,7 @@ pub mod facilities;
 pub mod findings;
 pub mod live;
 pub mod overview;
+pub mod own_password;
 pub mod people;
 pub mod second_factor;
 pub mod session;

@@ -253,7 +253,7 @@ async fn reset(State(centre): State<Centre>, caller: Caller, Named(id): Named<i6
 }
 
 /// Password, and code where the account has a second factor, asked again before something that changes how to sign in.
-async fn prove(centre: &Centre, caller: &Caller, proof: Proof, now: Timestamp) -> Result<(), Refusal> {
+pub(crate) async fn prove(centre: &Centre, caller: &Caller, proof: Proof, now: Timestamp) -> Result<(), Refusal> {
     let user = &caller.signed_in().user;
     guarded(centre, user, caller.address(), now, async {
         let hash = centre.store.password_hash(&user.login).await?.map(|(_, hash)| hash);

@@ -4,7 +4,7 @@ use super::second_factor::{Judged, judge};
 use crate::{
     ask::{Body, Named},
     centre::Centre,
-    guard::{Caller, SESSION_COOKIE, Visitor},
+    guard::{Caller, Visitor, cookie_name},
     password::PasswordError,
     refusal::Refusal,
     route::{Reach, Route, SIGNED_IN, Who},
@@ -246,7 +246,7 @@ async fn choose_password(
     begin(&centre, &user, visitor.audit_as(now, "session.start")?).await
 }
 
-fn check_password(password: &str, login: &str) -> Result<(), Refusal> {
+pub(crate) fn check_password(password: &str, login: &str) -> Result<(), Refusal> {
     if password.chars().count() < PASSWORD_CHARS_MIN {
         return Err(Refusal::invalid(format!("a password has at least {PASSWORD_CHARS_MIN} characters")));
     }
@@ -268,8 +268,9 @@ async fn begin(centre: &Centre, user: &User, audit: AuditLine) -> Result<Respons
 }
 
 fn cookie(centre: &Centre, secret: &str, seconds: i64) -> Result<HeaderValue, Refusal> {
-    let secure = if centre.settings.public_url.starts_with("https://") { "; Secure" } else { "" };
-    let text = format!("{SESSION_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let secure = if centre.is_behind_tls() { "; Secure" } else { "" };
+    let name = cookie_name(centre);
+    let text = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     HeaderValue::from_str(&text).map_err(|_| Refusal::unavailable())
 }
 

@@ -57,6 +57,11 @@ async fn sample_body(sector: &Sector, route: &Route, person: Person) -> Option<V
     Some(match (&route.method, route.path) {
         (&Method::DELETE, _) => return None,
         (_, "/api/v1/session") => json!({"login": "administrator", "password": PASSWORD}),
+        (_, "/api/v1/session/password") => {
+            let mut body = sector.proof(person).await;
+            body["new_password"] = json!(PASSWORD);
+            body
+        }
         (_, "/api/v1/session/second-factor") => sector.proof(person).await,
         (_, "/api/v1/session/second-factor/confirm") => json!({"code": sector.begin_factor(person).await}),
         (_, "/api/v1/session/recovery-codes") => {

@@ -33,7 +33,8 @@ fn holds(file: &Source, name: &str) -> bool {
         return lines.any(|line| {
             let head = line.strip_prefix("async ").unwrap_or(line);
             let found = is_test && head.strip_prefix("fn ").is_some_and(|rest| rest.split('(').next() == Some(name));
-            is_test = line.starts_with("#[test") || line.starts_with("#[tokio::test") || is_test && line.starts_with("#[");
+            is_test =
+                line.starts_with("#[test") || line.starts_with("#[tokio::test") || is_test && line.starts_with("#[");
             found
         });
     }
