@@ -1,8 +1,8 @@
 //! The running centre: what every handler can reach.
 
 use crate::{
-    announce::Announcer, clock::Clock, password::Passwords, rule_texts::RuleTexts, streams::Streams,
-    turnstile::Turnstile,
+    announce::Announcer, clock::Clock, factor_policy::FactorPolicy, password::Passwords, rule_texts::RuleTexts,
+    seal::Seal, streams::Streams, turnstile::Turnstile,
 };
 use phitak_assets::Pace;
 use phitak_model::Timestamp;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub pace: Pace,
     /// Proxies whose word counts for where a request came from.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Whether the sector's own team must have a second factor.
+    pub second_factor: FactorPolicy,
     /// How long things are kept.
     pub retention: Retention,
 }
@@ -42,6 +44,7 @@ impl Default for Settings {
             silent_after_secs: SILENT_AFTER_SECS_DEFAULT,
             pace: Pace::REAL,
             trusted_proxies: Vec::new(),
+            second_factor: FactorPolicy::default(),
             retention: Retention::default(),
         }
     }
@@ -57,6 +60,8 @@ pub struct Parts {
     pub clock: Clock,
     pub settings: Settings,
     pub authority: Authority,
+    /// For secrets that must be read again.
+    pub seal: Seal,
     pub announcer: Announcer,
     pub texts: RuleTexts,
     pub passwords: Passwords,
@@ -74,6 +79,7 @@ impl Centre {
             store,
             clock,
             settings,
+            seal: Seal::of(&authority),
             authority,
             announcer: Announcer::default(),
             texts: RuleTexts::shipped()?,
@@ -82,6 +88,12 @@ impl Centre {
             streams: Streams::default(),
             stopping: watch::Sender::new(false),
         })))
+    }
+
+    /// Whether people reach the pages by TLS.
+    #[must_use]
+    pub fn is_behind_tls(&self) -> bool {
+        self.settings.public_url.starts_with("https://")
     }
 
     /// Sensors not heard since this moment are silent.

@@ -1,9 +1,15 @@
 //! The command line of `phitak-centre`.
 
+mod audit;
+mod backup;
+mod public_url;
+
 use crate::{
     centre::{Centre, FIRST_LINK_SECS, SILENT_AFTER_SECS_DEFAULT, Settings},
     clock::Clock,
-    enrol, import, openapi, secret, serve,
+    enrol,
+    factor_policy::FactorPolicy,
+    import, openapi, secret, serve,
 };
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -81,6 +87,12 @@ enum Command {
         data: Data,
         login: String,
     },
+    /// Takes an account's lost second factor away and ends its sessions: the next sign-in needs the password alone
+    ResetSecondFactor {
+        #[command(flatten)]
+        data: Data,
+        login: String,
+    },
     /// Adds facilities from a CSV or JSON file, or updates their names and places
     ImportFacilities {
         #[command(flatten)]
@@ -109,6 +121,29 @@ enum Command {
         #[arg(long, value_enum)]
         count: Option<Count>,
     },
+    /// Writes the whole centre into one file, while it runs: its tables, its key, and their checksums
+    Backup {
+        /// Must not be there yet
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Makes a centre of a backup: everybody signs in again
+    Restore {
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+        /// Also into a folder that is not empty; what it replaces is kept beside it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Says whether a backup is whole: its checksums, its tables, its audit
+    Verify { file: PathBuf },
+    /// Verifies the audit
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Prints the API's description
     Openapi,
 }
@@ -126,7 +161,7 @@ struct Data {
 #[derive(Debug, Args)]
 struct PublicUrl {
     /// The address under which people reach the pages
-    #[arg(long, value_name = "URL", default_value = PUBLIC_URL_DEFAULT)]
+    #[arg(long, value_name = "URL", default_value = PUBLIC_URL_DEFAULT, value_parser = public_url::read)]
     public_url: String,
 }
 
@@ -145,6 +180,9 @@ struct Serve {
     /// The address of a TLS proxy before --listen, whose X-Forwarded-For counts; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     trusted_proxy: Vec<IpAddr>,
+    /// Whether administrators and analysts are asked for a second factor, or reach nothing without one
+    #[arg(long, value_enum, default_value = "asked")]
+    second_factor: FactorWord,
     /// Whom hospitals call
     #[arg(long, default_value = "")]
     phone: String,
@@ -171,6 +209,12 @@ enum RoleWord {
     Analyst,
     RegionOfficer,
     Hospital,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FactorWord {
+    Asked,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -218,6 +262,12 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             let disabled = open(&data).await?.disable_user(&login, audit).await;
             disabled.with_context(|| format!("there is no account {login}"))
         }
+        Command::ResetSecondFactor { data, login } => {
+            let store = open(&data).await?;
+            let user = store.user_by_login(&login).await?.with_context(|| format!("there is no account {login}"))?;
+            let reset = store.reset_factor(user.id, AuditLine::of_operator(now, "factor.reset")).await;
+            reset.map(|_| ()).with_context(|| format!("{login} has no second factor"))
+        }
         Command::ImportFacilities { data, file } => import_facilities(&data, &file, now).await,
         Command::EnrolCode { data, facility } => {
             let code = FacilityCode::new(&facility)?;
@@ -233,17 +283,25 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             revoked.with_context(|| format!("there is no sensor {id}"))
         }
         Command::Status { data, count } => print_status(&open(&data).await?, count).await,
+        Command::Backup { file, data } => backup::back_up(&file, &data.data, now).await,
+        Command::Restore { file, data, force } => backup::restore(&file, &data.data, force, now).await,
+        Command::Verify { file } => backup::verify(&file).await,
+        Command::Audit { command } => audit::run(command).await,
         Command::Openapi => print_line(openapi::text()?.trim_end()),
     }
 }
 
 async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
     let settings = Settings {
-        public_url: options.url.public_url.trim_end_matches('/').to_owned(),
+        public_url: options.url.public_url,
         phone: options.phone,
         silent_after_secs: options.silent_after.max(1),
         pace: Pace::a_day_takes(options.a_day_takes),
         trusted_proxies: options.trusted_proxy,
+        second_factor: match options.second_factor {
+            FactorWord::Asked => FactorPolicy::Asked,
+            FactorWord::Required => FactorPolicy::Required,
+        },
         retention: Retention {
             alert_days: options.keep_alert_days,
             audit_days: options.keep_audit_days,
@@ -301,6 +359,9 @@ async fn open(data: &Data) -> anyhow::Result<Store> {
 async fn open_or_create(data: &Data) -> anyhow::Result<Store> {
     let folder = &data.data;
     make_folder(folder)?;
+    if folder.join(backup::RESTORING).exists() && !folder.join("centre.db").exists() {
+        bail!("a restore into {} was cut off: run it again with --force", folder.display());
+    }
     // Of two commands that come first at the same moment, one makes the tables.
     let making = lock_file(folder, "making.lock")?;
     making.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
@@ -350,7 +411,7 @@ async fn print_link(store: &Store, public_url: &str, user: NewUser, audit: Audit
             store.add_user(&Scope::of_the_centre_itself(), &user, &digest, expires_at, audit).await?;
         }
     }
-    print_line(&format!("{}/first-sign-in/{token}", public_url.trim_end_matches('/')))
+    print_line(&format!("{public_url}/first-sign-in/{token}"))
 }
 
 fn role_and_reach(role: RoleWord, region: Option<u8>, facility: Option<String>) -> anyhow::Result<(Role, ScopeReach)> {

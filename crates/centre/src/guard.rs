@@ -1,4 +1,4 @@
-//! What every request passes before its handler: session, role, the page's own token on writes, size. It reads the
+//! What every request passes before its handler: session or token, role, the page's own token on writes, size. It reads the
 //! route's declaration and nothing else, so no handler can forget it.
 
 use crate::{
@@ -13,17 +13,21 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use phitak_model::Timestamp;
-use phitak_store::{AuditLine, Scope, SignedIn, StoreError, people::secret_digest};
+use phitak_model::{FacilityCode, Timestamp};
+use phitak_store::{AuditLine, Scope, ScopeReach, SignedIn, StoreError, people::secret_digest};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
-/// The cookie that holds a session's secret.
+/// The cookie that holds a session's secret, where people come by plain HTTP.
 pub const SESSION_COOKIE: &str = "phitak_session";
+/// The same where they come by TLS: browsers take it from this host alone, over TLS alone.
+pub const SESSION_COOKIE_TLS: &str = "__Host-phitak_session";
 /// The header that a page's writes carry.
 pub const CSRF_HEADER: &str = "x-csrf-token";
+/// Between a maker's login and a token's name where the audit names both.
+pub const BY_TOKEN: &str = " by token ";
 /// Most bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -34,6 +38,8 @@ pub(crate) struct Post {
     pub who: Who,
     pub reach: Reach,
     pub audit: Option<&'static str>,
+    pub view: Option<&'static str>,
+    pub by_token: bool,
 }
 
 /// Who calls, on a route for accounts. Made by the guard alone.
@@ -43,8 +49,18 @@ pub struct Caller(Arc<CallerParts>);
 #[derive(Debug)]
 struct CallerParts {
     signed_in: SignedIn,
-    session_digest: String,
+    who: String,
+    key: Key,
+    address: IpAddr,
     action: Option<&'static str>,
+    view: Option<&'static str>,
+}
+
+/// What the caller showed, as its digest.
+#[derive(Debug)]
+enum Key {
+    Session(String),
+    Token(String),
 }
 
 /// Who calls, on a route for anyone. Made by the guard alone.
@@ -66,9 +82,28 @@ impl Caller {
         &self.0.signed_in
     }
 
+    /// The digest of the session, or of the token, that called.
     #[must_use]
-    pub fn session_digest(&self) -> &str {
-        &self.0.session_digest
+    pub fn key_digest(&self) -> &str {
+        match &self.0.key {
+            Key::Session(digest) | Key::Token(digest) => digest,
+        }
+    }
+
+    /// Whether what the caller showed still holds, without using it.
+    pub async fn still_holds(&self, centre: &Centre) -> bool {
+        let now = centre.clock.now();
+        let lives = match &self.0.key {
+            Key::Session(digest) => centre.store.session_lives(digest, now).await,
+            Key::Token(digest) => centre.store.token_lives(digest, now).await,
+        };
+        lives.unwrap_or(false)
+    }
+
+    /// Where the request came from.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.0.address
     }
 
     /// The audit line of this route's write, to be stored with it.
@@ -76,12 +111,34 @@ impl Caller {
     /// # Errors
     /// On a route that was declared without one.
     pub fn audit(&self, now: Timestamp) -> Result<AuditLine, Refusal> {
+        Ok(self.line(now, declared(self.0.action)?))
+    }
+
+    /// Notes that this caller is shown one facility's data, or that of one thing at several (`object`). A hospital's own
+    /// people leave no line for their own. Called before the answer: who cannot be noted is shown nothing.
+    ///
+    /// # Errors
+    /// On a route that was declared without a view; when the line cannot be stored.
+    pub async fn views(
+        &self,
+        centre: &Centre,
+        facility: Option<&FacilityCode>,
+        object: impl Into<String>,
+    ) -> Result<(), Refusal> {
+        let action = declared(self.0.view)?;
+        if matches!(self.scope().reach(), ScopeReach::Facility(_)) {
+            return Ok(());
+        }
+        let object = object.into();
+        let place = facility.map_or_else(|| object.clone(), ToString::to_string);
+        let line = AuditLine { object, facility: facility.cloned(), ..self.line(centre.clock.now(), action) };
+        centre.store.note_view(line, &place).await?;
+        Ok(())
+    }
+
+    fn line(&self, now: Timestamp, action: &'static str) -> AuditLine {
         let user = &self.0.signed_in.user;
-        Ok(AuditLine {
-            user: Some(user.id),
-            who: user.login.clone(),
-            ..AuditLine::of_operator(now, declared(self.0.action)?)
-        })
+        AuditLine { user: Some(user.id), who: self.0.who.clone(), ..AuditLine::of_operator(now, action) }
     }
 }
 
@@ -107,9 +164,23 @@ impl Visitor {
     }
 }
 
+/// Notes the view of a list that is filtered to one facility. A code that nobody has, or that the caller may not see,
+/// shows nothing and leaves no line.
+///
+/// # Errors
+/// As [`Caller::views`].
+pub async fn views_one(centre: &Centre, caller: &Caller, facility: Option<&str>) -> Result<(), Refusal> {
+    let Some(code) = facility else { return Ok(()) };
+    match centre.store.facility(caller.scope(), code).await {
+        Ok(known) => caller.views(centre, Some(&known.code), format!("facility {code}")).await,
+        Err(StoreError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn declared(action: Option<&'static str>) -> Result<&'static str, Refusal> {
     action.ok_or_else(|| {
-        tracing::error!("a route writes without having declared its audit line");
+        tracing::error!("a route writes or shows without having declared its audit line");
         Refusal::unavailable()
     })
 }
@@ -124,35 +195,46 @@ pub(crate) async fn guard(State(post): State<Post>, mut request: Request, next: 
 
 async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let address = address_of(request, &post.centre.settings.trusted_proxies);
     match post.who {
         Who::Anyone => {
             if writes {
                 refuse_other_sites(request.headers())?;
             }
-            let address = address_of(request, &post.centre.settings.trusted_proxies);
             let visitor = Visitor { address, action: post.audit };
             request.extensions_mut().insert(visitor);
         }
         Who::Roles(roles) => {
-            let secret = session_cookie(request.headers()).ok_or_else(Refusal::signed_out)?;
-            let session_digest = secret_digest(&secret);
-            let signed_in = match post.centre.store.session(&session_digest, post.centre.clock.now()).await {
-                Ok(signed_in) => signed_in,
+            let (signed_in, who, key) = match caller(post, request.headers()).await {
                 Err(StoreError::NotFound) => return Err(Refusal::signed_out()),
-                Err(error) => return Err(error.into()),
+                other => other?,
             };
+            let by_token = matches!(key, Key::Token(_));
+            if by_token && !post.by_token {
+                return Err(Refusal::forbidden());
+            }
             let beyond = post.reach == Reach::Sector && !signed_in.scope.is_whole_sector();
             if !roles.contains(&signed_in.user.role) || beyond {
                 return Err(Refusal::forbidden());
             }
+            let user = &signed_in.user;
+            let lacks_factor =
+                post.centre.settings.second_factor.requires(user.role) && user.second_factor_at.is_none();
+            if lacks_factor && post.reach != Reach::OwnSession {
+                return Err(Refusal::second_factor_missing());
+            }
             if writes {
                 refuse_other_sites(request.headers())?;
+            }
+            // A browser adds a cookie by itself; nobody but its holder adds a token.
+            if writes && !by_token {
                 let token = request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
                 if !token.is_some_and(|token| secret::same(token, &signed_in.csrf)) {
                     return Err(Refusal::csrf());
                 }
             }
-            let caller = Caller(Arc::new(CallerParts { signed_in, session_digest, action: post.audit }));
+            let caller =
+                Caller(Arc::new(CallerParts { signed_in, who, key, address, action: post.audit, view: post.view }));
             request.extensions_mut().insert(caller);
         }
     }
@@ -160,6 +242,27 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
         return Err(Refusal::too_large());
     }
     Ok(())
+}
+
+/// Who shows a live token, or else a live session.
+async fn caller(post: &Post, headers: &HeaderMap) -> Result<(SignedIn, String, Key), StoreError> {
+    let (store, now) = (&post.centre.store, post.centre.clock.now());
+    if let Some(token) = bearer(headers) {
+        let digest = secret_digest(token);
+        let (signed_in, name) = store.token(&digest, now).await?;
+        let who = format!("{}{BY_TOKEN}{name}", signed_in.user.login);
+        return Ok((signed_in, who, Key::Token(digest)));
+    }
+    let digest = secret_digest(&session_cookie(headers, cookie_name(&post.centre)).ok_or(StoreError::NotFound)?);
+    let signed_in = store.session(&digest, now).await?;
+    let who = signed_in.user.login.clone();
+    Ok((signed_in, who, Key::Session(digest)))
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750 section 2.1). Another scheme belongs to a proxy before the centre.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Browsers say where a request comes from; a write from another site is refused whatever cookie it carries.
@@ -174,14 +277,20 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<String> {
+/// What the session's cookie is called here.
+#[must_use]
+pub fn cookie_name(centre: &Centre) -> &'static str {
+    if centre.is_behind_tls() { SESSION_COOKIE_TLS } else { SESSION_COOKIE }
+}
+
+fn session_cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value.to_owned())
 }
 

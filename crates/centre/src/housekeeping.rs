@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often something is looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
+const DAY_SECS: i64 = 86_400;
 /// Between two rounds: sensors and people write meanwhile.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -15,7 +16,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// # Errors
 /// [`StoreError`].
 pub async fn tidy(centre: &Centre) -> Result<(), StoreError> {
+    let audit_secs = i64::from(centre.settings.retention.audit_days).saturating_mul(DAY_SECS);
     while !*centre.stopping.borrow() {
+        // Before the rest, and to its end: the chain keeps its anchor only here.
+        let audit_before = centre.clock.now().plus_secs(audit_secs.saturating_neg());
+        let lines = centre.store.forget_audit(audit_before).await?;
+        if lines > 0 {
+            tracing::info!(lines, "removed the oldest lines of the audit");
+            sleep(PAUSE).await;
+            continue;
+        }
         let forgotten = centre.store.forget(&centre.settings.retention, centre.clock.now()).await?;
         if !forgotten.is_anything() {
             break;

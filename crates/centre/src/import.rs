@@ -38,19 +38,32 @@ pub fn facilities(text: &str) -> Result<Vec<NewFacility>, String> {
     if begin.starts_with(['{', '[']) { from_json(begin) } else { from_csv(begin) }
 }
 
+/// A name stands on one line in lists, in the audit and in messages.
+fn on_one_line(column: &str, name: &str) -> Result<(), String> {
+    match name.chars().find(|letter| letter.is_control()) {
+        Some(letter) => Err(format!("{column} holds a line break or another control character ({letter:?})")),
+        None => Ok(()),
+    }
+}
+
 fn from_json(text: &str) -> Result<Vec<NewFacility>, String> {
     let entries = match serde_json::from_str(text).map_err(|error| error.to_string())? {
         File::Wrapped { facilities } | File::List(facilities) => facilities,
     };
-    Ok(entries
+    entries
         .into_iter()
-        .map(|entry| NewFacility {
-            code: entry.code,
-            name_th: entry.name.th,
-            name_en: entry.name.en,
-            province_code: entry.province_code,
+        .map(|entry| {
+            for (column, name) in [("name.th", &entry.name.th), ("name.en", &entry.name.en)] {
+                on_one_line(column, name).map_err(|error| format!("facility {}: {error}", entry.code))?;
+            }
+            Ok(NewFacility {
+                code: entry.code,
+                name_th: entry.name.th,
+                name_en: entry.name.en,
+                province_code: entry.province_code,
+            })
         })
-        .collect())
+        .collect()
 }
 
 fn from_csv(text: &str) -> Result<Vec<NewFacility>, String> {
@@ -65,7 +78,10 @@ fn from_csv(text: &str) -> Result<Vec<NewFacility>, String> {
     for (line, record) in records {
         let field = |column: usize| -> Result<String, String> {
             let place = places.get(column).copied().unwrap_or(usize::MAX);
-            record.get(place).map(|field| field.trim().to_owned()).ok_or_else(|| format!("line {line}: too few fields"))
+            let found = record.get(place).ok_or_else(|| format!("line {line}: too few fields"))?.trim();
+            let name = COLUMNS.get(column).copied().unwrap_or_default();
+            on_one_line(name, found).map_err(|error| format!("line {line}: {error}"))?;
+            Ok(found.to_owned())
         };
         facilities.push(NewFacility {
             code: FacilityCode::new(&field(0)?).map_err(|error| format!("line {line}: {error}"))?,
@@ -151,6 +167,10 @@ mod tests {
         assert!(error("code,name_th,name_en,province_code\n66001,a,b,19\n6,a,b,19\n").starts_with("line 3"));
         assert!(error("code,name_th,name_en,province_code\n66001,a\n").starts_with("line 2"));
         assert!(error("code,name_th,name_en,province_code\n66001,\"a\n").contains("never closed"));
+        let broken = error("code,name_th,name_en,province_code\n66001,\"a\nb\",c,19\n");
+        assert!(broken.starts_with("line 2: name_th holds a line break"), "{broken}");
+        let json = error(r#"[{"code":"66001","name":{"th":"a","en":"b\u0007"},"province_code":"19"}]"#);
+        assert!(json.starts_with("facility 66001: name.en"), "{json}");
         assert!(error("").contains("empty") || error("").contains("no column"));
         assert!(error("[{\"code\":\"1\"}]").contains("code") || !error("[{\"code\":\"1\"}]").is_empty());
     }

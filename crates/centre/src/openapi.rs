@@ -5,7 +5,7 @@ use crate::{registry, route::Who};
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
     path::PathItem,
-    security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
 };
 
 /// The document of all routes.
@@ -16,13 +16,18 @@ pub fn document() -> OpenApi {
         "session",
         SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
             "phitak_session",
-            "Writes also carry the header x-csrf-token with the value `csrf` of the session.",
+            "`__Host-phitak_session` where the centre is reached by TLS. Writes also carry the header x-csrf-token with the value `csrf` of the session.",
         ))),
     );
+    components = components.security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     for route in registry::routes() {
         let mut operation = route.operation;
         if route.who != Who::Anyone {
-            operation.security = Some(vec![SecurityRequirement::new("session", Vec::<String>::new())]);
+            let mut ways = vec![SecurityRequirement::new("session", Vec::<String>::new())];
+            if route.by_token {
+                ways.push(SecurityRequirement::new("token", Vec::<String>::new()));
+            }
+            operation.security = Some(ways);
         }
         paths = paths.path(route.path, PathItem::new(route.http_method, operation));
         components = components.schemas_from_iter(route.schemas);

@@ -18,7 +18,8 @@ pub struct ErrorBody {
 /// What happened, in words for the person at the page.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ErrorWords {
-    /// Stable, for programs: `signed_out`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
+    /// Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
+    /// `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
     /// `too_many`, `media_type`, `method`, `unavailable`
     pub code: String,
     pub what: String,
@@ -60,6 +61,49 @@ impl Refusal {
             "wrong_credentials",
             "The login or the password is wrong.",
             "Check both; an administrator can make a new sign-in link.",
+        )
+    }
+
+    /// Right so far; the account's second factor is still to come.
+    #[must_use]
+    pub fn second_factor_needed() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "second_factor_needed",
+            "This account signs in with a code from an authenticator app.",
+            "Send the code, or a recovery code, with the same request.",
+        )
+    }
+
+    /// The centre's policy: this role needs a second factor before anything else.
+    #[must_use]
+    pub fn second_factor_missing() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "second_factor_missing",
+            "Your role needs a second factor here.",
+            "Set it up on the page of your account.",
+        )
+    }
+
+    #[must_use]
+    pub fn wrong_code() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "wrong_code",
+            "The code is wrong, or was used already.",
+            "Wait for the app's next code; each works once.",
+        )
+    }
+
+    /// For somebody who is signed in and was asked again.
+    #[must_use]
+    pub fn wrong_proof() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "wrong_proof",
+            "The password or the code is wrong.",
+            "Wait for the app's next code and try again.",
         )
     }
 

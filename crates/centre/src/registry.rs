@@ -7,7 +7,10 @@ use crate::{features, route::Route};
 pub fn routes() -> Vec<Route> {
     [
         features::session::routes(),
+        features::own_password::routes(),
+        features::second_factor::routes(),
         features::people::routes(),
+        features::tokens::routes(),
         features::overview::routes(),
         features::facilities::routes(),
         features::care::routes(),

@@ -45,6 +45,9 @@ pub enum Reach {
     Nothing,
     /// The caller's own session.
     OwnSession,
+    /// What belongs to the caller's account; an administrator's, to every account. Only for sessions, as the caller's own
+    /// session is: a token does not manage what it came from.
+    OwnAccount,
     /// The facilities in the caller's scope, through the store's `Scope`.
     Tenant,
     /// All of the sector: only for roles of the sector's own team.
@@ -60,6 +63,12 @@ pub struct Route {
     pub reach: Reach,
     /// The action in the audit line that a success leaves; every write has one.
     pub audit: Option<&'static str>,
+    /// The action in the audit line that looking at another's data leaves; every read that can show one facility's, one
+    /// story's or one alert's data has one.
+    pub view: Option<&'static str>,
+    /// Whether an API token may call it. None may where accounts, sessions, second factors and tokens are managed: what a
+    /// token could make there would outlive it.
+    pub by_token: bool,
     pub(crate) http_method: HttpMethod,
     pub(crate) operation: Operation,
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
@@ -86,6 +95,15 @@ impl Route {
     pub fn writes(&self) -> bool {
         self.method != Method::GET
     }
+
+    /// Whether its query takes this parameter.
+    #[must_use]
+    pub fn asks_for(&self, parameter: &str) -> bool {
+        self.operation.parameters.iter().flatten().any(|known| match known {
+            RefOr::T(known) => known.parameter_in == ParameterIn::Query && known.name == parameter,
+            RefOr::Ref(_) => false,
+        })
+    }
 }
 
 /// A route that is being declared.
@@ -97,6 +115,8 @@ pub(crate) struct Draft {
     who: Who,
     reach: Reach,
     audit: Option<&'static str>,
+    view: Option<&'static str>,
+    for_sessions: bool,
     operation: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -121,6 +141,8 @@ impl Draft {
             who: Who::Roles(&[]),
             reach: Reach::Nothing,
             audit: None,
+            view: None,
+            for_sessions: false,
             operation,
             schemas: Vec::new(),
         };
@@ -136,6 +158,18 @@ impl Draft {
 
     pub(crate) fn audited(mut self, action: &'static str) -> Self {
         self.audit = Some(action);
+        self
+    }
+
+    /// Not for API tokens.
+    pub(crate) fn only_in_a_session(mut self) -> Self {
+        self.for_sessions = true;
+        self
+    }
+
+    /// The handler calls [`crate::guard::Caller::views`] with what it shows.
+    pub(crate) fn viewed(mut self, action: &'static str) -> Self {
+        self.view = Some(action);
         self
     }
 
@@ -192,6 +226,8 @@ impl Draft {
             who: self.who,
             reach: self.reach,
             audit: self.audit,
+            view: self.view,
+            by_token: !self.for_sessions && !matches!(self.reach, Reach::OwnSession | Reach::OwnAccount),
             http_method: self.http_method,
             operation: self.operation.build(),
             schemas: self.schemas,

@@ -9,7 +9,7 @@ use crate::{
 };
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -21,11 +21,21 @@ use std::time::Instant;
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// A year, RFC 6797. Only where people come by TLS: a browser that has seen it takes no plain HTTP from here again.
+const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000; includeSubDomains";
+
 /// All routes of the API, each behind its guard, and the web pages.
 pub fn router(centre: &Centre) -> Router {
     let mut router = Router::new();
     for route in registry::routes() {
-        let post = Post { centre: centre.clone(), who: route.who, reach: route.reach, audit: route.audit };
+        let post = Post {
+            centre: centre.clone(),
+            who: route.who,
+            reach: route.reach,
+            audit: route.audit,
+            view: route.view,
+            by_token: route.by_token,
+        };
         let service = route.service.layer(middleware::from_fn_with_state(post, guard));
         router = router.route(route.path, service);
     }
@@ -34,7 +44,7 @@ pub fn router(centre: &Centre) -> Router {
         .fallback(pages::serve)
         .method_not_allowed_fallback(wrong_method)
         .with_state(centre.clone())
-        .layer(middleware::from_fn(dress))
+        .layer(middleware::from_fn_with_state(centre.is_behind_tls(), dress))
 }
 
 async fn nothing_here() -> Refusal {
@@ -46,7 +56,7 @@ async fn wrong_method() -> Refusal {
 }
 
 /// Adds the headers that every answer carries, and writes the request's log line: no query, no cookie, no body.
-async fn dress(request: Request, next: Next) -> Response {
+async fn dress(State(behind_tls): State<bool>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let path = logged_path(request.uri().path());
@@ -63,6 +73,9 @@ async fn dress(request: Request, next: Next) -> Response {
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if behind_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT_TRANSPORT_SECURITY));
     }
     if is_api {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

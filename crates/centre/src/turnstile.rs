@@ -82,6 +82,16 @@ impl Turnstile {
         Ok(())
     }
 
+    /// The attempt was not judged to its end: it does not count, and forgives nothing either.
+    pub fn taken_back(&self, login: Option<&str>, address: IpAddr) {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in keys(login, address) {
+            if let Some(tally) = tallies.get_mut(&key) {
+                tally.failures = tally.failures.saturating_sub(1);
+            }
+        }
+    }
+
     /// The attempt was right, or was not judged: it does not count. A login that was right is forgiven where it was.
     pub fn passed(&self, login: Option<&str>, address: IpAddr) {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,6 +156,21 @@ mod tests {
             assert_eq!(turnstile.enter(Some("anan"), address(1), at(0)), Ok(()));
             turnstile.passed(Some("anan"), address(1));
         }
+    }
+
+    #[test]
+    fn what_was_taken_back_forgives_no_earlier_failure() {
+        let turnstile = Turnstile::default();
+        for _ in 0..FAILURES_PER_LOGIN_AT_ADDRESS_MAX {
+            assert_eq!(turnstile.enter(Some("anan"), address(1), at(0)), Ok(()));
+            assert_eq!(turnstile.enter(Some("malee"), address(2), at(0)), Ok(()));
+            turnstile.taken_back(Some("malee"), address(2));
+        }
+        assert!(turnstile.enter(Some("anan"), address(1), at(1)).is_err());
+        turnstile.taken_back(Some("anan"), address(1));
+        assert_eq!(turnstile.enter(Some("anan"), address(1), at(1)), Ok(()));
+        assert!(turnstile.enter(Some("anan"), address(1), at(1)).is_err(), "only one was taken back");
+        assert_eq!(turnstile.enter(Some("malee"), address(2), at(1)), Ok(()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! transaction: there is no write without its line.
 
 use crate::{
+    audit_chain::{self, Fields},
     database::Store,
     error::StoreError,
     ids::UserId,
@@ -9,7 +10,10 @@ use crate::{
     rows::audit as row,
 };
 use phitak_model::{FacilityCode, Timestamp};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::ExprTrait,
+};
 
 /// Longest detail that is kept, in characters.
 pub const DETAIL_CHARS_MAX: usize = 500;
@@ -28,6 +32,20 @@ pub struct AuditLine {
     pub facility: Option<FacilityCode>,
     pub detail: String,
 }
+
+/// Which lines are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditFilter {
+    #[default]
+    All,
+    /// What was done.
+    Changes,
+    /// Who looked at another's data.
+    Views,
+}
+
+/// What the action of a view begins with.
+pub(crate) const VIEW: &str = "view.";
 
 /// A stored line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,21 +83,48 @@ impl AuditLine {
         self
     }
 
+    /// Adds the line to the end of the chain. Lines are added one after the other: see [`audit_chain`].
     pub(crate) async fn store(self, db: &impl ConnectionTrait) -> Result<(), StoreError> {
-        row::Entity::insert(row::ActiveModel {
+        let head = audit_chain::take_head(db).await?;
+        let (who, object) = (on_one_line(&self.who), on_one_line(&self.object));
+        let detail: String = shown(&self.detail).take(DETAIL_CHARS_MAX).collect();
+        let facility = self.facility.map(String::from);
+        let hash = audit_chain::hash(
+            &head,
+            &Fields {
+                at: self.at.micros(),
+                user_id: self.user.map(|id| id.0),
+                who: &who,
+                action: self.action,
+                object: &object,
+                facility: facility.as_deref(),
+                detail: &detail,
+            },
+        );
+        let inserted = row::Entity::insert(row::ActiveModel {
             at: Set(self.at.micros()),
             user_id: Set(self.user.map(|id| id.0)),
-            who: Set(self.who),
+            who: Set(who),
             action: Set(self.action.to_owned()),
-            object: Set(self.object),
-            facility: Set(self.facility.map(String::from)),
-            detail: Set(self.detail.chars().take(DETAIL_CHARS_MAX).collect()),
+            object: Set(object),
+            facility: Set(facility),
+            detail: Set(detail),
+            hash: Set(hash.clone()),
             ..Default::default()
         })
         .exec(db)
         .await?;
-        Ok(())
+        audit_chain::set_head(db, inserted.last_insert_id, hash).await
     }
+}
+
+/// Control characters that somebody typed do not reach a reader's terminal, nor a database that refuses them.
+fn shown(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter })
+}
+
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 impl Store {
@@ -98,8 +143,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Invalid`] for a strange cursor, [`StoreError::Database`].
-    pub async fn audit(&self, ask: &PageAsk) -> Result<Page<AuditRecord>, StoreError> {
+    pub async fn audit(&self, filter: AuditFilter, ask: &PageAsk) -> Result<Page<AuditRecord>, StoreError> {
         let mut find = row::Entity::find().order_by_desc(row::Column::Id).limit(ask.rows() + 1);
+        find = match filter {
+            AuditFilter::All => find,
+            AuditFilter::Changes => find.filter(row::Column::Action.starts_with(VIEW).not()),
+            AuditFilter::Views => find.filter(row::Column::Action.starts_with(VIEW)),
+        };
         if let Some(after) = ask.after_number()? {
             find = find.filter(row::Column::Id.lt(after));
         }

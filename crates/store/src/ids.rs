@@ -29,6 +29,8 @@ row_id!(
     FindingId,
     /// An account.
     UserId,
+    /// An API token.
+    TokenId,
     /// A one-time code for a sensor.
     EnrolmentId,
 );

@@ -34,6 +34,8 @@ pub struct User {
     pub created_at: Timestamp,
     pub last_sign_in_at: Option<Timestamp>,
     pub has_password: bool,
+    /// Since when it has a second factor.
+    pub second_factor_at: Option<Timestamp>,
 }
 
 /// An account as it is made.
@@ -74,7 +76,32 @@ impl TryFrom<row::Model> for User {
             created_at: Timestamp::from_micros(row.created_at),
             last_sign_in_at: row.last_sign_in_at.map(Timestamp::from_micros),
             has_password: row.password_hash.is_some(),
+            second_factor_at: row.second_factor_at.map(Timestamp::from_micros),
         })
+    }
+}
+
+impl Role {
+    /// Whether this role may do all that the other may, where both may see. A region officer reads and answers nothing, so
+    /// it does not cover a hospital.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        match self {
+            Self::Administrator => true,
+            Self::Analyst => other != Self::Administrator,
+            Self::RegionOfficer | Self::Hospital => self == other,
+        }
+    }
+
+    pub(crate) fn check_reach(self, reach: &ScopeReach) -> Result<(), StoreError> {
+        match (self, reach) {
+            (Self::Administrator | Self::Analyst, ScopeReach::Sector)
+            | (Self::RegionOfficer, ScopeReach::Region(_))
+            | (Self::Hospital, ScopeReach::Facility(_)) => Ok(()),
+            _ => Err(StoreError::invalid(
+                "administrators and analysts have the sector as their scope, region officers one region, hospitals one facility",
+            )),
+        }
     }
 }
 
@@ -92,14 +119,7 @@ impl NewUser {
         if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
             return Err(StoreError::invalid(format!("a name has 1 to {NAME_CHARS_MAX} characters on one line")));
         }
-        match (self.role, &self.reach) {
-            (Role::Administrator | Role::Analyst, ScopeReach::Sector)
-            | (Role::RegionOfficer, ScopeReach::Region(_))
-            | (Role::Hospital, ScopeReach::Facility(_)) => Ok(()),
-            _ => Err(StoreError::invalid(
-                "administrators and analysts have the sector as their scope, region officers one region, hospitals one facility",
-            )),
-        }
+        self.role.check_reach(&self.reach)
     }
 }
 
@@ -137,6 +157,7 @@ impl Store {
             created_at: Set(audit.at.micros()),
             last_sign_in_at: Set(None),
             disabled_at: Set(None),
+            second_factor_at: Set(None),
             ..Default::default()
         })
         .exec(&tx)
@@ -192,6 +213,34 @@ impl Store {
         disabled.disabled_at = Set(Some(audit.at.micros()));
         row::Entity::update(disabled).exec(&tx).await?;
         audit.about(format!("user {login}"), None).store(&tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Sets an account's own new password; ends its other sessions and the links that were not used.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn change_password(
+        &self,
+        user: &User,
+        password_hash: String,
+        kept_session: &str,
+        audit: AuditLine,
+    ) -> Result<(), StoreError> {
+        let tx = self.write().await?;
+        row::Entity::update_many()
+            .col_expr(row::Column::PasswordHash, Expr::value(password_hash))
+            .filter(row::Column::Id.eq(user.id.0))
+            .exec(&tx)
+            .await?;
+        session::Entity::delete_many()
+            .filter(session::Column::UserId.eq(user.id.0))
+            .filter(session::Column::Digest.ne(kept_session))
+            .exec(&tx)
+            .await?;
+        first_link::Entity::delete_many().filter(first_link::Column::UserId.eq(user.id.0)).exec(&tx).await?;
+        audit.about(format!("user {}", user.login), None).store(&tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -247,6 +247,7 @@ row!(user, "users", {
     created_at: i64,
     last_sign_in_at: Option<i64>,
     disabled_at: Option<i64>,
+    second_factor_at: Option<i64>,
 });
 
 row!(session, "sessions", {
@@ -268,6 +269,36 @@ row!(first_link, "first_links", {
     used_at: Option<i64>,
 });
 
+row!(second_factor, "second_factors", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    user_id: i64,
+    secret: Option<String>,
+    pending: Option<String>,
+    last_step: i64,
+});
+
+row!(recovery_code, "recovery_codes", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    digest: String,
+    user_id: i64,
+    used_at: Option<i64>,
+});
+
+row!(token, "api_tokens", {
+    #[sea_orm(primary_key)]
+    id: i64,
+    digest: String,
+    user_id: i64,
+    name: String,
+    role: String,
+    region: Option<i32>,
+    facility: Option<String>,
+    created_at: i64,
+    expires_at: i64,
+    last_used_at: Option<i64>,
+    revoked_at: Option<i64>,
+});
+
 row!(audit, "audit", {
     #[sea_orm(primary_key)]
     id: i64,
@@ -278,4 +309,22 @@ row!(audit, "audit", {
     object: String,
     facility: Option<String>,
     detail: String,
+    hash: String,
+});
+
+row!(audit_chain, "audit_chain", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    name: String,
+    line: i64,
+    hash: String,
+});
+
+row!(audit_view, "audit_views", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    who: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    action: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    place: String,
+    at: i64,
 });

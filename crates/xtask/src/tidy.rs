@@ -4,6 +4,7 @@ mod layers;
 mod lengths;
 mod links;
 mod manifests;
+mod proofs;
 mod words;
 
 use crate::{process, source};
@@ -35,6 +36,7 @@ pub fn tidy(root: &Path, tighten: bool) -> Result<bool> {
     faults.extend(manifests::check(&sources));
     faults.extend(words::check(&sources));
     faults.extend(links::check(root, &sources));
+    faults.extend(proofs::check(&sources));
 
     let record = root.join(lengths::RECORD);
     let recorded = fs::read_to_string(&record).with_context(|| lengths::RECORD)?;

@@ -2,7 +2,7 @@
 import { untrack } from "svelte";
 import { get, Refusal, withQuery } from "./client";
 import { keep, keptAnswer } from "./kept";
-import type { Page } from "./model";
+import type { AuditChain, Page } from "./model";
 
 export const PAGE_ROWS = 50;
 /** More rows than this help nobody and slow the page: then it asks to narrow the question. */
@@ -15,6 +15,8 @@ export class List<T extends object> {
   total = $state<number | undefined>();
   total_exact = $state(true);
   latest_at = $state<string | null>(null);
+  /** Of the audit alone: its end, by which it can be verified. */
+  chain = $state.raw<AuditChain | undefined>();
   refusal = $state.raw<Refusal | undefined>();
   loading = $state(true);
   loaded = $state(false);
@@ -85,6 +87,7 @@ export class List<T extends object> {
     this.total = answer.total;
     this.total_exact = answer.total_exact ?? true;
     this.latest_at = answer.latest_at ?? null;
+    this.chain = answer.chain;
     this.loaded = true;
     keep(path, answer);
   }

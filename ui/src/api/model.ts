@@ -19,6 +19,9 @@ export type Role = Sent<Schemas["Role"]>;
 export type Severity = Sent<Schemas["Severity"]>;
 export type Scope = { kind: Schemas["ScopeKind"]; region?: number; facility?: string };
 export type Me = Omit<Sent<Schemas["Me"]>, "scope"> & { scope: Scope };
+export type SecondFactor = Sent<Schemas["SecondFactor"]>;
+export type FactorBegun = Sent<Schemas["FactorBegun"]>;
+export type RecoveryCodes = Sent<Schemas["RecoveryCodes"]>;
 export type FirstSignIn = Sent<Schemas["FirstSignIn"]>;
 
 export type FacilityName = Sent<Schemas["FacilityName"]>;
@@ -57,11 +60,14 @@ export type Alert = Omit<Sent<Schemas["AlertDetail"]>, "raw"> & { raw: unknown }
 
 export type AddressHistory = Sent<Schemas["AddressHistory"]>;
 
+export type ApiToken = Omit<Sent<Schemas["Token"]>, "scope"> & { scope: Scope };
+export type ApiTokenCreated = { token: ApiToken; secret: string };
 export type User = Omit<Sent<Schemas["User"]>, "scope"> & { scope: Scope };
 export type UserCreated = { user: User; first_sign_in_url: string };
 export type EnrolmentCode = Sent<Schemas["EnrolmentCode"]>;
 export type EnrolmentCodeCreated = Sent<Schemas["EnrolmentCodeCreated"]>;
+export type AuditChain = Sent<Schemas["ChainEnd"]>;
 export type AuditEntry = Sent<Schemas["AuditEntry"]>;
 
 /** A page of a long list; lists that cannot count leave `total` out. */
-export type Page<T> = { items: T[]; next_cursor: string | null; total?: number; total_exact?: boolean; latest_at?: string | null };
+export type Page<T> = { items: T[]; next_cursor: string | null; total?: number; total_exact?: boolean; latest_at?: string | null; chain?: AuditChain };

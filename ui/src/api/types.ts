@@ -237,10 +237,79 @@ export interface paths {
         /** Who is signed in */
         get: operations["get_session"];
         put?: never;
-        /** Sign in with a password */
+        /** Sign in with a password, and with a code where the account has a second factor */
         post: operations["post_session"];
         /** Sign out */
         delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the caller's password; ends the account's other sessions and unused links */
+        post: operations["post_session_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** New recovery codes in place of the earlier ones */
+        post: operations["post_session_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the caller's second factor stands */
+        get: operations["get_session_second_factor"];
+        put?: never;
+        /** Begin a second factor: the secret for an authenticator app; in use once a code proves it */
+        post: operations["post_session_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prove the app with a code; gives recovery codes and ends the account's other sessions */
+        post: operations["post_session_second_factor_confirm"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -297,6 +366,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** API tokens, the latest first; their secrets are never shown again */
+        get: operations["get_tokens"];
+        put?: never;
+        /** Make an API token, with a role and a scope within the caller's own */
+        post: operations["post_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token at once */
+        delete: operations["delete_tokens_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -310,6 +414,23 @@ export interface paths {
         /** Make an account and its first sign-in link */
         post: operations["post_users"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a lost second factor away; ends the account's sessions */
+        delete: operations["delete_users_id_second_factor"];
         options?: never;
         head?: never;
         patch?: never;
@@ -433,6 +554,8 @@ export interface components {
             who: string;
         };
         AuditPage: {
+            /** @description The end of the chain: noted elsewhere, it proves later that nothing up to here was changed */
+            chain: components["schemas"]["ChainEnd"];
             items: components["schemas"]["AuditEntry"][];
             next_cursor?: string | null;
         };
@@ -528,7 +651,18 @@ export interface components {
          * @enum {string}
          */
         CareState: "calm" | "act" | "call";
+        ChainEnd: {
+            /** @description Its SHA-256, hexadecimal */
+            hash: string;
+            /**
+             * Format: int64
+             * @description The last line's number
+             */
+            line: number;
+        };
         ChosenPassword: {
+            /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
+            code?: string | null;
             /** @description At least 12 characters */
             password: string;
         };
@@ -567,7 +701,8 @@ export interface components {
         /** @description What happened, in words for the person at the page. */
         ErrorWords: {
             /**
-             * @description Stable, for programs: `signed_out`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
+             * @description Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
+             *     `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
              *     `too_many`, `media_type`, `method`, `unavailable`
              */
             code: string;
@@ -623,6 +758,18 @@ export interface components {
          * @enum {string}
          */
         FacilityState: "call" | "blind" | "act" | "calm";
+        /** @description What the app needs; shown only now. */
+        FactorBegun: {
+            qr: components["schemas"]["QrDrawing"];
+            /** @description To be typed when the QR code cannot be read */
+            secret: string;
+            /** @description What the QR code says */
+            uri: string;
+        };
+        FactorCode: {
+            /** @description The six digits that the app shows */
+            code: string;
+        };
         Finding: {
             claimed_at?: components["schemas"]["Moment"] | null;
             confidence: components["schemas"]["Confidence"];
@@ -673,6 +820,8 @@ export interface components {
             login: string;
             name: string;
             role: components["schemas"]["Role"];
+            /** @description Whether a code is needed with the password */
+            second_factor: boolean;
         };
         Healthy: {
             /** @description `ok` */
@@ -733,7 +882,16 @@ export interface components {
             expires_at: components["schemas"]["Moment"];
             role: components["schemas"]["Role"];
             scope: components["schemas"]["ScopeView"];
+            second_factor: components["schemas"]["MeSecondFactor"];
             user: components["schemas"]["MeUser"];
+        };
+        /** @description Whether the page should ask for a second factor. */
+        MeSecondFactor: {
+            /** @description Whether this role reaches nothing without one */
+            required: boolean;
+            since_at?: components["schemas"]["Moment"] | null;
+            /** @description Whether the centre's policy wants one of this role */
+            wanted: boolean;
         };
         MeUser: {
             /** Format: int64 */
@@ -746,9 +904,30 @@ export interface components {
          * @description A moment: ISO 8601 in UTC
          */
         Moment: string;
+        NewApiToken: {
+            /**
+             * Format: int32
+             * @description 1 to 366
+             */
+            days: number;
+            /** @description What it is for; at most 60 characters */
+            name: string;
+            /** @description One that the maker's own role includes */
+            role: components["schemas"]["Role"];
+            /** @description Within the maker's own */
+            scope: components["schemas"]["ScopeView"];
+        };
         NewEnrolmentCode: {
             /** @description A facility's code */
             facility: string;
+        };
+        NewPassword: {
+            /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
+            code?: string | null;
+            /** @description At least 12 characters */
+            new_password: string;
+            /** @description The present one */
+            password: string;
         };
         NewUser: {
             /** @description 2 to 64 of a-z 0-9 . _ - */
@@ -778,6 +957,12 @@ export interface components {
              */
             watching: number;
         };
+        /** @description Who asks proves again who they are. */
+        Proof: {
+            /** @description From the app or a recovery code; needed when the account has a second factor */
+            code?: string | null;
+            password: string;
+        };
         /** @description One of the 77 provinces; `none` when no facility of the caller's lies there. */
         ProvinceTile: {
             /** Format: int64 */
@@ -787,6 +972,16 @@ export interface components {
             /** Format: int32 */
             region: number;
             state: components["schemas"]["TileState"];
+        };
+        /** @description A QR code: the path of its dark modules in a square of `size` units, without the quiet zone of four around it. */
+        QrDrawing: {
+            path: string;
+            /** Format: int32 */
+            size: number;
+        };
+        /** @description Each works once; shown only now. */
+        RecoveryCodes: {
+            codes: string[];
         };
         RegionRow: {
             /** Format: int64 */
@@ -836,6 +1031,16 @@ export interface components {
              */
             region?: number;
         };
+        /** @description How the caller's own second factor stands. */
+        SecondFactor: {
+            /** Format: int64 */
+            recovery_codes_left: number;
+            /** @description Whether this role reaches nothing without one */
+            required: boolean;
+            since_at?: components["schemas"]["Moment"] | null;
+            /** @description Whether the centre's policy wants one of this role */
+            wanted: boolean;
+        };
         /** @description The same signature at other hospitals that the caller may see. */
         SeenElsewhere: {
             /** Format: int64 */
@@ -874,6 +1079,8 @@ export interface components {
          */
         Severity: "low" | "medium" | "high" | "critical";
         SignIn: {
+            /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
+            code?: string | null;
             login: string;
             password: string;
         };
@@ -980,6 +1187,30 @@ export interface components {
         };
         /** @enum {string} */
         TileState: "none" | "calm" | "act" | "call" | "blind";
+        Token: {
+            created_at: components["schemas"]["Moment"];
+            expires_at: components["schemas"]["Moment"];
+            /** Format: int64 */
+            id: number;
+            last_used_at?: components["schemas"]["Moment"] | null;
+            /** @description The login of its maker */
+            maker: string;
+            name: string;
+            revoked_at?: components["schemas"]["Moment"] | null;
+            role: components["schemas"]["Role"];
+            scope: components["schemas"]["ScopeView"];
+        };
+        TokenCreated: {
+            /** @description Shown only now */
+            secret: string;
+            token: components["schemas"]["Token"];
+        };
+        TokenPage: {
+            items: components["schemas"]["Token"][];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
         TopWeakness: {
             /** Format: int64 */
             facilities: number;
@@ -1007,6 +1238,7 @@ export interface components {
             name: string;
             role: components["schemas"]["Role"];
             scope: components["schemas"]["ScopeView"];
+            second_factor: boolean;
             /** @description Whether a password has been chosen */
             signed_in_before: boolean;
         };
@@ -1070,6 +1302,8 @@ export interface operations {
     get_audit: {
         parameters: {
             query?: {
+                /** @description Without it, all */
+                kind?: ("changes" | "views") | null;
                 cursor?: string | null;
                 limit?: number | null;
             };
@@ -1613,6 +1847,165 @@ export interface operations {
             };
         };
     };
+    post_session_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_session_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_session_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_session_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorBegun"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_session_second_factor_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FactorCode"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_stories: {
         parameters: {
             query?: {
@@ -1724,6 +2117,102 @@ export interface operations {
             };
         };
     };
+    get_tokens: {
+        parameters: {
+            query?: {
+                /** @description Only the caller's own; others see no other tokens anyway, administrators see everybody's */
+                mine?: boolean | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiToken"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenCreated"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_tokens_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_users: {
         parameters: {
             query?: {
@@ -1777,6 +2266,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["UserCreated"];
                 };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_users_id_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused: what happened, detail, hint */
             default: {

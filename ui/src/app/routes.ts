@@ -35,6 +35,7 @@ export const routes: readonly Route[] = [
   { path: "/alerts/:id", page: () => import("../pages/alert/Alert.svelte"), who: TEAM, frame: "work" },
   { path: "/addresses/:address", page: () => import("../pages/address/Address.svelte"), who: TEAM, frame: "work" },
   { path: "/facilities/:code", page: () => import("../pages/facility/Facility.svelte"), who: TEAM, frame: "work" },
+  { path: "/account", page: () => import("../pages/account/Account.svelte"), who: EVERYBODY, frame: "bare" },
   { path: "/care", page: () => import("../pages/care/Care.svelte"), who: ["hospital"], frame: "bare" },
   { path: "/h/:code", page: () => import("../pages/care/Care.svelte"), who: EVERYBODY, frame: "bare" },
   { path: "/sign-in", page: () => import("../pages/sign-in/SignIn.svelte"), who: "anyone", frame: "bare" },

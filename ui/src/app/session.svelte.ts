@@ -37,12 +37,12 @@ export const session = {
       else trouble = error instanceof Refusal ? error : new Refusal("network", 0, "network", String(error));
     }
   },
-  async signIn(login: string, password: string): Promise<void> {
-    take(await post<Me>("/session", { login, password }));
+  async signIn(login: string, password: string, code: string): Promise<void> {
+    take(await post<Me>("/session", code ? { login, password, code } : { login, password }));
     ended = false;
   },
-  async firstSignIn(token: string, password: string): Promise<void> {
-    take(await post<Me>(`/first-sign-in/${encodeURIComponent(token)}`, { password }));
+  async firstSignIn(token: string, password: string, code: string): Promise<void> {
+    take(await post<Me>(`/first-sign-in/${encodeURIComponent(token)}`, code ? { password, code } : { password }));
     ended = false;
   },
   async signOut(): Promise<void> {
@@ -54,6 +54,11 @@ export const session = {
     }
   },
 };
+
+/** Whether nothing but the own account opens until a second factor is set up. */
+export function isHeld(me: Me | null | undefined): boolean {
+  return !!me?.second_factor.required && !me.second_factor.since_at;
+}
 
 /** Whether the person may judge stories. */
 export function mayTriage(role: Role | undefined): boolean {

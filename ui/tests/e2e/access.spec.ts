@@ -30,7 +30,7 @@ for (const theme of ["light", "dark"] as const) {
     const story = stories.items[0]?.id ?? 0;
     const detail = await get<{ alerts_latest: { id: number }[] }>(page.context(), `/stories/${story}`);
     const code = keptFacility();
-    const paths = ["/queue?since=all", `/stories/${story}`, `/alerts/${detail.alerts_latest[0]?.id ?? 0}`, "/facilities", `/facilities/${code}`, "/weaknesses", "/overview", "/people", "/audit", `/h/${code}`, "/queue?q=nothing-has-this-name", "/stories/999999999", "/no-such-page"];
+    const paths = ["/queue?since=all", `/stories/${story}`, `/alerts/${detail.alerts_latest[0]?.id ?? 0}`, "/facilities", `/facilities/${code}`, "/weaknesses", "/overview", "/people", "/audit", "/account", `/h/${code}`, "/queue?q=nothing-has-this-name", "/stories/999999999", "/no-such-page"];
     for (const path of paths) {
       await page.goto(at(path));
       await settled(page);

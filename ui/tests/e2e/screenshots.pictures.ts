@@ -20,6 +20,8 @@ for (const lang of ["th", "en"] as const) {
         [page, "facility", `/facilities/${keptFacility()}`],
         [page, "weaknesses", "/weaknesses"],
         [page, "audit", "/audit"],
+        [page, "people", "/people"],
+        [page, "account", "/account"],
         [hospital, "hospital", "/care"],
       ] as const;
       for (const who of [page, hospital]) await who.addInitScript((l) => localStorage.setItem("phitak-lang", l), lang);

@@ -69,6 +69,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/addresses/{address}")
             .summary("An address with the stories and hospitals in which it was seen")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.address")
             .answers::<AddressHistory>()
             .to(detail),
     ]
@@ -115,6 +116,7 @@ async fn detail(
     if sightings.all.is_empty() {
         return Err(Refusal::not_found());
     }
+    caller.views(&centre, None, format!("address {address}")).await?;
     let mut all = Tally::default();
     let mut by_story: BTreeMap<StoryId, Tally> = BTreeMap::new();
     let mut by_place: BTreeMap<&str, Tally> = BTreeMap::new();

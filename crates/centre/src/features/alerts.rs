@@ -11,9 +11,9 @@ use crate::{
     wire_alert::AlertLine,
 };
 use axum::{Json, extract::State};
-use phitak_model::Evidence;
+use phitak_model::{Evidence, FacilityCode};
 use phitak_store::{
-    AlertId, StoryFilter,
+    AlertId, StoreError, StoryFilter,
     story_places::{FACILITIES_SHOWN_MAX, StoryAt},
 };
 use serde::Serialize;
@@ -80,6 +80,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/alerts/{id}")
             .summary("One alert, whole")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.alert")
             .answers::<AlertDetail>()
             .to(detail),
     ]
@@ -95,6 +96,9 @@ async fn detail(
 ) -> Result<Json<AlertDetail>, Refusal> {
     let (store, scope) = (&centre.store, caller.scope());
     let (brief, alert) = store.alert(scope, AlertId(id)).await?;
+    let at = FacilityCode::new(&brief.facility)
+        .map_err(|error| StoreError::Damaged { table: "alerts", what: error.to_string() })?;
+    caller.views(&centre, Some(&at), format!("alert {id}")).await?;
     let places = store.story_at(scope, &StoryFilter::default(), &[brief.story], FACILITIES_SHOWN_MAX).await?;
     let elsewhere: Vec<&StoryAt> = places.iter().filter(|place| place.facility != brief.facility).collect();
     let named = elsewhere.iter().take(ELSEWHERE_NAMED_MAX).map(|place| place.facility.clone());

@@ -8,6 +8,7 @@ use crate::{
     wire::Moment,
 };
 use axum::{Json, extract::State};
+use phitak_store::AuditFilter;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,11 +27,34 @@ pub struct AuditEntry {
 pub struct AuditPage {
     pub items: Vec<AuditEntry>,
     pub next_cursor: Option<String>,
+    /// The end of the chain: noted elsewhere, it proves later that nothing up to here was changed
+    pub chain: ChainEnd,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChainEnd {
+    /// The last line's number
+    pub line: i64,
+    /// Its SHA-256, hexadecimal
+    pub hash: String,
+}
+
+/// Which lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditKind {
+    /// What was done
+    Changes,
+    /// Who looked at another's data
+    Views,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
+    /// Without it, all
+    #[param(inline)]
+    pub kind: Option<AuditKind>,
     pub cursor: Option<String>,
     pub limit: Option<u32>,
 }
@@ -47,7 +71,13 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn list(State(centre): State<Centre>, Asked(query): Asked<AuditQuery>) -> Result<Json<AuditPage>, Refusal> {
-    let lines = centre.store.audit(&page(query.cursor, query.limit)).await?;
+    let filter = match query.kind {
+        None => AuditFilter::All,
+        Some(AuditKind::Changes) => AuditFilter::Changes,
+        Some(AuditKind::Views) => AuditFilter::Views,
+    };
+    let lines = centre.store.audit(filter, &page(query.cursor, query.limit)).await?;
+    let (line, hash) = centre.store.audit_head().await?;
     let items = lines
         .items
         .into_iter()
@@ -60,5 +90,5 @@ async fn list(State(centre): State<Centre>, Asked(query): Asked<AuditQuery>) -> 
             detail: line.detail,
         })
         .collect();
-    Ok(Json(AuditPage { items, next_cursor: lines.next_cursor }))
+    Ok(Json(AuditPage { items, next_cursor: lines.next_cursor, chain: ChainEnd { line, hash } }))
 }

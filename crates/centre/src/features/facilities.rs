@@ -145,11 +145,13 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/facilities/{code}")
             .summary("One hospital with its sensors")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.facility")
             .answers::<FacilityDetail>()
             .to(detail),
         Route::get("/api/v1/facilities/{code}/assets")
             .summary("The hosts seen in one hospital")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.hosts")
             .query::<AssetQuery>()
             .answers::<AssetPage>()
             .to(assets),
@@ -184,6 +186,7 @@ async fn detail(
     let (store, scope) = (&centre.store, caller.scope());
     let silent_before = centre.silent_before(centre.clock.now());
     let facility = store.facility(scope, &code).await?;
+    caller.views(&centre, Some(&facility.code), format!("facility {code}")).await?;
     let sensors = store.sensors_of(scope, &[facility.code.to_string()]).await?;
     let losses = store.losses_of(scope, &facility.code).await?;
     Ok(Json(FacilityDetail {
@@ -201,6 +204,7 @@ async fn assets(
 ) -> Result<Json<AssetPage>, Refusal> {
     let (store, scope) = (&centre.store, caller.scope());
     let facility = store.facility(scope, &code).await?;
+    caller.views(&centre, Some(&facility.code), format!("facility {code}")).await?;
     let hosts = store.hosts(scope, &facility.code, &page(query.cursor, query.limit)).await?;
     let items = hosts.items.into_iter().map(Asset::of).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(AssetPage { items, total: hosts.total, next_cursor: hosts.next_cursor }))

@@ -3,7 +3,7 @@
 use crate::{
     ask::{Asked, page, region, words},
     centre::Centre,
-    guard::Caller,
+    guard::{Caller, views_one},
     names::Names,
     refusal::Refusal,
     route::{Reach, Route, SIGNED_IN},
@@ -58,6 +58,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/findings")
             .summary("Findings, the latest seen first")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.facility")
             .query::<FindingQuery>()
             .answers::<FindingPage>()
             .to(list),
@@ -70,6 +71,7 @@ async fn list(
     Asked(query): Asked<FindingQuery>,
 ) -> Result<Json<FindingPage>, Refusal> {
     let (store, scope) = (&centre.store, caller.scope());
+    views_one(&centre, &caller, query.facility.as_deref()).await?;
     let filter = FindingFilter {
         facility: query.facility,
         region: region(query.region)?,

@@ -80,7 +80,7 @@ struct Listener {
 }
 
 async fn live(State(centre): State<Centre>, caller: Caller) -> Result<Response, Refusal> {
-    let place = centre.streams.enter(caller.session_digest());
+    let place = centre.streams.enter(caller.key_digest());
     let place = place.ok_or_else(|| Refusal::too_many_streams(STREAMS_RETRY_SECS))?;
     let (receiver, stopping) = (centre.announcer.listen(), centre.stopping.subscribe());
     let listener = Listener { centre, caller, receiver, stopping, ping_at: Instant::now(), _place: place };
@@ -118,9 +118,7 @@ impl Listener {
 
     async fn ping(&mut self) -> Option<Event> {
         self.ping_at = Instant::now() + PING;
-        let now = self.centre.clock.now();
-        let lives = self.centre.store.session_lives(self.caller.session_digest(), now).await;
-        lives.unwrap_or(false).then(|| Event::default().comment("ping"))
+        self.caller.still_holds(&self.centre).await.then(|| Event::default().comment("ping"))
     }
 }
 

@@ -25,6 +25,7 @@ pub struct User {
     pub last_sign_in_at: Option<Moment>,
     /// Whether a password has been chosen
     pub signed_in_before: bool,
+    pub second_factor: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,6 +70,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/api/v1/users")
             .summary("Make an account and its first sign-in link")
             .allow(ADMINISTRATORS, Reach::Sector)
+            .only_in_a_session()
             .audited("user.create")
             .takes::<NewUser>()
             .answers::<UserCreated>()
@@ -112,6 +114,7 @@ impl User {
             created_at: user.created_at.into(),
             last_sign_in_at: user.last_sign_in_at.map(Moment),
             signed_in_before: user.has_password,
+            second_factor: user.second_factor_at.is_some(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Signing in and out, and the one-time first sign-in.
 
+use super::second_factor::{Judged, judge};
 use crate::{
     ask::{Body, Named},
     centre::Centre,
-    guard::{Caller, SESSION_COOKIE, Visitor},
+    guard::{Caller, Visitor, cookie_name},
     password::PasswordError,
     refusal::Refusal,
     route::{Reach, Route, SIGNED_IN, Who},
@@ -39,6 +40,17 @@ pub struct Me {
     /// The value of the header `x-csrf-token` in every write.
     pub csrf: String,
     pub expires_at: Moment,
+    pub second_factor: MeSecondFactor,
+}
+
+/// Whether the page should ask for a second factor.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MeSecondFactor {
+    pub since_at: Option<Moment>,
+    /// Whether the centre's policy wants one of this role
+    pub wanted: bool,
+    /// Whether this role reaches nothing without one
+    pub required: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,6 +65,9 @@ pub struct MeUser {
 pub struct SignIn {
     pub login: String,
     pub password: String,
+    /// From the authenticator app or a recovery code; needed when the account has a second factor
+    #[serde(default)]
+    pub code: Option<String>,
 }
 
 /// Whom a first sign-in link is for.
@@ -61,6 +76,8 @@ pub struct FirstSignIn {
     pub login: String,
     pub name: String,
     pub role: Role,
+    /// Whether a code is needed with the password
+    pub second_factor: bool,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -68,6 +85,9 @@ pub struct FirstSignIn {
 pub struct ChosenPassword {
     /// At least 12 characters
     pub password: String,
+    /// From the authenticator app or a recovery code; needed when the account has a second factor
+    #[serde(default)]
+    pub code: Option<String>,
 }
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -78,7 +98,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .answers::<Me>()
             .to(me),
         Route::post("/api/v1/session")
-            .summary("Sign in with a password")
+            .summary("Sign in with a password, and with a code where the account has a second factor")
             .allow(Who::Anyone, Reach::OwnSession)
             .audited("session.start")
             .takes::<SignIn>()
@@ -105,8 +125,8 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn me(caller: Caller) -> Json<Me> {
-    Json(Me::of(caller.signed_in()))
+async fn me(State(centre): State<Centre>, caller: Caller) -> Json<Me> {
+    Json(Me::of(&centre, caller.signed_in()))
 }
 
 async fn sign_in(State(centre): State<Centre>, visitor: Visitor, Body(ask): Body<SignIn>) -> Result<Response, Refusal> {
@@ -121,18 +141,59 @@ async fn sign_in(State(centre): State<Centre>, visitor: Visitor, Body(ask): Body
     let right = judged.inspect_err(|_| centre.turnstile.passed(None, visitor.address))?;
     let user = if right { centre.store.user_by_login(&ask.login).await? } else { None };
     let Some(user) = user else {
-        let mut line = visitor.audit_as(now, "session.refused")?;
-        line.object = format!("login {}", ask.login.chars().take(LOGIN_CHARS_SHOWN).collect::<String>());
-        centre.store.note(line).await?;
-        return Err(Refusal::wrong_credentials());
+        return Err(refuse(&centre, &visitor, &ask.login, now, "session.refused", Refusal::wrong_credentials()).await?);
     };
+    let judged = judge(&centre, &user, ask.code.as_deref(), now).await;
+    let judged = judged.inspect_err(|_| centre.turnstile.taken_back(Some(&ask.login), visitor.address))?;
+    if let Some(refusal) = after_code(&centre, &visitor, Some(&ask.login), &user, judged, now).await? {
+        return Err(refusal);
+    }
     centre.turnstile.passed(Some(&ask.login), visitor.address);
-    begin(&centre, &user, visitor.audit(now)?).await
+    let mut audit = visitor.audit(now)?;
+    audit.detail.push_str(judged.in_words());
+    begin(&centre, &user, audit).await
+}
+
+/// The refusal after a code that is missing or wrong. A missing one counts for nothing, and nothing is forgiven for it: a
+/// password alone must not open the turnstile again for guesses at the code.
+async fn after_code(
+    centre: &Centre,
+    visitor: &Visitor,
+    login: Option<&str>,
+    user: &User,
+    judged: Judged,
+    now: Timestamp,
+) -> Result<Option<Refusal>, Refusal> {
+    match judged {
+        Judged::NotWanted | Judged::RightCode | Judged::RightRecoveryCode => Ok(None),
+        Judged::Missing => {
+            centre.turnstile.taken_back(login, visitor.address);
+            Ok(Some(Refusal::second_factor_needed()))
+        }
+        Judged::Wrong => {
+            let refusal = Refusal::wrong_code();
+            refuse(centre, visitor, &user.login, now, "session.code_refused", refusal).await.map(Some)
+        }
+    }
+}
+
+async fn refuse(
+    centre: &Centre,
+    visitor: &Visitor,
+    login: &str,
+    now: Timestamp,
+    action: &'static str,
+    refusal: Refusal,
+) -> Result<Refusal, Refusal> {
+    let mut line = visitor.audit_as(now, action)?;
+    line.object = format!("login {}", login.chars().take(LOGIN_CHARS_SHOWN).collect::<String>());
+    centre.store.note(line).await?;
+    Ok(refusal)
 }
 
 async fn sign_out(State(centre): State<Centre>, caller: Caller) -> Result<Response, Refusal> {
     let audit = caller.audit(centre.clock.now())?;
-    centre.store.end_session(caller.session_digest(), audit).await?;
+    centre.store.end_session(caller.key_digest(), audit).await?;
     let cookie = cookie(&centre, "", 0)?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
@@ -145,7 +206,8 @@ async fn first_sign_in(
     let now = centre.clock.now();
     centre.turnstile.enter(None, visitor.address, now).map_err(Refusal::too_many)?;
     let user = link_owner(&centre, &visitor, &secret_digest(&token), now).await?;
-    Ok(Json(FirstSignIn { login: user.login, name: user.name, role: user.role.into() }))
+    let second_factor = user.second_factor_at.is_some();
+    Ok(Json(FirstSignIn { login: user.login, name: user.name, role: user.role.into(), second_factor }))
 }
 
 /// Whom a link is for. Only a link that leads nowhere counts as a failed attempt.
@@ -168,12 +230,23 @@ async fn choose_password(
     let digest = secret_digest(&token);
     let owner = link_owner(&centre, &visitor, &digest, now).await?;
     check_password(&chosen.password, &owner.login)?;
+    // A link stands for the password, not for the second factor; who has the code may still use the link.
+    if owner.second_factor_at.is_some() {
+        let login = Some(owner.login.as_str());
+        centre.turnstile.enter(login, visitor.address, now).map_err(Refusal::too_many)?;
+        let judged = judge(&centre, &owner, chosen.code.as_deref(), now).await;
+        let judged = judged.inspect_err(|_| centre.turnstile.taken_back(login, visitor.address))?;
+        if let Some(refusal) = after_code(&centre, &visitor, login, &owner, judged, now).await? {
+            return Err(refusal);
+        }
+        centre.turnstile.passed(login, visitor.address);
+    }
     let hash = centre.passwords.hash(chosen.password).await?;
     let user = centre.store.use_link(&digest, hash, visitor.audit(now)?).await?;
     begin(&centre, &user, visitor.audit_as(now, "session.start")?).await
 }
 
-fn check_password(password: &str, login: &str) -> Result<(), Refusal> {
+pub(crate) fn check_password(password: &str, login: &str) -> Result<(), Refusal> {
     if password.chars().count() < PASSWORD_CHARS_MIN {
         return Err(Refusal::invalid(format!("a password has at least {PASSWORD_CHARS_MIN} characters")));
     }
@@ -191,24 +264,31 @@ async fn begin(centre: &Centre, user: &User, audit: AuditLine) -> Result<Respons
     let (secret, csrf) = (secret::draw(), secret::draw());
     let signed_in = centre.store.begin_session(user, &secret_digest(&secret), &csrf, audit).await?;
     let cookie = cookie(centre, &secret, SESSION_SECS_MAX)?;
-    Ok(([(header::SET_COOKIE, cookie)], Json(Me::of(&signed_in))).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Json(Me::of(centre, &signed_in))).into_response())
 }
 
 fn cookie(centre: &Centre, secret: &str, seconds: i64) -> Result<HeaderValue, Refusal> {
-    let secure = if centre.settings.public_url.starts_with("https://") { "; Secure" } else { "" };
-    let text = format!("{SESSION_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let secure = if centre.is_behind_tls() { "; Secure" } else { "" };
+    let name = cookie_name(centre);
+    let text = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     HeaderValue::from_str(&text).map_err(|_| Refusal::unavailable())
 }
 
 impl Me {
-    fn of(signed_in: &SignedIn) -> Self {
+    fn of(centre: &Centre, signed_in: &SignedIn) -> Self {
         let user = &signed_in.user;
+        let policy = centre.settings.second_factor;
         Self {
             user: MeUser { id: user.id.0, login: user.login.clone(), name: user.name.clone() },
             role: user.role.into(),
             scope: ScopeView::from(&user.reach),
             csrf: signed_in.csrf.clone(),
             expires_at: signed_in.expires_at.into(),
+            second_factor: MeSecondFactor {
+                since_at: user.second_factor_at.map(Moment),
+                wanted: policy.wants(user.role),
+                required: policy.requires(user.role),
+            },
         }
     }
 }

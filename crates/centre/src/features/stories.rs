@@ -4,7 +4,7 @@ use crate::{
     announce::{Announcement, News},
     ask::{Asked, Body, Named, page, region, words},
     centre::Centre,
-    guard::Caller,
+    guard::{Caller, views_one},
     names::Names,
     refusal::Refusal,
     route::{Reach, Route, SECTOR, SIGNED_IN},
@@ -175,12 +175,14 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/stories")
             .summary("The queue, the latest arrived first")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.facility")
             .query::<StoryQuery>()
             .answers::<StoryPage>()
             .to(list),
         Route::get("/api/v1/stories/{id}")
             .summary("One story, whole")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.story")
             .answers::<StoryDetail>()
             .to(detail),
         Route::post("/api/v1/stories/{id}/triage")
@@ -217,6 +219,7 @@ async fn list(
     Asked(query): Asked<StoryQuery>,
 ) -> Result<Json<StoryPage>, Refusal> {
     let (store, scope) = (&centre.store, caller.scope());
+    views_one(&centre, &caller, query.facility.as_deref()).await?;
     let statuses = words(query.status.as_deref(), phitak_store::StoryStatus::parse)?;
     let filter = StoryFilter {
         statuses: if statuses.is_empty() { OPEN.to_vec() } else { statuses },
@@ -247,6 +250,7 @@ async fn detail(
 ) -> Result<Json<StoryDetail>, Refusal> {
     let (store, scope, id) = (&centre.store, caller.scope(), StoryId(id));
     let story = store.story(scope, id).await?;
+    caller.views(&centre, None, format!("story {id}")).await?;
     let text = centre.texts.of(story.signature_id, &story.signature);
     let places = store.story_at(scope, &StoryFilter::default(), &[id], FACILITIES_SHOWN_MAX).await?;
     let alerts = store.latest_alerts(scope, id, ALERTS_SHOWN_MAX).await?;

@@ -1,5 +1,7 @@
 //! The centre as a whole: real tables in a temporary folder, the real router, the real intake; only the time is handed in.
 
+mod audit;
+mod backup;
 mod ingest;
 mod journeys;
 mod laws;
@@ -7,5 +9,7 @@ mod live;
 mod openapi;
 mod postgres;
 mod retention;
+mod second_factor;
 mod sector;
 mod sign_in;
+mod tokens;

@@ -13,25 +13,33 @@ use phitak_centre::{
     centre::{Centre, Settings},
     clock::Clock,
     intake::CentreIntake,
+    password::Passwords,
     router::router,
+    totp,
 };
 use phitak_model::{
     Alert, Evidence, FacilityCode, Fact, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp,
 };
 use phitak_store::{
-    AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
+    AuditLine, NewFacility, NewToken, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
 };
 use phitak_uplink::{Authority, Batch, Intake, Item, Record, SpoolId};
-use serde_json::Value;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
 };
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
 /// When the tests' time begins.
 pub const BEGIN: &str = "2026-11-24T02:14:00Z";
+/// Of every account.
+pub const PASSWORD: &str = "a long password";
 
 /// A hospital with what tells it from the others in any answer.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +127,11 @@ impl Person {
         format!("secret of {}", self.login())
     }
 
+    /// A token with this person's role and scope.
+    pub fn token(self) -> String {
+        format!("phitak_token of {}", self.login())
+    }
+
     pub fn csrf(self) -> String {
         format!("csrf of {}", self.login())
     }
@@ -158,6 +171,8 @@ pub struct Sector {
     now: Arc<AtomicI64>,
     folder: TempDir,
     database: Database,
+    /// What people's authenticator apps hold.
+    apps: Mutex<BTreeMap<&'static str, Vec<u8>>>,
 }
 
 /// An answer, read whole.
@@ -181,6 +196,10 @@ impl Answer {
 impl Sector {
     /// Hospitals and accounts; nothing was sent yet.
     pub async fn empty() -> Self {
+        Self::with(Settings { pace: Pace::REAL, ..Settings::default() }).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
         let folder = TempDir::new().expect("a folder");
         let now = Arc::new(AtomicI64::new(Timestamp::parse(BEGIN).expect("a moment").micros()));
         let database = Database::of_this_run();
@@ -188,10 +207,9 @@ impl Sector {
         let authority = Authority::create(Timestamp::parse(BEGIN).expect("a moment")).expect("a CA");
         let tell = now.clone();
         let clock = Clock::of(move || Timestamp::from_micros(tell.load(Ordering::SeqCst)));
-        let settings = Settings { pace: Pace::REAL, ..Settings::default() };
         let centre = Centre::new(store, clock, settings, authority).expect("a centre");
-        let sector =
-            Self { intake: CentreIntake::new(centre.clone()), router: router(&centre), centre, now, folder, database };
+        let (intake, router, apps) = (CentreIntake::new(centre.clone()), router(&centre), Mutex::default());
+        let sector = Self { intake, router, centre, now, folder, database, apps };
         sector.add_hospitals().await;
         for person in Person::SIGNED_IN {
             sector.add_person(person).await;
@@ -248,10 +266,19 @@ impl Sector {
         let (store, now) = (&self.centre.store, self.now());
         let audit = AuditLine::of_operator(now, "user.create");
         let scope = Scope::of_the_centre_itself();
-        let user = store
-            .add_user(&scope, &new, &secret_digest(person.login()), now.plus_secs(60), audit.clone())
-            .await
-            .expect("an account");
+        static HASH: OnceCell<String> = OnceCell::const_new();
+        let hash = async || Passwords::default().hash(PASSWORD.to_owned()).await.expect("hashes");
+        let (first, soon) = (secret_digest(&format!("first {}", person.login())), now.plus_secs(60));
+        store.add_user(&scope, &new, &first, soon, audit.clone()).await.expect("an account");
+        store.use_link(&first, HASH.get_or_init(hash).await.clone(), audit.clone()).await.expect("a password");
+        // Tests come in by a link too.
+        let user = store.renew_link(person.login(), &secret_digest(person.login()), soon, audit.clone()).await;
+        let user = user.expect("a link");
+        // Made by the administrator, who was added first, with just this person's role and scope.
+        let maker = store.user_by_login(Person::Administrator.login()).await.expect("reads").expect("an account");
+        let token = NewToken { name: "for tests".to_owned(), role: new.role, reach: new.reach.clone(), days: 2 };
+        let digest = secret_digest(&person.token());
+        store.add_token(&scope, &maker, &token, &digest, audit.clone()).await.expect("a token");
         store.begin_session(&user, &secret_digest(&person.secret()), &person.csrf(), audit).await.expect("a session");
     }
 
@@ -285,9 +312,63 @@ impl Sector {
         self.now.fetch_add(secs * 1_000_000, Ordering::SeqCst);
     }
 
+    /// Where the database of a run on SQLite is.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// The same database, as a centre that starts again finds it.
     pub async fn open_again(&self) -> Store {
         self.database.open(self.folder.path()).await
+    }
+
+    /// Scans what the centre gives for an app; the code that proves it.
+    pub async fn begin_factor(&self, person: Person) -> String {
+        let proof = self.proof(person).await;
+        let begun = self.post(person, "/api/v1/session/second-factor", proof).await;
+        let secret = from_base32(begun.json()["secret"].as_str().unwrap_or_else(|| panic!("{}", begun.text)));
+        self.apps.lock().expect("whole").insert(person.login(), secret);
+        self.code(person)
+    }
+
+    /// Gives a person a second factor; its recovery codes.
+    pub async fn add_factor(&self, person: Person) -> Vec<String> {
+        let code = self.begin_factor(person).await;
+        let done = self.post(person, "/api/v1/session/second-factor/confirm", json!({"code": code})).await;
+        let codes = done.json()["codes"].as_array().unwrap_or_else(|| panic!("{}", done.text)).clone();
+        codes.iter().map(|code| code.as_str().expect("a code").to_owned()).collect()
+    }
+
+    /// The code that the person's app shows now.
+    pub fn code(&self, person: Person) -> String {
+        totp::code(&self.apps.lock().expect("whole")[person.login()], totp::step_of(self.now()))
+    }
+
+    /// What proves again who the person is, with the app's next code where there is one.
+    pub async fn proof(&self, person: Person) -> Value {
+        if !self.has_factor(person).await {
+            return json!({"password": PASSWORD});
+        }
+        self.advance_secs(totp::STEP_SECS);
+        json!({"password": PASSWORD, "code": self.code(person)})
+    }
+
+    /// A new token of the person's own.
+    pub async fn token_id(&self, person: Person) -> i64 {
+        let me = self.get(person, "/api/v1/session").await.json();
+        let new = json!({"name": "of my own", "role": me["role"], "scope": me["scope"], "days": 1});
+        let made = self.post(person, "/api/v1/tokens", new).await;
+        made.json()["token"]["id"].as_i64().unwrap_or_else(|| panic!("{}", made.text))
+    }
+
+    pub async fn has_factor(&self, person: Person) -> bool {
+        !self.get(person, "/api/v1/session/second-factor").await.json()["since_at"].is_null()
+    }
+
+    pub async fn user_id(&self, person: Person) -> i64 {
+        let users = self.get(Person::Administrator, "/api/v1/users?limit=200").await.json();
+        let known = users["items"].as_array().expect("a list").iter().find(|user| user["login"] == person.login());
+        known.expect("an account")["id"].as_i64().expect("a number")
     }
 
     pub async fn get(&self, person: Person, path: &str) -> Answer {
@@ -317,6 +398,17 @@ impl Sector {
         self.send_request(request.body(body).expect("a request")).await
     }
 
+    /// A call as a program makes it: with a token and nothing else.
+    pub async fn call_by_token(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send_request(request.body(body).expect("a request")).await
+    }
+
     pub async fn send_request(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.expect("always answers");
         let (status, headers) = (response.status(), response.headers().clone());
@@ -343,6 +435,12 @@ impl Sector {
         answer.json()["alerts_latest"][0]["id"].as_i64().expect("an alert")
     }
 
+    /// Lines of the audit of this kind, latest first.
+    pub async fn audit_lines(&self, kind: &str) -> Vec<Value> {
+        let answer = self.get(Person::Administrator, &format!("/api/v1/audit?limit=200&kind={kind}")).await;
+        answer.json()["items"].as_array().expect("a list").clone()
+    }
+
     pub async fn audit_actions(&self) -> Vec<String> {
         let answer = self.get(Person::Administrator, "/api/v1/audit?limit=200").await;
         let items = answer.json()["items"].as_array().expect("a list").clone();
@@ -360,6 +458,18 @@ impl Sector {
         assert_eq!(care, if listed == "blind" { "act" } else { &listed });
         care
     }
+}
+
+fn from_base32(text: &str) -> Vec<u8> {
+    let bits: String = text
+        .bytes()
+        .map(|letter| if letter.is_ascii_digit() { letter - b'2' + 26 } else { letter - b'A' })
+        .map(|five| format!("{five:05b}"))
+        .collect();
+    bits.as_bytes()
+        .chunks_exact(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).expect("digits"), 2).expect("a byte"))
+        .collect()
 }
 
 /// An alert of one signature at a hospital.

@@ -1,12 +1,13 @@
 //! Signing in: the one-time link, the password, refusals and waits.
 
-use crate::sector::{Answer, Person, Sector};
+use crate::sector::{Answer, PASSWORD as SECTOR_PASSWORD, Person, Sector};
 use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
+use phitak_centre::centre::Settings;
 use phitak_centre::turnstile::{FAILURES_PER_ADDRESS_MAX, FAILURES_PER_LOGIN_AT_ADDRESS_MAX, FAILURES_WINDOW_SECS};
-use phitak_store::{AuditLine, people::secret_digest};
+use phitak_store::{AuditFilter, AuditLine, people::secret_digest};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "ช้างน้ำ-correct-horse";
@@ -102,7 +103,7 @@ async fn a_login_waits_after_too_many_refusals_even_with_the_right_password() {
     assert_eq!(waits.headers[header::RETRY_AFTER], FAILURES_WINDOW_SECS.to_string().as_str());
     sector.advance_secs(FAILURES_WINDOW_SECS);
     assert_eq!(sign_in(&sector, "analyst", PASSWORD).await.status, StatusCode::OK);
-    let refusals = sector.centre.store.audit(&phitak_store::PageAsk::default()).await.expect("reads");
+    let refusals = sector.centre.store.audit(AuditFilter::All, &phitak_store::PageAsk::default()).await.expect("reads");
     let told = refusals.items.iter().filter(|line| line.action == "session.refused").count();
     assert_eq!(told, FAILURES_PER_LOGIN_AT_ADDRESS_MAX as usize);
     assert!(refusals.items.iter().all(|line| !line.detail.contains("wrong") && !line.object.contains("wrong")));
@@ -161,5 +162,45 @@ async fn an_account_with_an_impossible_scope_is_refused() {
         let new: Value = json!({"login": login, "name": "x", "role": "analyst", "scope": {"kind": "sector"}});
         let refused = sector.post(Person::Administrator, "/api/v1/users", new).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{login}");
+    }
+}
+
+#[tokio::test]
+async fn people_change_their_own_password_with_the_present_one_and_other_sessions_end() {
+    let sector = Sector::empty().await;
+    let change = async |password: &str, new: &str| {
+        let body = json!({"password": password, "new_password": new});
+        sector.post(Person::AtAlpha, "/api/v1/session/password", body).await
+    };
+    let elsewhere = cookie(&sign_in(&sector, "at-alpha", SECTOR_PASSWORD).await);
+    assert_eq!(change("not the present one", PASSWORD).await.code(), "wrong_proof");
+    assert_eq!(change(SECTOR_PASSWORD, "short").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(with_cookie(&sector, Method::GET, &elsewhere, None).await.status, StatusCode::OK);
+    assert_eq!(change(SECTOR_PASSWORD, PASSWORD).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(with_cookie(&sector, Method::GET, &elsewhere, None).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(sector.get(Person::AtAlpha, "/api/v1/session").await.status, StatusCode::OK, "this one stays");
+    let link = sector.get(Person::Stranger, "/api/v1/first-sign-in/at-alpha").await;
+    assert_eq!(link.status, StatusCode::NOT_FOUND, "an unused link is no way back");
+    assert_eq!(sign_in(&sector, "at-alpha", SECTOR_PASSWORD).await.code(), "wrong_credentials");
+    assert_eq!(sign_in(&sector, "at-alpha", PASSWORD).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn behind_tls_the_cookie_is_for_this_host_alone_and_browsers_are_told_to_stay_with_tls() {
+    const HSTS: &str = "strict-transport-security";
+    let settings = Settings { public_url: "https://phitak.example.org".to_owned(), ..Settings::default() };
+    let sector = Sector::with(settings).await;
+    let signed_in = sign_in(&sector, "analyst", SECTOR_PASSWORD).await;
+    let given = signed_in.headers[header::SET_COOKIE].to_str().expect("text").to_owned();
+    assert!(given.starts_with("__Host-phitak_session=") && given.contains("; Secure"), "{given}");
+    let cookie = cookie(&signed_in);
+    assert_eq!(with_cookie(&sector, Method::GET, &cookie, None).await.status, StatusCode::OK);
+    let plain = cookie.replacen("__Host-", "", 1);
+    assert_eq!(with_cookie(&sector, Method::GET, &plain, None).await.status, StatusCode::UNAUTHORIZED);
+    for path in ["/", "/api/v1/session", "/api/v1/nothing", "/healthz"] {
+        let answer = sector.get(Person::Stranger, path).await;
+        assert_eq!(answer.headers[HSTS], "max-age=31536000; includeSubDomains", "{path}");
+        let plain = Sector::empty().await.get(Person::Stranger, path).await;
+        assert!(!plain.headers.contains_key(HSTS), "{path}");
     }
 }

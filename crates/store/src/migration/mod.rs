@@ -3,6 +3,7 @@
 mod m0001_first_tables;
 mod m0002_story_is_what_its_rule_says;
 mod m0003_narrow_alerts;
+mod m0004_people;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_first_tables::FirstTables),
             Box::new(m0002_story_is_what_its_rule_says::StoryIsWhatItsRuleSays),
             Box::new(m0003_narrow_alerts::NarrowAlerts),
+            Box::new(m0004_people::People),
         ]
     }
 }

@@ -14,7 +14,11 @@ export function inWords(words: () => Words): Shown {
     return text;
   }
   return {
-    who: (who) => (who === "operator (command line)" ? words().audit.operator : named(who)),
+    who(who) {
+      if (who === "operator (command line)") return words().audit.operator;
+      const [, login, token] = /^(\S+) by token ([^]+)$/.exec(who) ?? [];
+      return login && token ? words().audit.by_token(login, token) : named(who);
+    },
     object: named,
     detail(entry) {
       const t = words();
@@ -30,8 +34,8 @@ export function inWords(words: () => Words): Shown {
         const said = (t.response as Record<string, string>)[answer];
         return said ? [said, reason].filter(Boolean).join(" · ") : entry.detail;
       }
-      const from = /^from (\S+)$/.exec(entry.detail)?.[1];
-      if (from) return t.audit.from(from);
+      const [, from, how] = /^from ([^\s,]+)(?:, with a (code|recovery code))?$/.exec(entry.detail) ?? [];
+      if (from) return [t.audit.from(from), how && (how === "code" ? t.audit.with_code : t.audit.with_recovery_code)].filter(Boolean).join(" ");
       const imported = /^(\d+) imported$/.exec(entry.detail)?.[1];
       if (imported) return t.audit.imported(imported);
       const role = /^role (\w+)$/.exec(entry.detail)?.[1] ?? "";

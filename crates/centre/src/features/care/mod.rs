@@ -99,6 +99,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/facilities/{code}/care")
             .summary("The hospital's own page")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.care")
             .answers::<Care>()
             .to(care),
         Route::post("/api/v1/findings/{id}/response")
@@ -120,6 +121,7 @@ async fn care(State(centre): State<Centre>, caller: Caller, Named(code): Named<S
     let (store, scope, now) = (&centre.store, caller.scope(), centre.clock.now());
     let silent_before = centre.silent_before(now);
     let facility = store.facility(scope, &code).await?;
+    caller.views(&centre, Some(&facility.code), format!("facility {code}")).await?;
     let findings = store.findings_of_care(scope, &facility.code, now.plus_secs(-VERIFIED_SHOWN_SECS)).await?;
     let hosts: Vec<(&str, &str)> = findings.iter().map(|f| (f.facility.as_str(), f.host.as_str())).collect();
     let host_names = store.names_of_hosts(scope, &hosts).await?;
