@@ -5,10 +5,14 @@
 
 pub mod announce;
 pub mod ask;
+pub mod bulletin_texts;
+pub mod bulletin_watch;
+pub mod campaign;
 pub mod care_texts;
 pub mod centre;
 pub mod clock;
 pub mod command;
+pub mod concern;
 pub mod enrol;
 pub mod features;
 pub mod guard;
@@ -32,3 +36,4 @@ pub mod streams;
 pub mod turnstile;
 pub mod wire;
 pub mod wire_alert;
+pub mod wire_bulletin;

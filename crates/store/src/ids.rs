@@ -31,4 +31,6 @@ row_id!(
     UserId,
     /// A one-time code for a sensor.
     EnrolmentId,
+    /// An early warning.
+    BulletinId,
 );

@@ -1,10 +1,16 @@
-//! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, people, sessions, audit.
+//! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, early warnings, people,
+//! sessions, audit.
 //!
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
 //! for takes an [`AuditLine`] and stores it in the same transaction.
 
 pub mod alerts;
 pub mod audit;
+pub mod bulletin_chase;
+pub mod bulletin_content;
+pub mod bulletin_recipients;
+pub mod bulletins;
+pub mod concern;
 pub mod database;
 pub mod error;
 pub mod facilities;
@@ -29,12 +35,16 @@ pub mod triage;
 pub mod words;
 
 pub use audit::{AuditLine, AuditRecord};
+pub use bulletin_content::{BulletinContent, BulletinText, Check};
+pub use bulletin_recipients::{NewRecipient, Recipient, Settlement};
+pub use bulletins::{Bulletin, BulletinFilter};
+pub use concern::{Reason, Reasons};
 pub use database::Store;
 pub use error::StoreError;
 pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
-pub use ids::{AlertId, EnrolmentId, FindingId, StoryId, UserId};
+pub use ids::{AlertId, BulletinId, EnrolmentId, FindingId, StoryId, UserId};
 pub use ingest::{HostValues, Ingest, TouchedStory};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
@@ -43,4 +53,7 @@ pub use scope::{Scope, ScopeReach};
 pub use sessions::SignedIn;
 pub use stories::{Story, StoryFilter};
 pub use triage::Triage;
-pub use words::{Role, StoryStatus, TriageAction, Verdict};
+pub use words::{
+    BulletinAnswer, BulletinState, CheckOutcome, RecipientSource, RecipientState, Role, StoryStatus, Tlp, TriageAction,
+    Verdict,
+};

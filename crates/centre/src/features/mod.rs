@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod bulletins;
 pub mod care;
 pub mod description;
 pub mod enrolment;

@@ -1,5 +1,7 @@
 //! The centre as a whole: real tables in a temporary folder, the real router, the real intake; only the time is handed in.
 
+mod bulletins;
+mod chase;
 mod ingest;
 mod journeys;
 mod laws;

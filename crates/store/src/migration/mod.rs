@@ -2,6 +2,7 @@
 
 mod m0001_first_tables;
 mod m0002_story_is_what_its_rule_says;
+mod m0005_bulletins;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_first_tables::FirstTables),
             Box::new(m0002_story_is_what_its_rule_says::StoryIsWhatItsRuleSays),
+            Box::new(m0005_bulletins::Bulletins),
         ]
     }
 }
