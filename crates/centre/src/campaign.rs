@@ -4,7 +4,7 @@
 use crate::{bulletin_texts, care_texts, centre::Centre, refusal::Refusal, wire::Text};
 use phitak_model::{Severity, Timestamp};
 use phitak_store::{
-    BulletinContent, BulletinText, Check, Scope, Story, StoryId, Tlp,
+    BulletinContent, BulletinText, Check, Scope, Story, StoryFilter, StoryId, Tlp,
     alerts::AlertBrief,
     bulletin_content::{
         ADDRESSES_MAX, NAME_CHARS_MAX, PARAGRAPH_CHARS_MAX, STEP_CHARS_MAX, TITLE_CHARS_MAX, is_public,
@@ -41,7 +41,7 @@ pub struct Campaign {
 pub async fn of_story(centre: &Centre, scope: &Scope, id: StoryId) -> Result<Campaign, Refusal> {
     let store = &centre.store;
     let story = store.story(scope, id).await?;
-    let places = store.story_at(scope, &[id], IMPORT_FACILITIES_MAX as u64).await?;
+    let places = store.story_at(scope, &StoryFilter::default(), &[id], IMPORT_FACILITIES_MAX as u64).await?;
     let latest = places.iter().map(|place| place.last_at).max().unwrap_or(story.last_at);
     let since: Timestamp = latest.plus_secs(-WINDOW_SECS);
     let hospitals = places.iter().filter(|place| place.last_at >= since).count();

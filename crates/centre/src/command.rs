@@ -118,6 +118,9 @@ struct Data {
     /// The folder that holds everything the centre keeps
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// A PostgreSQL database (postgres://…) in place of the SQLite file in the folder; the CA's keys stay in the folder
+    #[arg(long, value_name = "URL", env = "PHITAK_DATABASE", hide_env_values = true)]
+    database: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -190,10 +193,10 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::FirstLink { data, url, login } => {
             let name = ADMINISTRATOR_NAME.to_owned();
             let user = NewUser { name, login, role: Role::Administrator, reach: ScopeReach::Sector };
-            print_link(&open(&data.data).await?, &url.public_url, user, AuditLine::of_operator(now, "user.link")).await
+            print_link(&open(&data).await?, &url.public_url, user, AuditLine::of_operator(now, "user.link")).await
         }
         Command::HospitalLink { data, url, facility } => {
-            let store = open(&data.data).await?;
+            let store = open(&data).await?;
             let code = FacilityCode::new(&facility)?;
             let known = store.facility(&Scope::of_the_centre_itself(), code.as_str()).await;
             let known = known.with_context(|| format!("there is no facility {code}"))?;
@@ -208,17 +211,17 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::User { data, url, login, name, role, region, facility } => {
             let (role, reach) = role_and_reach(role, region, facility)?;
             let user = NewUser { login, name, role, reach };
-            print_link(&open(&data.data).await?, &url.public_url, user, AuditLine::of_operator(now, "user.link")).await
+            print_link(&open(&data).await?, &url.public_url, user, AuditLine::of_operator(now, "user.link")).await
         }
         Command::DisableUser { data, login } => {
             let audit = AuditLine::of_operator(now, "user.disable");
-            let disabled = open(&data.data).await?.disable_user(&login, audit).await;
+            let disabled = open(&data).await?.disable_user(&login, audit).await;
             disabled.with_context(|| format!("there is no account {login}"))
         }
-        Command::ImportFacilities { data, file } => import_facilities(&data.data, &file, now).await,
+        Command::ImportFacilities { data, file } => import_facilities(&data, &file, now).await,
         Command::EnrolCode { data, facility } => {
             let code = FacilityCode::new(&facility)?;
-            let centre = centre(&data.data, open(&data.data).await?, clock, Settings::default()).await?;
+            let centre = centre(&data.data, open(&data).await?, clock, Settings::default()).await?;
             let audit = AuditLine::of_operator(now, "enrolment.create");
             let given = enrol::give_code(&centre, &Scope::of_the_centre_itself(), &code, audit).await;
             print_line(&given.with_context(|| format!("no code for facility {code}"))?.0)
@@ -226,10 +229,10 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::RevokeSensor { data, sensor } => {
             let id = SensorId::new(&sensor)?;
             let audit = AuditLine::of_operator(now, "sensor.revoke");
-            let revoked = open(&data.data).await?.revoke_sensor(&Scope::of_the_centre_itself(), &id, audit).await;
+            let revoked = open(&data).await?.revoke_sensor(&Scope::of_the_centre_itself(), &id, audit).await;
             revoked.with_context(|| format!("there is no sensor {id}"))
         }
-        Command::Status { data, count } => print_status(&open(&data.data).await?, count).await,
+        Command::Status { data, count } => print_status(&open(&data).await?, count).await,
         Command::Openapi => print_line(openapi::text()?.trim_end()),
     }
 }
@@ -247,8 +250,8 @@ async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
             alerts_per_facility: options.keep_alerts,
         },
     };
+    let store = open_or_create(&options.data).await?;
     let folder = options.data.data;
-    let store = open_or_create(&folder).await?;
     let running = lock_file(&folder, "running.lock")?;
     if running.try_lock().is_err() {
         bail!("another centre runs on {}: stop it first", folder.display());
@@ -284,22 +287,28 @@ async fn stop_signal() {
 }
 
 /// Opens a centre's folder that is there: a mistyped path must not make an empty centre.
-async fn open(folder: &Path) -> anyhow::Result<Store> {
-    if !folder.join("centre.db").is_file() {
+async fn open(data: &Data) -> anyhow::Result<Store> {
+    let folder = &data.data;
+    if data.database.is_none() && !folder.join("centre.db").is_file() {
         bail!(
             "{} holds no centre: `serve` and `import-facilities` make one, other commands only use it",
             folder.display()
         );
     }
-    open_or_create(folder).await
+    open_or_create(data).await
 }
 
-async fn open_or_create(folder: &Path) -> anyhow::Result<Store> {
+async fn open_or_create(data: &Data) -> anyhow::Result<Store> {
+    let folder = &data.data;
     make_folder(folder)?;
     // Of two commands that come first at the same moment, one makes the tables.
     let making = lock_file(folder, "making.lock")?;
     making.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
-    Store::open(folder).await.with_context(|| format!("cannot open the database in {}", folder.display()))
+    match &data.database {
+        // The URL may hold a password: it is not repeated.
+        Some(url) => Store::open_url(url).await.context("cannot open the database of --database"),
+        None => Store::open(folder).await.with_context(|| format!("cannot open the database in {}", folder.display())),
+    }
 }
 
 fn lock_file(folder: &Path, name: &str) -> anyhow::Result<File> {
@@ -356,7 +365,7 @@ fn role_and_reach(role: RoleWord, region: Option<u8>, facility: Option<String>) 
     })
 }
 
-async fn import_facilities(folder: &Path, file: &Path, now: phitak_model::Timestamp) -> anyhow::Result<()> {
+async fn import_facilities(data: &Data, file: &Path, now: phitak_model::Timestamp) -> anyhow::Result<()> {
     let name = file.display();
     let mut text = String::new();
     let file = File::open(file).with_context(|| format!("cannot read {name}"))?;
@@ -365,7 +374,7 @@ async fn import_facilities(folder: &Path, file: &Path, now: phitak_model::Timest
         bail!("{name} has more than {} bytes", import::IMPORT_BYTES_MAX);
     }
     let facilities = import::facilities(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-    let number = open_or_create(folder)
+    let number = open_or_create(data)
         .await?
         .import_facilities(&facilities, AuditLine::of_operator(now, "facilities.import"))
         .await

@@ -6,7 +6,7 @@
 
 use crate::{
     bulletin_content::BulletinContent,
-    bulletins::{NewEvent, add_event},
+    bulletin_events::{NewEvent, add_event},
     database::Store,
     error::StoreError,
     ids::BulletinId,

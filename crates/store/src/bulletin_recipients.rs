@@ -9,7 +9,8 @@
 
 use crate::{
     audit::AuditLine,
-    bulletins::{NewEvent, add_event, of_id, recipients_in, recount_waiting, state_of},
+    bulletin_events::{NewEvent, add_event},
+    bulletins::{of_id, recipients_in, recount_waiting, state_of},
     concern::Reasons,
     database::Store,
     error::StoreError,
@@ -30,8 +31,6 @@ use std::collections::BTreeSet;
 
 /// Most recipients of a warning.
 pub const RECIPIENTS_MAX: usize = IMPORT_FACILITIES_MAX;
-/// Longest words of a rating, in characters.
-pub const RATING_CHARS_MAX: usize = 500;
 /// Rows of one insert statement: SQLite takes at most 32,766 values.
 const ROWS_PER_INSERT: usize = 500;
 
@@ -68,14 +67,6 @@ pub struct Recipient {
     pub found_again: Option<Reasons>,
     pub useful: Option<bool>,
     pub useful_words: Option<String>,
-}
-
-/// What the check says of one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    pub outcome: CheckOutcome,
-    /// With [`CheckOutcome::Found`].
-    pub found: Reasons,
 }
 
 impl TryFrom<row::Model> for Recipient {
@@ -135,7 +126,7 @@ impl NewRecipient {
 }
 
 /// A reason without spaces around it; `None` when nothing is left of it.
-fn reason_of(text: Option<&str>) -> Result<Option<&str>, StoreError> {
+pub(crate) fn reason_of(text: Option<&str>) -> Result<Option<&str>, StoreError> {
     let reason = text.map(str::trim).filter(|reason| !reason.is_empty());
     if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
         return Err(StoreError::invalid(format!("a reason has at most {REASON_CHARS_MAX} characters")));
@@ -276,176 +267,6 @@ impl Store {
         rows.into_iter().map(Recipient::try_from).collect()
     }
 
-    /// Stores a hospital's answer.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] outside the scope; [`StoreError::Conflict`] when the warning is closed or the matter is
-    /// proved to be done; [`StoreError::Invalid`] when a needed reason lacks or it is too long.
-    pub async fn answer_bulletin(
-        &self,
-        scope: &Scope,
-        id: BulletinId,
-        facility: &FacilityCode,
-        answer: BulletinAnswer,
-        reason: Option<&str>,
-        audit: AuditLine,
-    ) -> Result<Recipient, StoreError> {
-        let reason = reason_of(reason)?;
-        if answer == BulletinAnswer::Cannot && reason.is_none() {
-            return Err(StoreError::invalid("ทำไม่ได้ needs its reason"));
-        }
-        let tx = self.write().await?;
-        let known = find(&tx, scope, id, facility).await?;
-        if state_of(&of_id(&tx, id).await?)? != BulletinState::Published {
-            return Err(StoreError::conflict("the warning is closed: nothing needs to be done any more"));
-        }
-        let before = Recipient::try_from(known.clone())?;
-        if before.state == RecipientState::Verified {
-            return Err(StoreError::conflict("it is proved to be done: there is nothing left to answer"));
-        }
-        let says_more = answer != BulletinAnswer::Acknowledged;
-        if says_more || before.state == RecipientState::Sent {
-            let mut changed = known.into_active_model();
-            let now = Some(audit.at.micros());
-            if before.acknowledged_at.is_none() {
-                changed.acknowledged_at = Set(now);
-            }
-            changed.state = Set(state_after(answer).as_str().to_owned());
-            if says_more {
-                changed.answer = Set(Some(answer.as_str().to_owned()));
-                changed.answer_reason = Set(reason.map(str::to_owned));
-                changed.answered_at = Set(now);
-                // The check counts from this answer on, and what it said of an earlier one is over.
-                changed.done_at = Set(now.filter(|_| answer == BulletinAnswer::Done));
-                changed.check_outcome = Set(None);
-                changed.found_again = Set(None);
-            }
-            row::Entity::update(changed).exec(&tx).await?;
-            recount_waiting(&tx, &[facility.to_string()]).await?;
-            let event = NewEvent {
-                facility: Some(facility.as_str()),
-                who: Some(&audit.who),
-                action: answer.as_str(),
-                detail: reason,
-                ..NewEvent::default()
-            };
-            add_event(&tx, id.0, audit.at, event).await?;
-        }
-        let said = reason.map_or(answer.as_str().to_owned(), |reason| format!("{}: {reason}", answer.as_str()));
-        audit.about(format!("bulletin {id}"), Some(facility)).saying(said).store(&tx).await?;
-        tx.commit().await?;
-        self.recipient(scope, id, facility).await
-    }
-
-    /// Stores whether a warning was useful to the hospital that got it; a later word replaces an earlier one.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] outside the scope; [`StoreError::Invalid`] when the words are too long.
-    pub async fn rate_bulletin(
-        &self,
-        scope: &Scope,
-        id: BulletinId,
-        facility: &FacilityCode,
-        rating: (bool, Option<&str>),
-        audit: AuditLine,
-    ) -> Result<Recipient, StoreError> {
-        let words = rating.1.map(str::trim).filter(|words| !words.is_empty());
-        if words.is_some_and(|words| words.chars().count() > RATING_CHARS_MAX) {
-            return Err(StoreError::invalid(format!("at most {RATING_CHARS_MAX} characters")));
-        }
-        let tx = self.write().await?;
-        let mut rated = find(&tx, scope, id, facility).await?.into_active_model();
-        rated.useful = Set(Some(i32::from(rating.0)));
-        rated.useful_words = Set(words.map(str::to_owned));
-        row::Entity::update(rated).exec(&tx).await?;
-        let said = if rating.0 { "useful" } else { "not useful" };
-        audit.about(format!("bulletin {id}"), Some(facility)).saying(said).store(&tx).await?;
-        tx.commit().await?;
-        self.recipient(scope, id, facility).await
-    }
-
-    /// Recipients that said ทำแล้ว, proved or not, of warnings that are not closed: a step of the round that asks the check
-    /// again, after the last of the step before.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn recipients_to_check(
-        &self,
-        after: Option<&(BulletinId, FacilityCode)>,
-        most: u64,
-    ) -> Result<Vec<Recipient>, StoreError> {
-        let published = bulletin::Entity::find()
-            .select_only()
-            .column(bulletin::Column::Id)
-            .filter(bulletin::Column::State.eq(BulletinState::Published.as_str()));
-        let checked = [RecipientState::Done, RecipientState::Verified].map(RecipientState::as_str);
-        let mut find = row::Entity::find()
-            .filter(row::Column::State.is_in(checked))
-            .filter(row::Column::BulletinId.in_subquery(published.into_query()));
-        if let Some((id, facility)) = after {
-            find = find.filter(Condition::any().add(row::Column::BulletinId.gt(id.0)).add(
-                Condition::all().add(row::Column::BulletinId.eq(id.0)).add(row::Column::Facility.gt(facility.as_str())),
-            ));
-        }
-        let rows = find
-            .order_by_asc(row::Column::BulletinId)
-            .order_by_asc(row::Column::Facility)
-            .limit(most)
-            .all(self.reader())
-            .await?;
-        rows.into_iter().map(Recipient::try_from).collect()
-    }
-
-    /// Stores what the check said of a recipient as it was looked at: when somebody answered meanwhile, nothing is stored.
-    /// Gives the new state when it changed.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn settle_recipient(
-        &self,
-        looked_at: &Recipient,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<Option<RecipientState>, StoreError> {
-        let next = match (settlement.outcome, looked_at.state) {
-            (CheckOutcome::Found, _) => RecipientState::Reopened,
-            (CheckOutcome::Clear, _) => RecipientState::Verified,
-            (_, as_before) => as_before,
-        };
-        if next == looked_at.state && looked_at.check_outcome == Some(settlement.outcome) {
-            return Ok(None);
-        }
-        let (id, facility) = (looked_at.bulletin, &looked_at.facility);
-        let tx = self.write().await?;
-        let known = find(&tx, &Scope::of_the_centre_itself(), id, facility).await?;
-        let same = known.state == looked_at.state.as_str()
-            && known.done_at == looked_at.done_at.map(Timestamp::micros)
-            && state_of(&of_id(&tx, id).await?)? == BulletinState::Published;
-        if !same {
-            return Ok(None);
-        }
-        let mut changed = known.into_active_model();
-        changed.check_outcome = Set(Some(settlement.outcome.as_str().to_owned()));
-        changed.state = Set(next.as_str().to_owned());
-        match next {
-            RecipientState::Verified if looked_at.state != next => changed.verified_at = Set(Some(now.micros())),
-            RecipientState::Reopened => {
-                let found = serde_json::to_string(&settlement.found);
-                changed.found_again = Set(Some(found.map_err(|error| StoreError::invalid(error.to_string()))?));
-                changed.verified_at = Set(None);
-            }
-            _ => {}
-        }
-        row::Entity::update(changed).exec(&tx).await?;
-        if next != looked_at.state {
-            recount_waiting(&tx, &[facility.to_string()]).await?;
-            let event = NewEvent { facility: Some(facility.as_str()), action: next.as_str(), ..NewEvent::default() };
-            add_event(&tx, id.0, now, event).await?;
-        }
-        tx.commit().await?;
-        Ok(Some(next).filter(|next| *next != looked_at.state))
-    }
-
     /// Content of these warnings, for recipients that are at hand already.
     ///
     /// # Errors
@@ -464,7 +285,7 @@ impl Store {
     }
 }
 
-async fn find(
+pub(crate) async fn find(
     db: &impl ConnectionTrait,
     scope: &Scope,
     id: BulletinId,
@@ -475,16 +296,6 @@ async fn find(
         .one(db)
         .await?
         .ok_or(StoreError::NotFound)
-}
-
-fn state_after(answer: BulletinAnswer) -> RecipientState {
-    match answer {
-        BulletinAnswer::Acknowledged => RecipientState::Acknowledged,
-        BulletinAnswer::Done => RecipientState::Done,
-        BulletinAnswer::NotOurs => RecipientState::NotOurs,
-        BulletinAnswer::Cannot => RecipientState::Cannot,
-        BulletinAnswer::NeedHelp => RecipientState::NeedHelp,
-    }
 }
 
 /// Adds those that are not there yet; each that a person named gets its own line in the history.

@@ -6,6 +6,7 @@
 use crate::{
     audit::AuditLine,
     bulletin_content::BulletinContent,
+    bulletin_events::{NewEvent, add_event},
     database::Store,
     error::StoreError,
     ids::{BulletinId, StoryId},
@@ -27,8 +28,6 @@ use std::collections::BTreeMap;
 
 /// Most warnings that are drafts or sent: nobody can follow more.
 pub const OPEN_MAX: u64 = 500;
-/// Latest events of a warning that are shown.
-pub const EVENTS_SHOWN_MAX: u64 = 500;
 /// Closed warnings that one round forgets.
 const FORGOTTEN_PER_ROUND: u64 = 50;
 
@@ -64,27 +63,6 @@ pub struct BulletinFilter {
     pub severities: Vec<Severity>,
     /// Only those that wait for a first answer of some hospital in scope.
     pub unanswered: bool,
-}
-
-/// What happened to a warning.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BulletinEvent {
-    pub at: Timestamp,
-    pub who: Option<String>,
-    pub facility: Option<String>,
-    pub action: String,
-    pub level: Option<u8>,
-    pub detail: Option<String>,
-}
-
-/// An event as it is stored.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NewEvent<'a> {
-    pub facility: Option<&'a str>,
-    pub who: Option<&'a str>,
-    pub action: &'a str,
-    pub level: Option<i32>,
-    pub detail: Option<&'a str>,
 }
 
 impl RecipientCounts {
@@ -330,41 +308,6 @@ impl Store {
         Ok(all)
     }
 
-    /// A warning's history, oldest first: of the hospitals in scope, and of the warning itself. Who of the team it was is the
-    /// sector's own business.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] outside the scope, [`StoreError::Database`].
-    pub async fn bulletin_events(&self, scope: &Scope, id: BulletinId) -> Result<Vec<BulletinEvent>, StoreError> {
-        self.bulletin(scope, id).await?;
-        let whole = scope.is_whole_sector();
-        let mut find = bulletin_event::Entity::find().filter(bulletin_event::Column::BulletinId.eq(id.0));
-        if !whole {
-            find = find.filter(
-                sea_orm::Condition::any()
-                    .add(bulletin_event::Column::Action.is_in(["published", "closed"]))
-                    .add(scope.admits(bulletin_event::Column::Facility)),
-            );
-        }
-        let mut rows =
-            find.order_by_desc(bulletin_event::Column::Id).limit(EVENTS_SHOWN_MAX).all(self.reader()).await?;
-        rows.reverse();
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let own = whole || row.facility.is_some();
-                BulletinEvent {
-                    at: Timestamp::from_micros(row.at),
-                    who: row.who.filter(|_| own),
-                    facility: row.facility,
-                    action: row.action,
-                    level: row.level.and_then(|level| u8::try_from(level).ok()),
-                    detail: row.detail.filter(|_| own),
-                }
-            })
-            .collect())
-    }
-
     /// Removes closed warnings that are past the time of the audit log, a bounded number; says how many went.
     ///
     /// # Errors
@@ -406,27 +349,6 @@ pub(crate) async fn recipients_in(db: &impl ConnectionTrait, id: BulletinId) -> 
         .into_tuple()
         .all(db)
         .await?)
-}
-
-pub(crate) async fn add_event(
-    db: &impl ConnectionTrait,
-    bulletin: i64,
-    at: Timestamp,
-    event: NewEvent<'_>,
-) -> Result<(), StoreError> {
-    bulletin_event::Entity::insert(bulletin_event::ActiveModel {
-        bulletin_id: Set(bulletin),
-        facility: Set(event.facility.map(str::to_owned)),
-        at: Set(at.micros()),
-        who: Set(event.who.map(str::to_owned)),
-        action: Set(event.action.to_owned()),
-        level: Set(event.level),
-        detail: Set(event.detail.map(str::to_owned)),
-        ..Default::default()
-    })
-    .exec_without_returning(db)
-    .await?;
-    Ok(())
 }
 
 /// Facilities of one statement: SQLite takes at most 32,766 values.

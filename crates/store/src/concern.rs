@@ -4,7 +4,7 @@ use crate::{
     database::Store,
     error::StoreError,
     ids::FindingId,
-    page::anywhere,
+    page::holds_part,
     rows::{alert, facility, finding, host},
     scope::Scope,
     words::model_words::state_of,
@@ -12,7 +12,7 @@ use crate::{
 use phitak_model::{FacilityCode, FindingState, Timestamp};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, Func, LikeExpr, Order, Query},
+    sea_query::{Expr, ExprTrait, Func, Order, Query},
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -164,7 +164,7 @@ impl Store {
         for (address_column, host_column) in
             [(alert::Column::SrcIp, alert::Column::DestIp), (alert::Column::DestIp, alert::Column::SrcIp)]
         {
-            // By hospital and address, as the index goes: an address alone would read every alert.
+            // By address and hospital, as the index goes.
             let mut places = facility::Entity::find()
                 .select_only()
                 .column(facility::Column::Code)
@@ -268,7 +268,7 @@ impl Store {
             .filter(scope.admits(host::Column::Facility))
             .filter(host::Column::Id.gt(after))
             .filter(host::Column::LastSeenAt.gt(seen_after.micros()))
-            .filter(Expr::col(host::Column::Body).like(LikeExpr::new(anywhere(part)).escape('\\')));
+            .filter(holds_part(host::Column::Body, part));
         if let Some(code) = facility {
             find = find.filter(host::Column::Facility.eq(code.as_str()));
         }

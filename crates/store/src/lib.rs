@@ -4,10 +4,14 @@
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
 //! for takes an [`AuditLine`] and stores it in the same transaction.
 
+mod alert_body;
 pub mod alerts;
 pub mod audit;
+pub mod bulletin_answers;
 pub mod bulletin_chase;
 pub mod bulletin_content;
+pub mod bulletin_events;
+pub mod bulletin_proof;
 pub mod bulletin_recipients;
 pub mod bulletins;
 pub mod concern;
@@ -30,13 +34,15 @@ pub mod scope;
 pub mod sensors;
 pub mod sessions;
 pub mod stories;
-pub mod story_intake;
+pub mod story_places;
+mod story_window;
 pub mod triage;
 pub mod words;
 
 pub use audit::{AuditLine, AuditRecord};
 pub use bulletin_content::{BulletinContent, BulletinText, Check};
-pub use bulletin_recipients::{NewRecipient, Recipient, Settlement};
+pub use bulletin_proof::Settlement;
+pub use bulletin_recipients::{NewRecipient, Recipient};
 pub use bulletins::{Bulletin, BulletinFilter};
 pub use concern::{Reason, Reasons};
 pub use database::Store;
@@ -45,7 +51,7 @@ pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
 pub use ids::{AlertId, BulletinId, EnrolmentId, FindingId, StoryId, UserId};
-pub use ingest::{HostValues, Ingest, TouchedStory};
+pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
 pub use retention::{Forgotten, Retention};

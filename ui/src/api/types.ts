@@ -1397,12 +1397,21 @@ export interface components {
         Story: {
             /** Format: int64 */
             alerts: number;
+            /**
+             * Format: int64
+             * @description Of all time
+             */
+            alerts_all: number;
             /** @description When the latest alert reached the centre: the time by which `since` and `up_to` count */
             arrived_at: components["schemas"]["Moment"];
             assignee?: components["schemas"]["Assignee"] | null;
             /** @description Technique ids of MITRE ATT&CK */
             attack: string[];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of what arrived within the time that was asked for, counted by whole hours up to a day and by whole days (UTC)
+             *     beyond; so are `regions`, `facility_names`, `alerts`, `first_at` and `last_at`
+             */
             facilities: number;
             /** @description At most 5 */
             facility_names: components["schemas"]["FacilityName"][];

@@ -13,8 +13,8 @@ use crate::{
 use axum::{Json, extract::State};
 use phitak_model::Evidence;
 use phitak_store::{
-    AlertId,
-    stories::{FACILITIES_SHOWN_MAX, StoryAt},
+    AlertId, StoryFilter,
+    story_places::{FACILITIES_SHOWN_MAX, StoryAt},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -95,7 +95,7 @@ async fn detail(
 ) -> Result<Json<AlertDetail>, Refusal> {
     let (store, scope) = (&centre.store, caller.scope());
     let (brief, alert) = store.alert(scope, AlertId(id)).await?;
-    let places = store.story_at(scope, &[brief.story], FACILITIES_SHOWN_MAX).await?;
+    let places = store.story_at(scope, &StoryFilter::default(), &[brief.story], FACILITIES_SHOWN_MAX).await?;
     let elsewhere: Vec<&StoryAt> = places.iter().filter(|place| place.facility != brief.facility).collect();
     let named = elsewhere.iter().take(ELSEWHERE_NAMED_MAX).map(|place| place.facility.clone());
     let names = Names::load(store, scope, named.chain([brief.facility.clone()])).await?;

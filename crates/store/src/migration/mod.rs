@@ -2,6 +2,7 @@
 
 mod m0001_first_tables;
 mod m0002_story_is_what_its_rule_says;
+mod m0003_narrow_alerts;
 mod m0005_bulletins;
 mod tables;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_first_tables::FirstTables),
             Box::new(m0002_story_is_what_its_rule_says::StoryIsWhatItsRuleSays),
+            Box::new(m0003_narrow_alerts::NarrowAlerts),
             Box::new(m0005_bulletins::Bulletins),
         ]
     }
