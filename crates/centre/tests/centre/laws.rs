@@ -1,7 +1,9 @@
 //! Laws that hold on every declared route, walked over all routes and all people. A new route is walked by itself; one
 //! with a part that varies, or one that writes, must be given a sample here, or these tests fail.
 
-use crate::sector::{ALPHA, BRAVO, CHARLIE, HOSPITALS, Hospital, PASSWORD, Person, Sector, own_alert};
+use crate::sector::{
+    ALPHA, BRAVO, CHARLIE, HOSPITALS, Hospital, INTRUDER, PASSWORD, Person, Sector, addresses, bulletin, own_alert,
+};
 use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
@@ -27,7 +29,7 @@ async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person
             fill("code", hospital.code)
         }
         "/api/v1/findings/{id}/response" => fill("id", &sector.finding_id(hospital).await.to_string()),
-        "/api/v1/stories/{id}" | "/api/v1/stories/{id}/triage" => {
+        "/api/v1/stories/{id}" | "/api/v1/stories/{id}/triage" | "/api/v1/stories/{id}/warning" => {
             fill("id", &sector.story_id(&format!("own%20{}", hospital.mark)).await.to_string())
         }
         "/api/v1/alerts/{id}" => fill("id", &sector.alert_id(hospital).await.to_string()),
@@ -40,6 +42,16 @@ async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person
             }
             fill("id", &sector.user_id(Person::AtCharlie).await.to_string())
         }
+        "/api/v1/bulletins/{id}/draft" | "/api/v1/bulletins/{id}/publish" => {
+            fill("id", &sector.draft(json!({"kind": "service", "protocol": "telnet"})).await.to_string())
+        }
+        "/api/v1/bulletins/{id}" | "/api/v1/bulletins/{id}/recipients" | "/api/v1/bulletins/{id}/close" => {
+            fill("id", &sector.sent_only_to(hospital).await.to_string())
+        }
+        "/api/v1/bulletins/{id}/recipients/{code}/answer" | "/api/v1/bulletins/{id}/recipients/{code}/rating" => {
+            fill("id", &sector.sent_only_to(hospital).await.to_string()).replace("{code}", hospital.code)
+        }
+        "/api/v1/concerned" => format!("{path}?kind=service&protocol=telnet"),
         plain => {
             assert!(!plain.contains('{'), "give {plain} a sample");
             plain.to_owned()
@@ -84,6 +96,14 @@ async fn sample_body(sector: &Sector, route: &Route, person: Person) -> Option<V
             let me = sector.get(person, "/api/v1/session").await.json();
             json!({"name": "for a law", "role": me["role"], "scope": me["scope"], "days": 1})
         }
+        (_, "/api/v1/bulletins" | "/api/v1/bulletins/{id}/draft") => bulletin(addresses(&[INTRUDER])),
+        (_, "/api/v1/bulletins/{id}/publish") => json!({"expected": 3}),
+        (_, "/api/v1/bulletins/{id}/recipients") => {
+            json!({"by_hand": [{"facility": BRAVO.code, "reason": "they asked"}]})
+        }
+        (_, "/api/v1/bulletins/{id}/close") => json!({"reason": "over"}),
+        (_, "/api/v1/bulletins/{id}/recipients/{code}/answer") => json!({"answer": "acknowledged"}),
+        (_, "/api/v1/bulletins/{id}/recipients/{code}/rating") => json!({"useful": true, "words": "ดี"}),
         (_, "/api/v1/enrolment-codes") => json!({"facility": ALPHA.code}),
         (method, path) => panic!("give {method} {path} a body"),
     })
@@ -203,7 +223,17 @@ async fn no_answer_tells_anything_of_another_tenant() {
         json!({"action": "acknowledge", "reason": format!("as at {}", CHARLIE.mark), "up_to": sector.now().iso()});
     let path = format!("/api/v1/stories/{shared}/triage");
     assert_eq!(sector.post(Person::Analyst, &path, triage).await.status, StatusCode::OK);
-    let mut paths: Vec<String> = Vec::new();
+    // A warning that all got for reasons of their own, with words of each.
+    let warning = sector.sent(json!({"kind": "service", "protocol": "telnet"}), 3).await;
+    for hospital in HOSPITALS {
+        let part = format!("/api/v1/bulletins/{warning}/recipients/{}", hospital.code);
+        let reply = json!({"answer": "cannot", "reason": format!("said by {}", hospital.mark)});
+        assert_eq!(sector.post(Person::Analyst, &format!("{part}/answer"), reply).await.status, StatusCode::OK);
+        let rating = json!({"useful": false, "words": format!("rated by {}", hospital.mark)});
+        assert_eq!(sector.post(Person::Analyst, &format!("{part}/rating"), rating).await.status, StatusCode::OK);
+    }
+    let mut paths: Vec<String> =
+        vec![format!("/api/v1/bulletins/{warning}"), format!("/api/v1/bulletins/{warning}/recipients")];
     for route in walked().filter(|route| route.method == Method::GET && route.reach != Reach::Sector) {
         for hospital in HOSPITALS {
             paths.push(sample_path(&sector, route.path, hospital).await);
@@ -530,6 +560,15 @@ async fn a_strange_query_is_refused_with_words_and_never_a_failure() {
         "facilities?region=0",
         "facilities?limit=-1",
         "audit?cursor=x",
+        "bulletins?state=sent",
+        "bulletins?cursor=x",
+        "bulletins?unanswered=perhaps",
+        "concerned",
+        "concerned?kind=service",
+        "concerned?kind=service&port=65536",
+        "concerned?kind=indicators&addresses=10.0.0.1",
+        "concerned?kind=indicators&addresses=no.address",
+        "concerned?kind=weakness&weakness=of_will",
     ] {
         let answer = sector.get(Person::Administrator, &format!("/api/v1/{query}")).await;
         let refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&answer.status);
