@@ -186,6 +186,23 @@ impl Handshake {
         }
     }
 
+    /// The handshake tells something about the server: its certificate, a session that is taken up again, or TLS 1.3 (which
+    /// hides its certificates). This is when Suricata 8 writes a record; a hello without any of them is for rules alone.
+    fn says_something(&self) -> bool {
+        let agreed =
+            self.server.as_ref().is_some_and(|hello| matches!(hello.chosen_version(), 0x0304 | 0x7f00..=0x7fff));
+        let has_ticket = self.client.as_ref().is_some_and(|hello| hello.has_ticket);
+        agreed || has_ticket || self.resumed || self.same_session() || self.certificate(Direction::ToClient).is_some()
+    }
+
+    /// The server answered with the session that the client named (RFC 5246 §7.4.1.3).
+    fn same_session(&self) -> bool {
+        match (&self.client, &self.server) {
+            (Some(client), Some(server)) => !client.session_id.is_empty() && client.session_id == server.session_id,
+            _ => false,
+        }
+    }
+
     /// What the two agreed on, or what the client offered as long as there is no answer. 0 when unknown.
     pub(super) fn version(&self) -> u16 {
         let hello = self.server.as_ref().or(self.client.as_ref());
@@ -264,10 +281,47 @@ impl Transaction for Handshake {
 
     fn loggable(&self) -> bool {
         let [_, to_client] = self.progress;
-        !self.broken && to_client >= SERVER_DONE && (self.server.is_some() || self.client.is_some())
+        !self.broken && to_client >= SERVER_DONE && self.says_something()
     }
 
     fn write_eve(&self, out: &mut Writer) {
         eve::write(self, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a handshake that ends with these hellos is recorded.
+    fn recorded(client: Option<Hello>, server: Option<Hello>) -> bool {
+        let mut handshake = Handshake::default();
+        if let Some(hello) = client {
+            handshake.client_hello(hello, Vec::new());
+        }
+        if let Some(hello) = server {
+            handshake.server_hello(hello, Vec::new());
+        }
+        handshake.ended(Direction::ToServer);
+        handshake.ended(Direction::ToClient);
+        handshake.loggable()
+    }
+
+    #[test]
+    fn a_handshake_is_recorded_when_it_tells_something() {
+        let of_version = |version| Hello { version, ..Hello::default() };
+        let with_session = |id: &[u8]| Hello { session_id: id.to_vec(), ..of_version(0x0303) };
+        let named = Hello { sni: Some(b"his.example".to_vec()), ..of_version(0x0303) };
+        let with_ticket = Hello { has_ticket: true, ..of_version(0x0303) };
+        let new = Hello { versions: vec![0x0304], ..of_version(0x0303) };
+        assert!(!recorded(None, None));
+        assert!(!recorded(Some(of_version(0x0303)), None));
+        assert!(!recorded(None, Some(of_version(0x0303))));
+        assert!(!recorded(Some(of_version(0x0303)), Some(of_version(0x0303))));
+        assert!(!recorded(Some(with_session(b"one")), Some(with_session(b"two"))));
+        assert!(recorded(Some(with_session(b"one")), Some(with_session(b"one"))));
+        assert!(recorded(Some(with_ticket), None));
+        assert!(!recorded(Some(named), None));
+        assert!(recorded(None, Some(new)));
     }
 }
