@@ -1,12 +1,15 @@
 //! Frames for several workers: each block of a capture is read once, by the worker that comes to it first, and goes when
 //! all are through with it.
 
-use super::{run::Read, settings::Plan};
+use super::{
+    run::Read,
+    settings::Plan,
+    source::{self, Source},
+};
 use phitak_engine::{Capture, Filter, Frame, LinkType, lane};
 use phitak_model::Timestamp;
 use std::{
     collections::VecDeque,
-    fs::File,
     path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -70,7 +73,7 @@ struct State {
 }
 
 struct Open {
-    capture: Capture<File>,
+    capture: Capture<Source>,
     /// Frames of the captures before it.
     before: u64,
 }
@@ -213,7 +216,7 @@ impl State {
                     let frames = self.read.frames - open.before;
                     self.open = None;
                     if let Some(path) = self.begun.checked_sub(1).and_then(|at| plan.captures.get(at)) {
-                        self.read.broken.push(format!("{}: {error} ({frames} packets were read)", path.display()));
+                        self.read.broken.push(format!("{}: {error} ({frames} packets were read)", source::name(path)));
                     }
                     break;
                 }
@@ -223,10 +226,10 @@ impl State {
     }
 
     fn begin(&mut self, path: &Path) {
-        let opened = File::open(path).map_err(|error| error.to_string());
-        match opened.and_then(|file| Capture::new(file).map_err(|error| error.to_string())) {
+        let opened = source::open(path).map_err(|error| error.to_string());
+        match opened.and_then(|source| Capture::new(source).map_err(|error| error.to_string())) {
             Ok(capture) => self.open = Some(Open { capture, before: self.read.frames }),
-            Err(reason) => self.read.broken.push(format!("{}: {reason} (0 packets were read)", path.display())),
+            Err(reason) => self.read.broken.push(format!("{}: {reason} (0 packets were read)", source::name(path))),
         }
     }
 }
