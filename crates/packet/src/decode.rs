@@ -71,7 +71,8 @@ impl Default for DecoderSettings {
             geneve_ports: Ports::These(vec![6081]),
             gre_in_udp_enabled: true,
             gre_in_udp_ports: Ports::These(vec![4754]),
-            gtp_enabled: true,
+            // Only mobile operators have it.
+            gtp_enabled: false,
             gtp_ports: Ports::These(vec![2152]),
             defrag: DefragSettings::default(),
             checksums: true,

@@ -96,6 +96,10 @@ fn tunnels_give_the_inner_packet_before_the_outer_one() {
 
 #[test]
 fn tunnels_over_udp_are_told_by_their_ports_and_their_own_headers() {
+    let settings = DecoderSettings { gtp_enabled: true, ..DecoderSettings::default() };
+    let check = |link, bytes: &[u8], wanted: &[&str]| {
+        assert_eq!(tell(&mut Decoder::new(settings.clone()), link, bytes), wanted);
+    };
     let inner = "| v4 | udp 1234>53 | vlan [] | 5 bytes | ";
     let carried = |port: u16, head: &[u8]| ipv4(17, 0, 1, &udp(5000, port, &[head, &hello()[..]].concat()));
     let outer = |port: u16, bytes: usize| format!("wire/pcap | v4 | udp 5000>{port} | vlan [] | {bytes} bytes | ");

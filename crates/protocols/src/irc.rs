@@ -76,7 +76,7 @@ fn guess(bytes: &[u8], direction: Direction, _: Transport) -> Guess {
     let begins = |known: &&[u8]| known.get(..first.len()).is_some_and(|head| head.eq_ignore_ascii_case(first));
     const ALONE: &[&[u8]] = &[b"NICK", b"STARTTLS", b"CAP", b"USER"];
     if !is_whole {
-        return if ALONE.iter().any(|known| begins(known)) { Guess::More } else { Guess::No };
+        return if ALONE.iter().any(begins) { Guess::More } else { Guess::No };
     }
     let Some(known) = ALONE.iter().find(|known| fits(known)) else { return Guess::No };
     let second = words.next();

@@ -3,6 +3,7 @@
 mod costs;
 mod frames;
 mod lanes;
+mod merger;
 mod output;
 mod progress;
 mod run;
