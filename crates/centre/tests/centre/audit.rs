@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// A centre with this many lines after those of its making, and its file opened behind its back.
 async fn with_lines(number: u64) -> (Sector, SqlitePool) {
-    let sector = Sector::empty().await;
+    let sector = Sector::in_a_file().await;
     for n in 0..number {
         let mut line = AuditLine::of_operator(sector.now().plus_secs(n as i64), "user.link");
         line.object = format!("user number{n}");

@@ -257,7 +257,7 @@ async fn a_folder_without_a_centre_or_its_key_is_told_so() {
     let file: PathBuf = place.path().join("kept.tar");
     let (code, said) = back_up(&file, place.path());
     assert!(code == Some(1) && said.contains("pg_dump"), "{said}");
-    let sector = Sector::empty().await;
+    let sector = Sector::in_a_file().await;
     let (code, said) = back_up(&file, sector.folder());
     assert!(code == Some(1) && said.contains("authority.pem"), "{said}");
     assert_eq!(names(place.path()), Vec::<String>::new());

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use phitak_model::{Fact, Health, Loss, LossCause, Severity, Timestamp};
 use phitak_store::{ArrivedAlert, AuditLine, Scope};
 use phitak_uplink::{Batch, EnrolmentCode, Intake, IntakeError, Item, Record, SpoolId};
+use sea_orm::sqlx::{self, sqlite::SqlitePool};
 use serde_json::json;
 
 fn alerts(hospital: Hospital, seqs: &[u64]) -> Batch {
@@ -278,4 +279,42 @@ async fn hostile_words_from_the_wire_come_back_as_json_text() {
     assert_eq!(counted(&sector, ALPHA).await, 1);
     sector.send(ALPHA, 1, 5, vec![Item::Alert(Box::new(shared_alert(ALPHA)))]).await;
     assert_eq!(counted(&sector, ALPHA).await, 2, "no table was dropped");
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_stored_stops_no_other_of_its_round() {
+    let sector = Sector::in_a_file().await;
+    sector.enrol(ALPHA).await;
+    sector.enrol(BRAVO).await;
+    sector.send(BRAVO, 1, 1, vec![Item::Observation(observation(BRAVO, 20, smb1()))]).await;
+    let file = sector.folder().join("centre.db");
+    let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("opens");
+    sqlx::query("UPDATE hosts SET body = 'damaged'").execute(&pool).await.expect("runs");
+    let again = Record { seq: 2, item: Item::Observation(observation(BRAVO, 20, smb1())) };
+    let bad = Batch { spool: SpoolId([1; 16]), acknowledged: 0, records: vec![again] };
+    let (of_alpha, of_bravo) = (ALPHA.sensor(), BRAVO.sensor());
+    // Both wait before the first round begins.
+    let (good, bad) =
+        tokio::join!(sector.intake.accept(&of_alpha, alerts(ALPHA, &[1, 2, 3])), sector.intake.accept(&of_bravo, bad));
+    assert_eq!(good.expect("is stored").up_to, 3);
+    assert!(matches!(bad, Err(IntakeError::Unavailable(_))), "{bad:?}");
+    assert_eq!(counted(&sector, ALPHA).await, 3);
+}
+
+#[tokio::test]
+async fn batches_that_wait_together_are_stored_once_each_and_in_their_sensors_order() {
+    let sector = Sector::empty().await;
+    for hospital in [ALPHA, BRAVO] {
+        sector.enrol(hospital).await;
+    }
+    let sensors = [ALPHA.sensor(), BRAVO.sensor()];
+    let sent = [(0, [1, 2]), (1, [1, 2]), (0, [2, 3]), (1, [3, 4]), (0, [4, 5]), (0, [1, 2])].map(|(place, seqs)| {
+        let hospital = [ALPHA, BRAVO][place];
+        sector.intake.accept(&sensors[place], alerts(hospital, &seqs))
+    });
+    let answers = futures_util::future::join_all(sent).await;
+    let up_to: Vec<u64> = answers.into_iter().map(|answer| answer.expect("is stored").up_to).collect();
+    assert_eq!(up_to, [2, 2, 3, 4, 5, 5]);
+    let kept = sector.centre.store.alerts_kept(&Scope::of_the_centre_itself()).await.expect("counts");
+    assert_eq!(kept, 9);
 }

@@ -209,10 +209,18 @@ impl Sector {
         Self::build(Settings { pace, ..Settings::default() }).await
     }
 
+    /// The same on SQLite whatever the run is on, for what is done to its file.
+    pub async fn in_a_file() -> Self {
+        Self::on(Database::Sqlite, Settings { pace: Pace::REAL, ..Settings::default() }).await
+    }
+
     async fn build(settings: Settings) -> Self {
+        Self::on(Database::of_this_run(), settings).await
+    }
+
+    async fn on(database: Database, settings: Settings) -> Self {
         let folder = TempDir::new().expect("a folder");
         let now = Arc::new(AtomicI64::new(Timestamp::parse(BEGIN).expect("a moment").micros()));
-        let database = Database::of_this_run();
         let store = database.open(folder.path()).await;
         let authority = Authority::create(Timestamp::parse(BEGIN).expect("a moment")).expect("a CA");
         let tell = now.clone();
