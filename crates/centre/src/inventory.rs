@@ -2,7 +2,7 @@
 
 use phitak_assets::{Finding, Host, Pace, finding::observe_all};
 use phitak_model::{FindingState, Observation};
-use phitak_store::{FindingId, FindingValues, HostValues, Ingest, StoreError};
+use phitak_store::{FindingId, FindingValues, HostValues, Ingest, Source, StoreError};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -21,25 +21,30 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`StoreError`]: nothing of the batch is stored then.
-pub async fn take(ingest: &mut Ingest, observations: &[Observation], pace: Pace) -> Result<Outcome, StoreError> {
+pub async fn take(
+    ingest: &mut Ingest,
+    source: &Source,
+    observations: &[(u64, Observation)],
+    pace: Pace,
+) -> Result<Outcome, StoreError> {
     if observations.is_empty() {
         return Ok(Outcome::default());
     }
-    let addresses: BTreeSet<IpAddr> = observations.iter().map(|observation| observation.host).collect();
+    let addresses: BTreeSet<IpAddr> = observations.iter().map(|(_, observation)| observation.host).collect();
     let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     let mut hosts: BTreeMap<IpAddr, Host> = BTreeMap::new();
-    for body in ingest.hosts(&addresses).await? {
+    for body in ingest.hosts(source, &addresses).await? {
         let host: Host = read("hosts", &body)?;
         hosts.insert(host.address, host);
     }
     let mut findings: Vec<Finding> = Vec::new();
-    for body in ingest.findings(&addresses).await? {
+    for body in ingest.findings(source, &addresses).await? {
         findings.push(read("findings", &body)?);
     }
-    let mut room = ingest.hosts_room();
+    let mut room = ingest.hosts_room(source);
     let mut outcome = Outcome::default();
     let mut changed: BTreeMap<(IpAddr, String), Option<FindingState>> = BTreeMap::new();
-    for observation in observations {
+    for (_, observation) in observations {
         match hosts.get_mut(&observation.host) {
             Some(host) => {
                 host.take(observation);
@@ -70,15 +75,16 @@ pub async fn take(ingest: &mut Ingest, observations: &[Observation], pace: Pace)
         }
     }
     let values = hosts.values().map(host_values).collect::<Result<Vec<_>, _>>()?;
-    ingest.save_hosts(values).await?;
+    ingest.save_hosts(source, values).await?;
+    let mut values = Vec::new();
+    let mut states = Vec::new();
     for finding in &findings {
         let Some(before) = changed.get(&(finding.host, finding.weakness.clone())) else { continue };
-        let values = finding_values(finding).map_err(|what| StoreError::Invalid { what })?;
-        let id = ingest.save_finding(values).await?;
-        if *before != Some(finding.state) {
-            outcome.moved.push((id, finding.state));
-        }
+        values.push(finding_values(finding).map_err(|what| StoreError::Invalid { what })?);
+        states.push((*before != Some(finding.state)).then_some(finding.state));
     }
+    let ids = ingest.save_findings(source, values).await?;
+    outcome.moved.extend(ids.into_iter().zip(states).filter_map(|(id, moved)| moved.map(|state| (id, state))));
     Ok(outcome)
 }
 

@@ -17,6 +17,7 @@ pub fn routes() -> Vec<Route> {
         features::findings::routes(),
         features::stories::routes(),
         features::alerts::routes(),
+        features::addresses::routes(),
         features::live::routes(),
         features::enrolment::routes(),
         features::audit::routes(),

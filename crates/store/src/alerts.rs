@@ -1,19 +1,23 @@
 //! Alerts, one by one.
 
 use crate::{
+    alert_body,
     database::Store,
     error::StoreError,
     ids::{AlertId, StoryId},
-    rows::{alert as row, alert_hour},
+    rows::{alert as row, alert_hour, spool, story, story_facility},
     scope::Scope,
+    words::model_words::severity_of,
 };
 use phitak_model::{Alert, FacilityCode, Timestamp};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
-
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// Addresses of a story by which its neighbours are sought.
 pub const RELATED_HOSTS_MAX: usize = 20;
@@ -70,14 +74,13 @@ fn is_internal(address: &str) -> bool {
     }
 }
 
-impl From<&row::Model> for AlertBrief {
-    fn from(row: &row::Model) -> Self {
-        let port = |number: Option<i32>| number.and_then(|number| u16::try_from(number).ok());
+impl AlertBrief {
+    fn of(row: &row::Model, sensors: &BTreeMap<i64, String>) -> Self {
         Self {
             id: AlertId(row.id),
             story: StoryId(row.story_id),
             facility: row.facility.clone(),
-            sensor: row.sensor.clone(),
+            sensor: sensors.get(&row.spool_id).cloned().unwrap_or_default(),
             at: Timestamp::from_micros(row.at),
             arrived_at: Timestamp::from_micros(row.arrived_at),
             src_ip: row.src_ip.clone(),
@@ -88,6 +91,39 @@ impl From<&row::Model> for AlertBrief {
             app_proto: row.app_proto.clone(),
         }
     }
+}
+
+fn port(number: Option<i32>) -> Option<u16> {
+    number.and_then(|number| u16::try_from(number).ok())
+}
+
+/// The alert as its sensor sent it, from its row and its story's.
+fn whole(row: &row::Model, story: story::Model) -> Result<Alert, StoreError> {
+    let body = alert_body::read(&row.body)?;
+    let address = |text: &str| {
+        text.parse::<IpAddr>().map_err(|error| StoreError::Damaged { table: "alerts", what: error.to_string() })
+    };
+    Ok(Alert {
+        at: Timestamp::from_micros(row.at),
+        gid: u32::try_from(story.gid).unwrap_or(0),
+        signature_id: u32::try_from(story.signature_id).unwrap_or(0),
+        rev: body.rev,
+        signature: body.signature.unwrap_or(story.signature),
+        category: body.category.unwrap_or(story.category),
+        severity: severity_of(story.severity),
+        action: body.action,
+        proto: row.proto.clone(),
+        src_ip: address(&row.src_ip)?,
+        src_port: port(row.src_port),
+        dest_ip: address(&row.dest_ip)?,
+        dest_port: port(row.dest_port),
+        app_proto: row.app_proto.clone(),
+        flow_id: body.flow_id,
+        packet: body.packet,
+        attack: body.attack,
+        evidence: body.evidence,
+        fields: body.fields,
+    })
 }
 
 impl Store {
@@ -101,9 +137,9 @@ impl Store {
             .one(self.reader())
             .await?
             .ok_or(StoreError::NotFound)?;
-        let alert = serde_json::from_str(&row.body)
-            .map_err(|error| StoreError::Damaged { table: "alerts", what: error.to_string() })?;
-        Ok((AlertBrief::from(&row), alert))
+        let story = story::Entity::find_by_id(row.story_id).one(self.reader()).await?.ok_or(StoreError::NotFound)?;
+        let sensors = self.sensors_of_spools(std::slice::from_ref(&row)).await?;
+        Ok((AlertBrief::of(&row, &sensors), whole(&row, story)?))
     }
 
     /// The latest alerts of a story, latest first.
@@ -111,14 +147,50 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn latest_alerts(&self, scope: &Scope, story: StoryId, most: u64) -> Result<Vec<AlertBrief>, StoreError> {
-        let rows = row::Entity::find()
-            .filter(row::Column::StoryId.eq(story.0))
-            .filter(scope.admits(row::Column::Facility))
-            .order_by_desc(row::Column::Id)
+        // Where something arrived latest stand the latest alerts: each further hospital can only hold older ones.
+        let places: Vec<(String, i64)> = story_facility::Entity::find()
+            .select_only()
+            .columns([story_facility::Column::Facility, story_facility::Column::ArrivedAt])
+            .filter(story_facility::Column::StoryId.eq(story.0))
+            .filter(scope.admits_in(story_facility::Column::Facility, story_facility::Column::Region))
+            .order_by_desc(story_facility::Column::ArrivedAt)
             .limit(most)
+            .into_tuple()
             .all(self.reader())
             .await?;
-        Ok(rows.iter().map(AlertBrief::from).collect())
+        let limit = usize::try_from(most).unwrap_or(usize::MAX);
+        let mut rows: Vec<row::Model> = Vec::new();
+        for (facility, arrived_at) in places {
+            if rows.len() >= limit && rows.last().is_some_and(|oldest| oldest.arrived_at > arrived_at) {
+                break;
+            }
+            let of_place = row::Entity::find()
+                .filter(row::Column::StoryId.eq(story.0))
+                .filter(row::Column::Facility.eq(facility))
+                .filter(scope.admits(row::Column::Facility))
+                .order_by_desc(row::Column::Id)
+                .limit(most)
+                .all(self.reader())
+                .await?;
+            rows.extend(of_place);
+            rows.sort_by_key(|row| std::cmp::Reverse(row.id));
+            rows.truncate(limit);
+        }
+        let sensors = self.sensors_of_spools(&rows).await?;
+        Ok(rows.iter().map(|row| AlertBrief::of(row, &sensors)).collect())
+    }
+
+    /// The sensor of each spool that these alerts came by.
+    async fn sensors_of_spools(&self, rows: &[row::Model]) -> Result<BTreeMap<i64, String>, StoreError> {
+        let spools: BTreeSet<i64> = rows.iter().map(|row| row.spool_id).collect();
+        let found: Vec<(i64, String)> = spool::Entity::find()
+            .select_only()
+            .columns([spool::Column::Id, spool::Column::Sensor])
+            .filter(spool::Column::Id.is_in(spools))
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        Ok(found.into_iter().collect())
     }
 
     /// The machines of one hospital that a story is about: of its latest alerts there, the addresses at either end that are

@@ -1,9 +1,9 @@
-//! Opening the database: SQLite in a file now; the queries are those of any SQL database that sea-orm speaks.
+//! Opening the database: SQLite in a file, or PostgreSQL by its URL. The queries are the same.
 
 use crate::{error::StoreError, migration::Migrator};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
@@ -15,12 +15,21 @@ pub const READERS_MAX: u32 = 8;
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// How long a request waits for a free connection.
 const ACQUIRE_WAIT: Duration = Duration::from_secs(15);
-/// Pages kept in memory for each connection, in KiB.
-const CACHE_KIB: i64 = 8 * 1024;
+/// Pages kept in memory for each connection that reads, in KiB.
+const READER_CACHE_KIB: i64 = 8 * 1024;
+/// And for the one that writes: the indices' newest pages.
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// Pages of the write-ahead log (4 KiB each) after which they are moved into the file: seldom enough that a page which
+/// changes with each round is moved once for many.
+const CHECKPOINT_PAGES: u32 = 8_192;
+/// PostgreSQL's advisory lock that every write holds: the bytes of `phitak` in a number.
+const WRITE_LOCK: i64 = 0x7068_6974_616b;
 
 /// The centre's tables.
 ///
-/// One connection writes, so that writes queue instead of failing; several read, and cannot write.
+/// One connection writes, so that writes queue instead of failing; several read, and cannot write. Where another program
+/// (`phitak-centre` at the command line) writes too, each waits for the other: SQLite by its lock, PostgreSQL by
+/// [`WRITE_LOCK`].
 #[derive(Clone, Debug)]
 pub struct Store {
     reader: DatabaseConnection,
@@ -35,10 +44,26 @@ impl Store {
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let file = folder.join("centre.db");
         let file = file.to_str().ok_or_else(|| StoreError::invalid("the data folder's path is not UTF-8"))?;
-        let url = format!("sqlite://{}?mode=rwc", percent_encoded(file));
-        let writer = Database::connect(options(&url, Access::Write)).await?;
+        Self::connect(&format!("sqlite://{}?mode=rwc", percent_encoded(file))).await
+    }
+
+    /// Connects to a PostgreSQL database that exists, and brings its tables up to date. TLS, certificates and time-outs are
+    /// the URL's, as libpq names them (`?sslmode=verify-full`).
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when the URL is of another kind, [`StoreError::Database`] when it cannot be reached or a
+    /// migration fails.
+    pub async fn open_url(url: &str) -> Result<Self, StoreError> {
+        if !["postgres://", "postgresql://"].iter().any(|kind| url.starts_with(kind)) {
+            return Err(StoreError::invalid("the database's URL begins with postgres://"));
+        }
+        Self::connect(url).await
+    }
+
+    async fn connect(url: &str) -> Result<Self, StoreError> {
+        let writer = Database::connect(options(url, Access::Write)).await?;
         Migrator::up(&writer, None).await?;
-        let reader = Database::connect(options(&url, Access::Read)).await?;
+        let reader = Database::connect(options(url, Access::Read)).await?;
         Ok(Self { reader, writer })
     }
 
@@ -62,7 +87,11 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.writer.begin_with_options(options).await?)
+        let tx = self.writer.begin_with_options(options).await?;
+        if tx.get_database_backend() == DbBackend::Postgres {
+            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITE_LOCK})")).await?;
+        }
+        Ok(tx)
     }
 }
 
@@ -73,10 +102,11 @@ enum Access {
 
 fn options(url: &str, access: Access) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    let (connections, query_only) = match access {
-        Access::Read => (READERS_MAX, "1"),
-        Access::Write => (1, "0"),
+    let (connections, query_only, cache_kib) = match access {
+        Access::Read => (READERS_MAX, "1", READER_CACHE_KIB),
+        Access::Write => (1, "0", WRITER_CACHE_KIB),
     };
+    let read_only = if matches!(access, Access::Read) { "on" } else { "off" };
     options
         .max_connections(connections)
         .min_connections(1)
@@ -88,10 +118,12 @@ fn options(url: &str, access: Access) -> ConnectOptions {
                 // An acknowledged batch is gone from its sensor: it must outlive a power cut here.
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(BUSY_WAIT)
-                .pragma("cache_size", (-CACHE_KIB).to_string())
+                .pragma("cache_size", (-cache_kib).to_string())
+                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
                 .pragma("temp_store", "2")
                 .pragma("query_only", query_only)
-        });
+        })
+        .map_sqlx_postgres_opts(move |postgres| postgres.options([("default_transaction_read_only", read_only)]));
     options
 }
 

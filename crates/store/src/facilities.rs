@@ -13,7 +13,7 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
-    page::{Page, PageAsk, anywhere},
+    page::{Page, PageAsk, holds_part},
     provinces,
     rows::{facility as row, finding, story_facility},
     scope::Scope,
@@ -21,13 +21,16 @@ use crate::{
 use phitak_model::{FacilityCode, HealthRegion, Severity, Timestamp};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
-    sea_query::{Expr, ExprTrait, LikeExpr, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value,
+    sea_query::{Expr, OnConflict},
 };
+use std::collections::BTreeMap;
 
 /// Most facilities of one import.
 pub const IMPORT_FACILITIES_MAX: usize = 20_000;
+/// Facilities whose counters one statement brings up to date.
+const FACILITIES_PER_RECOUNT: usize = 500;
 /// Longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
 
@@ -187,12 +190,11 @@ impl Store {
             find = find.filter(standing.condition(silent_before));
         }
         if let Some(part) = filter.part.as_deref().map(str::trim).filter(|part| !part.is_empty()) {
-            let like = |column: row::Column| Expr::col(column).like(LikeExpr::new(anywhere(part)).escape('\\'));
             find = find.filter(
                 Condition::any()
-                    .add(like(row::Column::Code))
-                    .add(like(row::Column::NameTh))
-                    .add(like(row::Column::NameEn)),
+                    .add(holds_part(row::Column::Code, part))
+                    .add(holds_part(row::Column::NameTh, part))
+                    .add(holds_part(row::Column::NameEn, part)),
             );
         }
         let total = find.clone().count(self.reader()).await?;
@@ -307,30 +309,88 @@ pub(crate) async fn of_code(db: &impl ConnectionTrait, code: &FacilityCode) -> R
     row::Entity::find_by_id(code.as_str()).one(db).await?.ok_or(StoreError::NotFound)
 }
 
-/// Brings one facility's counters up to date, inside the write that changed what they count.
-pub(crate) async fn recount(db: &impl ConnectionTrait, facility: &str) -> Result<(), StoreError> {
-    // $1 facility, $2 rank of high, $3 rank of medium
-    const STORIES: &str = "FROM story_facilities f JOIN stories s ON s.id = f.story_id \
-        WHERE f.facility = $1 AND s.status <> 'closed' AND (s.closed_up_to IS NULL OR f.arrived_at > s.closed_up_to)";
-    const CALL: &str = "s.severity >= $2 AND (s.status = 'new' OR s.acknowledged_up_to IS NULL \
-        OR f.first_arrived_at > s.acknowledged_up_to)";
-    let sql = format!(
-        "UPDATE facilities SET \
-         stories_open = (SELECT COUNT(*) {STORIES}), \
-         stories_call = (SELECT COUNT(*) {STORIES} AND {CALL}), \
-         stories_act = (SELECT COUNT(*) {STORIES} AND s.severity >= $3 AND NOT ({CALL})), \
-         findings_open = (SELECT COUNT(*) FROM findings WHERE facility = $1 AND state IN ('open', 'reopened')), \
-         findings_claimed = (SELECT COUNT(*) FROM findings WHERE facility = $1 AND state = 'claimed'), \
-         findings_verified = (SELECT COUNT(*) FROM findings WHERE facility = $1 AND state = 'verified'), \
-         hosts = (SELECT COUNT(*) FROM hosts WHERE facility = $1), \
-         heard_at = (SELECT MAX(last_seen_at) FROM sensors WHERE facility = $1 AND revoked_at IS NULL) \
-         WHERE code = $1"
-    );
-    let (high, medium) = (
-        crate::words::model_words::severity_rank(Severity::High),
-        crate::words::model_words::severity_rank(Severity::Medium),
-    );
-    let values = [facility.into(), high.into(), medium.into()];
-    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+/// Which of a facility's counters a write may have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Changed {
+    pub stories: bool,
+    pub findings: bool,
+    pub hosts: bool,
+    pub heard: bool,
+}
+
+impl Changed {
+    const NOTHING: Self = Self { stories: false, findings: false, hosts: false, heard: false };
+    pub(crate) const STORIES: Self = Self { stories: true, ..Self::NOTHING };
+    pub(crate) const FINDINGS: Self = Self { findings: true, ..Self::NOTHING };
+    pub(crate) const HEARD: Self = Self { heard: true, ..Self::NOTHING };
+
+    /// The assignments that bring these counters up to date.
+    fn assignments(self) -> Vec<String> {
+        const STORIES: &str = "(stories_open, stories_call, stories_act) = (SELECT COUNT(*), \
+            COALESCE(SUM(CASE WHEN {call} THEN 1 ELSE 0 END), 0), \
+            COALESCE(SUM(CASE WHEN s.severity >= {medium} AND NOT ({call}) THEN 1 ELSE 0 END), 0) \
+            FROM story_facilities f JOIN stories s ON s.id = f.story_id WHERE f.facility = facilities.code \
+            AND s.status <> 'closed' AND (s.closed_up_to IS NULL OR f.arrived_at > s.closed_up_to))";
+        const CALL: &str = "s.severity >= {high} AND (s.status = 'new' OR s.acknowledged_up_to IS NULL \
+            OR f.first_arrived_at > s.acknowledged_up_to)";
+        const FINDINGS: &str = "(findings_open, findings_claimed, findings_verified) = (SELECT \
+            COALESCE(SUM(CASE WHEN n.state IN ('open', 'reopened') THEN 1 ELSE 0 END), 0), \
+            COALESCE(SUM(CASE WHEN n.state = 'claimed' THEN 1 ELSE 0 END), 0), \
+            COALESCE(SUM(CASE WHEN n.state = 'verified' THEN 1 ELSE 0 END), 0) \
+            FROM findings n WHERE n.facility = facilities.code)";
+        const HOSTS: &str = "hosts = (SELECT COUNT(*) FROM hosts h WHERE h.facility = facilities.code)";
+        const HEARD: &str = "heard_at = (SELECT MAX(last_seen_at) FROM sensors n WHERE n.facility = facilities.code \
+            AND n.revoked_at IS NULL)";
+        let rank = |severity| crate::words::model_words::severity_rank(severity).to_string();
+        [(self.stories, STORIES), (self.findings, FINDINGS), (self.hosts, HOSTS), (self.heard, HEARD)]
+            .into_iter()
+            .filter(|(is_changed, _)| *is_changed)
+            .map(|(_, words)| {
+                words
+                    .replace("{call}", CALL)
+                    .replace("{high}", &rank(Severity::High))
+                    .replace("{medium}", &rank(Severity::Medium))
+            })
+            .collect()
+    }
+}
+
+/// Brings facilities' counters up to date, inside the write that changed what they count.
+pub(crate) async fn recount(db: &impl ConnectionTrait, changed: &BTreeMap<String, Changed>) -> Result<(), StoreError> {
+    let mut alike: BTreeMap<Changed, Vec<&str>> = BTreeMap::new();
+    for (facility, changed) in changed {
+        alike.entry(*changed).or_default().push(facility);
+    }
+    for (changed, facilities) in alike {
+        recount_alike(db, &facilities, changed).await?;
+    }
     Ok(())
+}
+
+/// [`recount`] of the same counters at each of these facilities.
+pub(crate) async fn recount_alike(
+    db: &impl ConnectionTrait,
+    facilities: &[&str],
+    changed: Changed,
+) -> Result<(), StoreError> {
+    let assignments = changed.assignments().join(", ");
+    if assignments.is_empty() {
+        return Ok(());
+    }
+    for part in facilities.chunks(FACILITIES_PER_RECOUNT) {
+        let (places, values) = in_list(db.get_database_backend(), part);
+        let sql = format!("UPDATE facilities SET {assignments} WHERE code IN ({places})");
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    }
+    Ok(())
+}
+
+/// Placeholders for these words, with the words.
+fn in_list(backend: DbBackend, words: &[&str]) -> (String, Vec<Value>) {
+    let place = |n: usize| match backend {
+        DbBackend::Postgres => format!("${n}"),
+        _ => "?".to_owned(),
+    };
+    let places: Vec<String> = (1..=words.len()).map(place).collect();
+    (places.join(", "), words.iter().map(|word| Value::from(*word)).collect())
 }

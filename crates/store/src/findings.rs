@@ -4,8 +4,8 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
-    facilities::{self, region_of},
-    finding_write::{FindingValues, save_finding},
+    facilities::{self, Changed, region_of},
+    finding_write::{FindingValues, save_findings},
     ids::FindingId,
     page::{Page, PageAsk},
     rows::finding as row,
@@ -215,8 +215,8 @@ impl Store {
         let values = answer(&record.body).map_err(StoreError::invalid)?;
         let said = values.response.map_or("none", crate::words::model_words::response_word);
         let who = audit.who.clone();
-        save_finding(&tx, &record.facility, record.region, values, Some((&who, reason)), audit.at).await?;
-        facilities::recount(&tx, record.facility.as_str()).await?;
+        save_findings(&tx, &record.facility, record.region, vec![values], Some((&who, reason)), audit.at).await?;
+        facilities::recount_alike(&tx, &[record.facility.as_str()], Changed::FINDINGS).await?;
         let detail = reason.map_or(said.to_owned(), |reason| format!("{said}: {reason}"));
         audit.about(format!("finding {id}"), Some(&record.facility)).saying(detail).store(&tx).await?;
         tx.commit().await?;

@@ -3,6 +3,8 @@
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
 //! for takes an [`AuditLine`] and stores it in the same transaction.
 
+pub mod addresses;
+mod alert_body;
 pub mod alerts;
 pub mod audit;
 pub mod audit_chain;
@@ -27,7 +29,8 @@ pub mod second_factors;
 pub mod sensors;
 pub mod sessions;
 pub mod stories;
-pub mod story_intake;
+pub mod story_places;
+mod story_window;
 pub mod tokens;
 pub mod triage;
 pub mod views;
@@ -41,7 +44,7 @@ pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
 pub use ids::{AlertId, EnrolmentId, FindingId, StoryId, TokenId, UserId};
-pub use ingest::{HostValues, Ingest, TouchedStory};
+pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
 pub use retention::{Forgotten, Retention};

@@ -1,6 +1,7 @@
 //! Pages of lists: every list has a limit, and a cursor leads to the next page.
 
 use crate::error::StoreError;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, IntoColumnRef, LikeExpr};
 
 /// Rows of a page when nobody says otherwise.
 pub const PAGE_ROWS_DEFAULT: u64 = 50;
@@ -77,8 +78,14 @@ impl<T> Page<T> {
     }
 }
 
+/// Whether a text column holds `part` anywhere, in large letters or small.
+pub(crate) fn holds_part<C: IntoColumnRef>(column: C, part: &str) -> Expr {
+    let pattern = LikeExpr::new(anywhere(&part.to_lowercase())).escape('\\');
+    Expr::from(Func::lower(Expr::col(column))).like(pattern)
+}
+
 /// The pattern for `LIKE … ESCAPE '\'` that finds `part` anywhere.
-pub(crate) fn anywhere(part: &str) -> String {
+fn anywhere(part: &str) -> String {
     let mut pattern = String::from("%");
     for letter in part.chars() {
         if matches!(letter, '%' | '_' | '\\') {

@@ -6,19 +6,31 @@
 use crate::{
     database::Store,
     error::StoreError,
-    facilities,
-    rows::{alert, alert_hour, audit, finding_event, story, story_event, story_facility},
+    facilities::{self, Changed},
+    ingest::signed,
+    rows::{
+        alert, alert_hour, audit, finding_event, sensor, spool, story, story_day, story_event, story_facility,
+        story_hour,
+    },
+    stories::sum,
 };
 use phitak_model::Timestamp;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::ExprTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait, SelectStatement},
 };
-use std::collections::BTreeSet;
 
 /// Most rows of one kind that one round removes: the only writer is not kept from ingest for long.
 pub const ROWS_PER_ROUND_MAX: u64 = 5_000;
+/// Most alerts that one statement takes from a hospital with too many.
+const ROWS_PER_CUT: u64 = 1_000;
+/// Most stories of one round: each has a row for each of its hospitals.
+const STORIES_PER_ROUND_MAX: u64 = 20;
+/// Hours of arrival by which stories are counted; the queue of a day needs 25.
+pub const STORY_HOURS_KEPT: i64 = 48;
 const DAY_SECS: i64 = 86_400;
+const MICROS_PER_DAY: i64 = DAY_SECS * 1_000_000;
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
 /// How long things are kept, in days, and how many alerts of one hospital.
@@ -43,6 +55,8 @@ impl Default for Retention {
 pub struct Forgotten {
     pub alerts: u64,
     pub stories: u64,
+    /// Sums of stories by hour and by day.
+    pub hours: u64,
     pub log_lines: u64,
 }
 
@@ -54,12 +68,6 @@ impl Forgotten {
     }
 }
 
-#[derive(Debug, FromQueryResult)]
-struct Crowd {
-    facility: String,
-    number: i64,
-}
-
 impl Store {
     /// Removes what is past its time, a bounded number of rows; call again while something was removed.
     ///
@@ -68,14 +76,27 @@ impl Store {
     pub async fn forget(&self, keep: &Retention, now: Timestamp) -> Result<Forgotten, StoreError> {
         let before = |days: u32| now.plus_secs(i64::from(days).saturating_mul(-DAY_SECS)).micros();
         let (alerts_before, logs_before) = (before(keep.alert_days), before(keep.audit_days));
+        // What is counted is counted beside the only writer, not in it.
+        let crowds = crowds(self.reader(), keep.alerts_per_facility).await?;
         let tx = self.write().await?;
         let mut forgotten = Forgotten { alerts: old_alerts(&tx, alerts_before).await?, ..Forgotten::default() };
-        forgotten.alerts += crowded_alerts(&tx, keep.alerts_per_facility).await?;
-        forgotten.stories = old_stories(&tx, alerts_before).await?;
+        if forgotten.alerts < ROWS_PER_ROUND_MAX {
+            // No alert is left of a story to which nothing came for so long.
+            forgotten.stories = old_stories(&tx, alerts_before).await?;
+        }
+        for crowd in crowds {
+            forgotten.alerts += thin_out(&tx, crowd).await?;
+        }
+        forgotten.hours = old_hours(&tx, now, alerts_before).await?;
         forgotten.log_lines = old_log_lines(&tx, logs_before).await?;
         tx.commit().await?;
         Ok(forgotten)
     }
+}
+
+/// The last of the first rows that are past their time, when rows come in the order of their numbers.
+fn last_before(rows: &[(i64, i64)], before: i64) -> Option<i64> {
+    rows.iter().take_while(|(_, at)| *at < before).last().map(|(id, _)| *id)
 }
 
 /// Numbers rise with arrival, so the oldest stand first.
@@ -88,49 +109,84 @@ async fn old_alerts(tx: &DatabaseTransaction, before: i64) -> Result<u64, StoreE
         .into_tuple()
         .all(tx)
         .await?;
-    let last = first.iter().take_while(|(_, arrived_at)| *arrived_at < before).last();
-    alert_hour::Entity::delete_many()
-        .filter(alert_hour::Column::Hour.lt(before.div_euclid(MICROS_PER_HOUR)))
-        .exec(tx)
-        .await?;
-    let Some((last, _)) = last else { return Ok(0) };
-    Ok(alert::Entity::delete_many().filter(alert::Column::Id.lte(*last)).exec(tx).await?.rows_affected)
+    let Some(last) = last_before(&first, before) else { return Ok(0) };
+    Ok(alert::Entity::delete_many().filter(alert::Column::Id.lte(last)).exec(tx).await?.rows_affected)
 }
 
-async fn crowded_alerts(tx: &DatabaseTransaction, max: u64) -> Result<u64, StoreError> {
-    let number = alert::Column::Id.count();
-    let crowds: Vec<Crowd> = alert::Entity::find()
+/// One hospital's alerts past the number that is kept.
+struct Crowd {
+    spools: Vec<i64>,
+    over: u64,
+}
+
+/// Where more alerts are kept than may be: a hospital whose hours count more is a candidate, and its spools are counted.
+async fn crowds(db: &impl ConnectionTrait, max: u64) -> Result<Vec<Crowd>, StoreError> {
+    let arrived = sum(Expr::col(alert_hour::Column::Alerts));
+    let candidates: Vec<String> = alert_hour::Entity::find()
         .select_only()
-        .column(alert::Column::Facility)
-        .column_as(number.clone(), "number")
-        .group_by(alert::Column::Facility)
-        .having(number.gt(crate::ingest::signed(max)))
-        .into_model()
-        .all(tx)
+        .column(alert_hour::Column::Facility)
+        .group_by(alert_hour::Column::Facility)
+        .having(arrived.gt(signed(max)))
+        .into_tuple()
+        .all(db)
         .await?;
-    let mut removed = 0;
-    for crowd in crowds {
-        let over = u64::try_from(crowd.number).unwrap_or(0).saturating_sub(max);
-        let too_many = std::cmp::min(over, ROWS_PER_ROUND_MAX);
-        let last: Option<i64> = alert::Entity::find()
+    let mut crowds = Vec::new();
+    for facility in candidates {
+        let spools: Vec<i64> = spool::Entity::find()
             .select_only()
-            .column(alert::Column::Id)
-            .filter(alert::Column::Facility.eq(&crowd.facility))
-            .order_by_asc(alert::Column::Id)
-            .offset(too_many.saturating_sub(1))
-            .limit(1)
+            .column(spool::Column::Id)
+            .filter(spool::Column::Sensor.in_subquery(sensors_of(&facility)))
             .into_tuple()
-            .one(tx)
+            .all(db)
             .await?;
-        let Some(last) = last else { continue };
+        let kept = alert::Entity::find().filter(alert::Column::SpoolId.is_in(spools.iter().copied())).count(db).await?;
+        if kept > max {
+            crowds.push(Crowd { spools, over: kept - max });
+        }
+    }
+    Ok(crowds)
+}
+
+fn sensors_of(facility: &str) -> SelectStatement {
+    sensor::Entity::find()
+        .select_only()
+        .column(sensor::Column::Id)
+        .filter(sensor::Column::Facility.eq(facility))
+        .into_query()
+}
+
+/// Removes the oldest of a crowd, from whichever spool holds them.
+async fn thin_out(tx: &DatabaseTransaction, crowd: Crowd) -> Result<u64, StoreError> {
+    let mut left = std::cmp::min(crowd.over, ROWS_PER_ROUND_MAX);
+    let mut removed = 0;
+    while left > 0 {
+        let mut oldest: Option<(i64, i64)> = None;
+        for spool in &crowd.spools {
+            let first: Option<i64> = of_spool(*spool).column(alert::Column::Id).into_tuple().one(tx).await?;
+            if let Some(first) = first
+                && oldest.is_none_or(|(known, _)| first < known)
+            {
+                oldest = Some((first, *spool));
+            }
+        }
+        let Some((_, spool)) = oldest else { break };
+        let part = std::cmp::min(left, ROWS_PER_CUT);
+        let seqs: Vec<i64> = of_spool(spool).column(alert::Column::Seq).limit(part).into_tuple().all(tx).await?;
+        let Some(last) = seqs.last() else { break };
         let gone = alert::Entity::delete_many()
-            .filter(alert::Column::Facility.eq(&crowd.facility))
-            .filter(alert::Column::Id.lte(last))
+            .filter(alert::Column::SpoolId.eq(spool))
+            .filter(alert::Column::Seq.lte(*last))
             .exec(tx)
             .await?;
         removed += gone.rows_affected;
+        left = left.saturating_sub(std::cmp::max(gone.rows_affected, 1));
     }
     Ok(removed)
+}
+
+/// A spool's alerts, oldest first.
+fn of_spool(spool: i64) -> sea_orm::Select<alert::Entity> {
+    alert::Entity::find().select_only().filter(alert::Column::SpoolId.eq(spool)).order_by_asc(alert::Column::Seq)
 }
 
 /// Stories to which nothing came for so long, whether somebody closed them or not.
@@ -139,37 +195,100 @@ async fn old_stories(tx: &DatabaseTransaction, before: i64) -> Result<u64, Store
         .select_only()
         .column(story::Column::Id)
         .filter(story::Column::ArrivedAt.lt(before))
-        .limit(ROWS_PER_ROUND_MAX / 10)
+        .limit(STORIES_PER_ROUND_MAX)
         .into_tuple()
         .all(tx)
         .await?;
     if old.is_empty() {
         return Ok(0);
     }
+    let ids = || old.iter().copied();
     let places: Vec<String> = story_facility::Entity::find()
         .select_only()
         .column(story_facility::Column::Facility)
         .distinct()
-        .filter(story_facility::Column::StoryId.is_in(old.iter().copied()))
+        .filter(story_facility::Column::StoryId.is_in(ids()))
         .into_tuple()
         .all(tx)
         .await?;
-    // Alerts that arrived late in a story's life may be younger than the bound of one round; they go with it.
-    alert::Entity::delete_many().filter(alert::Column::StoryId.is_in(old.iter().copied())).exec(tx).await?;
-    story_event::Entity::delete_many().filter(story_event::Column::StoryId.is_in(old.iter().copied())).exec(tx).await?;
-    story_facility::Entity::delete_many()
-        .filter(story_facility::Column::StoryId.is_in(old.iter().copied()))
-        .exec(tx)
-        .await?;
-    let gone = story::Entity::delete_many().filter(story::Column::Id.is_in(old)).exec(tx).await?;
-    for facility in places.into_iter().collect::<BTreeSet<_>>() {
-        facilities::recount(tx, &facility).await?;
-    }
+    story_event::Entity::delete_many().filter(story_event::Column::StoryId.is_in(ids())).exec(tx).await?;
+    story_day::Entity::delete_many().filter(story_day::Column::StoryId.is_in(ids())).exec(tx).await?;
+    story_hour::Entity::delete_many().filter(story_hour::Column::StoryId.is_in(ids())).exec(tx).await?;
+    story_facility::Entity::delete_many().filter(story_facility::Column::StoryId.is_in(ids())).exec(tx).await?;
+    let gone = story::Entity::delete_many().filter(story::Column::Id.is_in(ids())).exec(tx).await?;
+    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+    facilities::recount_alike(tx, &places, Changed::STORIES).await?;
     Ok(gone.rows_affected)
 }
 
+/// Sums by hour and by day: hours are for the queue of the last day alone.
+async fn old_hours(tx: &DatabaseTransaction, now: Timestamp, before: i64) -> Result<u64, StoreError> {
+    let hours_before = now.plus_secs(-STORY_HOURS_KEPT * 3_600).micros().div_euclid(MICROS_PER_HOUR);
+    let first: Vec<(i64, i64)> = story_hour::Entity::find()
+        .select_only()
+        .columns([story_hour::Column::Hour, story_hour::Column::StoryId])
+        .filter(story_hour::Column::Hour.lt(hours_before))
+        .order_by_asc(story_hour::Column::Hour)
+        .order_by_asc(story_hour::Column::StoryId)
+        .limit(ROWS_PER_ROUND_MAX)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let mut gone = 0;
+    if let Some((hour, story)) = first.last() {
+        let upto = Condition::any()
+            .add(story_hour::Column::Hour.lt(*hour))
+            .add(story_hour::Column::Hour.eq(*hour).and(story_hour::Column::StoryId.lte(*story)));
+        gone += story_hour::Entity::delete_many().filter(upto).exec(tx).await?.rows_affected;
+    }
+    let first: Vec<(i64, i64)> = story_day::Entity::find()
+        .select_only()
+        .columns([story_day::Column::Day, story_day::Column::StoryId])
+        .filter(story_day::Column::Day.lt(before.div_euclid(MICROS_PER_DAY)))
+        .order_by_asc(story_day::Column::Day)
+        .order_by_asc(story_day::Column::StoryId)
+        .limit(ROWS_PER_ROUND_MAX)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if let Some((day, story)) = first.last() {
+        let upto = Condition::any()
+            .add(story_day::Column::Day.lt(*day))
+            .add(story_day::Column::Day.eq(*day).and(story_day::Column::StoryId.lte(*story)));
+        gone += story_day::Entity::delete_many().filter(upto).exec(tx).await?.rows_affected;
+    }
+    // One row a hospital and hour.
+    alert_hour::Entity::delete_many()
+        .filter(alert_hour::Column::Hour.lt(before.div_euclid(MICROS_PER_HOUR)))
+        .exec(tx)
+        .await?;
+    Ok(gone)
+}
+
 async fn old_log_lines(tx: &DatabaseTransaction, before: i64) -> Result<u64, StoreError> {
-    let audit = audit::Entity::delete_many().filter(audit::Column::At.lt(before)).exec(tx).await?;
-    let findings = finding_event::Entity::delete_many().filter(finding_event::Column::At.lt(before)).exec(tx).await?;
-    Ok(audit.rows_affected + findings.rows_affected)
+    let lines: Vec<(i64, i64)> = audit::Entity::find()
+        .select_only()
+        .columns([audit::Column::Id, audit::Column::At])
+        .order_by_asc(audit::Column::Id)
+        .limit(ROWS_PER_ROUND_MAX)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let mut gone = 0;
+    if let Some(last) = last_before(&lines, before) {
+        gone += audit::Entity::delete_many().filter(audit::Column::Id.lte(last)).exec(tx).await?.rows_affected;
+    }
+    let events: Vec<(i64, i64)> = finding_event::Entity::find()
+        .select_only()
+        .columns([finding_event::Column::Id, finding_event::Column::At])
+        .order_by_asc(finding_event::Column::Id)
+        .limit(ROWS_PER_ROUND_MAX)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if let Some(last) = last_before(&events, before) {
+        let old = finding_event::Entity::delete_many().filter(finding_event::Column::Id.lte(last));
+        gone += old.exec(tx).await?.rows_affected;
+    }
+    Ok(gone)
 }

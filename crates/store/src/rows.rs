@@ -147,9 +147,8 @@ row!(alert, "alerts", {
     id: i64,
     spool_id: i64,
     seq: i64,
-    sensor: String,
-    facility: String,
     story_id: i64,
+    facility: String,
     at: i64,
     arrived_at: i64,
     src_ip: String,
@@ -158,7 +157,31 @@ row!(alert, "alerts", {
     dest_port: Option<i32>,
     proto: String,
     app_proto: Option<String>,
-    body: String,
+    body: Vec<u8>,
+});
+
+row!(story_hour, "story_hours", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    story_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    hour: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    facility: String,
+    alerts: i64,
+    first_at: i64,
+    last_at: i64,
+});
+
+row!(story_day, "story_days", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    story_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    day: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    facility: String,
+    alerts: i64,
+    first_at: i64,
+    last_at: i64,
 });
 
 row!(alert_hour, "alert_hours", {

@@ -4,7 +4,7 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
-    facilities,
+    facilities::{self, Changed},
     ids::EnrolmentId,
     page::{Page, PageAsk},
     rows::{certificate, enrolment, loss, sensor as row},
@@ -305,29 +305,11 @@ impl Store {
         let mut revoked = row.into_active_model();
         revoked.revoked_at = Set(Some(audit.at.micros()));
         row::Entity::update(revoked).exec(&tx).await?;
-        facilities::recount(&tx, facility.as_str()).await?;
+        facilities::recount_alike(&tx, &[facility.as_str()], Changed::HEARD).await?;
         audit.about(format!("sensor {sensor}"), Some(&facility)).store(&tx).await?;
         tx.commit().await?;
         Ok(())
     }
-}
-
-/// Moves the sensor's last contact to now; a silence before it begins a new watch.
-pub(crate) async fn hear(
-    db: &impl ConnectionTrait,
-    sensor: &SensorId,
-    now: Timestamp,
-    silent_before: Timestamp,
-) -> Result<(), StoreError> {
-    let row = row::Entity::find_by_id(sensor.as_str()).one(db).await?.ok_or(StoreError::NotFound)?;
-    let was_watching = row.last_seen_at.is_some_and(|at| at >= silent_before.micros());
-    let mut heard = row.into_active_model();
-    heard.last_seen_at = Set(Some(now.micros()));
-    if !was_watching {
-        heard.watching_since_at = Set(Some(now.micros()));
-    }
-    row::Entity::update(heard).exec(db).await?;
-    Ok(())
 }
 
 async fn next_sensor_id(db: &impl ConnectionTrait, code: &FacilityCode) -> Result<SensorId, StoreError> {

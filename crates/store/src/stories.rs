@@ -10,11 +10,11 @@
 use crate::{
     database::Store,
     error::StoreError,
-    facilities,
     ids::{StoryId, UserId},
-    page::{COUNT_MAX, PageAsk, anywhere},
+    page::{COUNT_MAX, PageAsk, holds_part},
     rows::{story as row, story_facility},
     scope::Scope,
+    story_window::{Window, WindowSums},
     words::{
         StoryStatus, Verdict,
         model_words::{severity_of, severity_rank},
@@ -22,12 +22,10 @@ use crate::{
 };
 use phitak_model::{FacilityCode, HealthRegion, Severity, Timestamp};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Alias, Expr, ExprTrait, Func, LikeExpr, Query, SelectStatement},
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Order, QueryFilter,
+    sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement},
 };
-
-/// Most hospitals of a story that are shown one by one.
-pub const FACILITIES_SHOWN_MAX: u64 = 500;
+use std::collections::BTreeMap;
 
 /// A story as the caller may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,24 +40,15 @@ pub struct Story {
     pub verdict: Option<Verdict>,
     pub assignee: Option<(UserId, String)>,
     pub attack: Vec<String>,
-    /// Of the hospitals in scope, like all that follow.
+    /// Of the hospitals in scope and of the time that was asked for, like all that follow.
     pub facilities: u64,
     pub regions: u64,
     pub alerts: u64,
+    /// Of all time.
+    pub alerts_all: u64,
     pub first_at: Timestamp,
     pub last_at: Timestamp,
     pub arrived_at: Timestamp,
-}
-
-/// A story at one hospital.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoryAt {
-    pub story: StoryId,
-    pub facility: String,
-    pub region: u8,
-    pub alerts: u64,
-    pub first_at: Timestamp,
-    pub last_at: Timestamp,
 }
 
 /// What a list of stories is narrowed by.
@@ -70,9 +59,16 @@ pub struct StoryFilter {
     pub region: Option<HealthRegion>,
     pub facility: Option<String>,
     pub signature_id: Option<u32>,
-    pub arrived_since: Option<Timestamp>,
+    pub window: Option<ArrivedWithin>,
     /// Part of the signature's text, or its id.
     pub part: Option<String>,
+}
+
+/// A time of arrival, up to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArrivedWithin {
+    pub since: Timestamp,
+    pub now: Timestamp,
 }
 
 /// A page of stories.
@@ -158,48 +154,38 @@ impl Store {
         self.stories_of(scope, &StoryFilter::default(), &[id.0]).await?.pop().ok_or(StoreError::NotFound)
     }
 
+    /// These stories in this order, as far as they lie in the scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn stories_by_id(
+        &self,
+        scope: &Scope,
+        filter: &StoryFilter,
+        ids: &[StoryId],
+    ) -> Result<Vec<Story>, StoreError> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        self.stories_of(scope, filter, &ids).await
+    }
+
     /// These stories in this order, counted over the hospitals in scope and filter; those with none are left out.
     async fn stories_of(&self, scope: &Scope, filter: &StoryFilter, ids: &[i64]) -> Result<Vec<Story>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let rows = row::Entity::find().filter(row::Column::Id.is_in(ids.iter().copied())).all(self.reader()).await?;
-        let sums = Sums::find_by_statement_of(self, scope, filter, ids).await?;
+        let all = Sums::of_all_time(self, scope, filter, ids).await?;
+        let recent = match Window::of(filter) {
+            Some(window) => window.sums(self, scope, filter, ids).await?,
+            None => BTreeMap::new(),
+        };
         let mut stories = Vec::with_capacity(ids.len());
         for id in ids {
-            let found = rows.iter().find(|row| row.id == *id).zip(sums.iter().find(|sum| sum.story_id == *id));
-            if let Some((row, sum)) = found {
-                stories.push(seen(row, sum)?);
+            if let Some((row, sums)) = rows.iter().find(|row| row.id == *id).zip(all.get(id)) {
+                stories.push(seen(row, sums, recent.get(id))?);
             }
         }
         Ok(stories)
-    }
-
-    /// The story at each hospital in scope, most alerts first.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn story_at(&self, scope: &Scope, ids: &[StoryId], most: u64) -> Result<Vec<StoryAt>, StoreError> {
-        let mut all = Vec::new();
-        for id in ids {
-            let rows = story_facility::Entity::find()
-                .filter(story_facility::Column::StoryId.eq(id.0))
-                .filter(scope.admits_in(story_facility::Column::Facility, story_facility::Column::Region))
-                .order_by_desc(story_facility::Column::Alerts)
-                .order_by_asc(story_facility::Column::Facility)
-                .limit(most)
-                .all(self.reader())
-                .await?;
-            all.extend(rows.into_iter().map(|row| StoryAt {
-                story: *id,
-                facility: row.facility,
-                region: u8::try_from(row.region).unwrap_or(0),
-                alerts: unsigned(row.alerts),
-                first_at: Timestamp::from_micros(row.first_at),
-                last_at: Timestamp::from_micros(row.last_at),
-            }));
-        }
-        Ok(all)
     }
 
     /// Stories that are not closed for what arrived at this hospital, of medium severity or more, most urgent first.
@@ -246,27 +232,6 @@ impl Store {
             })
             .collect())
     }
-
-    /// The hospitals in scope where a story was seen: whom a change of it concerns.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn story_places(
-        &self,
-        scope: &Scope,
-        id: StoryId,
-    ) -> Result<Vec<(FacilityCode, HealthRegion)>, StoreError> {
-        let places = self.story_at(scope, &[id], facilities::IMPORT_FACILITIES_MAX as u64).await?;
-        places
-            .into_iter()
-            .map(|place| {
-                let damaged = |what: String| StoreError::Damaged { table: "story_facilities", what };
-                let code = FacilityCode::new(&place.facility).map_err(|error| damaged(error.to_string()))?;
-                let region = HealthRegion::new(place.region).map_err(|error| damaged(error.to_string()))?;
-                Ok((code, region))
-            })
-            .collect()
-    }
 }
 
 /// `(id, arrived_at)` of the stories that match, unordered. Over the whole sector the story's own row suffices; a
@@ -286,7 +251,7 @@ fn matching(scope: &Scope, filter: &StoryFilter) -> SelectStatement {
             )
             .cond_where(places(scope, filter))
             .group_by_col((row::Entity, row::Column::Id));
-        if let Some(since) = filter.arrived_since {
+        if let Some(ArrivedWithin { since, .. }) = filter.window {
             select
                 .and_where(Expr::col((story_facility::Entity, story_facility::Column::ArrivedAt)).gte(since.micros()));
         }
@@ -295,7 +260,7 @@ fn matching(scope: &Scope, filter: &StoryFilter) -> SelectStatement {
             .expr_as(Expr::col((row::Entity, row::Column::Id)), "id")
             .expr_as(Expr::col((row::Entity, row::Column::ArrivedAt)), "arrived_at")
             .from(row::Entity);
-        if let Some(since) = filter.arrived_since {
+        if let Some(ArrivedWithin { since, .. }) = filter.window {
             select.and_where(Expr::col((row::Entity, row::Column::ArrivedAt)).gte(since.micros()));
         }
     }
@@ -317,8 +282,7 @@ fn own_conditions(filter: &StoryFilter) -> Condition {
         all = all.add(column(row::Column::SignatureId).eq(i64::from(signature_id)));
     }
     if let Some(part) = filter.part.as_deref().map(str::trim).filter(|part| !part.is_empty()) {
-        let mut any =
-            Condition::any().add(column(row::Column::Signature).like(LikeExpr::new(anywhere(part)).escape('\\')));
+        let mut any = Condition::any().add(holds_part((row::Entity, row::Column::Signature), part));
         if let Ok(number) = part.parse::<u32>() {
             any = any.add(column(row::Column::SignatureId).eq(i64::from(number)));
         }
@@ -328,7 +292,7 @@ fn own_conditions(filter: &StoryFilter) -> Condition {
 }
 
 /// The conditions on where a story was seen.
-fn places(scope: &Scope, filter: &StoryFilter) -> Condition {
+pub(crate) fn places(scope: &Scope, filter: &StoryFilter) -> Condition {
     let mut all = scope.admits_in(
         (story_facility::Entity, story_facility::Column::Facility),
         (story_facility::Entity, story_facility::Column::Region),
@@ -357,12 +321,12 @@ pub(crate) fn open_condition() -> Condition {
 }
 
 impl Sums {
-    async fn find_by_statement_of(
+    async fn of_all_time(
         store: &Store,
         scope: &Scope,
         filter: &StoryFilter,
         ids: &[i64],
-    ) -> Result<Vec<Self>, StoreError> {
+    ) -> Result<BTreeMap<i64, Self>, StoreError> {
         let column = |column| Expr::col((story_facility::Entity, column));
         let select = Query::select()
             .expr_as(column(story_facility::Column::StoryId), "story_id")
@@ -378,7 +342,8 @@ impl Sums {
             .group_by_col((story_facility::Entity, story_facility::Column::StoryId))
             .to_owned();
         let rows = store.reader().query_all(&select).await?;
-        rows.iter().map(|row| Self::from_query_result(row, "").map_err(StoreError::from)).collect()
+        let sums = rows.iter().map(|row| Self::from_query_result(row, ""));
+        Ok(sums.map(|sums| sums.map(|sums| (sums.story_id, sums))).collect::<Result<_, DbErr>>()?)
     }
 }
 
@@ -387,7 +352,7 @@ pub(crate) fn sum(of: Expr) -> Expr {
     Expr::from(Func::sum(of)).cast_as(Alias::new("BIGINT"))
 }
 
-fn seen(row: &row::Model, sums: &Sums) -> Result<Story, StoreError> {
+fn seen(row: &row::Model, all: &Sums, recent: Option<&WindowSums>) -> Result<Story, StoreError> {
     let damaged = |what: &str| StoreError::Damaged { table: "stories", what: what.to_owned() };
     Ok(Story {
         id: StoryId(row.id),
@@ -400,15 +365,16 @@ fn seen(row: &row::Model, sums: &Sums) -> Result<Story, StoreError> {
         verdict: row.verdict.as_deref().and_then(Verdict::parse),
         assignee: row.assignee_id.map(UserId).zip(row.assignee_name.clone()),
         attack: serde_json::from_str(&row.attack).map_err(|_| damaged(&row.attack))?,
-        facilities: unsigned(sums.facilities),
-        regions: unsigned(sums.regions),
-        alerts: unsigned(sums.alerts),
-        first_at: Timestamp::from_micros(sums.first_at),
-        last_at: Timestamp::from_micros(sums.last_at),
-        arrived_at: Timestamp::from_micros(sums.arrived_at),
+        facilities: unsigned(recent.map_or(all.facilities, |recent| recent.facilities)),
+        regions: unsigned(recent.map_or(all.regions, |recent| recent.regions)),
+        alerts: unsigned(recent.map_or(all.alerts, |recent| recent.alerts)),
+        alerts_all: unsigned(all.alerts),
+        first_at: Timestamp::from_micros(recent.map_or(all.first_at, |recent| recent.first_at)),
+        last_at: Timestamp::from_micros(recent.map_or(all.last_at, |recent| recent.last_at)),
+        arrived_at: Timestamp::from_micros(all.arrived_at),
     })
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(crate) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

@@ -4,7 +4,7 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
-    facilities,
+    facilities::{self, Changed},
     ids::{StoryId, UserId},
     rows::{story as row, story_event, story_facility},
     scope::Scope,
@@ -92,9 +92,9 @@ impl Store {
         }
         row::Entity::update(changed).exec(&tx).await?;
         add_event(&tx, id, now, Some(&triage.by.1), triage.action.as_str(), verdict, reason, Some(up_to)).await?;
-        for facility in facilities_of(&tx, id).await? {
-            facilities::recount(&tx, &facility).await?;
-        }
+        let facilities = facilities_of(&tx, id).await?;
+        let facilities: Vec<&str> = facilities.iter().map(String::as_str).collect();
+        facilities::recount_alike(&tx, &facilities, Changed::STORIES).await?;
         let told = verdict.map_or(String::new(), |verdict| format!(" as {}", verdict.as_str()));
         audit
             .about(format!("story {id}"), None)

@@ -58,6 +58,8 @@ export type Triage = { action: Schemas["TriageAction"]; verdict?: Verdict; reaso
 export type Evidence = Sent<Schemas["AlertEvidence"]>;
 export type Alert = Omit<Sent<Schemas["AlertDetail"]>, "raw"> & { raw: unknown };
 
+export type AddressHistory = Sent<Schemas["AddressHistory"]>;
+
 export type ApiToken = Omit<Sent<Schemas["Token"]>, "scope"> & { scope: Scope };
 export type ApiTokenCreated = { token: ApiToken; secret: string };
 export type User = Omit<Sent<Schemas["User"]>, "scope"> & { scope: Scope };

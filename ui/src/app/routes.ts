@@ -33,6 +33,7 @@ export const routes: readonly Route[] = [
   { path: "/audit", page: () => import("../pages/audit/Audit.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.audit, go: "l" } },
   { path: "/stories/:id", page: () => import("../pages/story/Story.svelte"), who: TEAM, frame: "work" },
   { path: "/alerts/:id", page: () => import("../pages/alert/Alert.svelte"), who: TEAM, frame: "work" },
+  { path: "/addresses/:address", page: () => import("../pages/address/Address.svelte"), who: TEAM, frame: "work" },
   { path: "/facilities/:code", page: () => import("../pages/facility/Facility.svelte"), who: TEAM, frame: "work" },
   { path: "/account", page: () => import("../pages/account/Account.svelte"), who: EVERYBODY, frame: "bare" },
   { path: "/care", page: () => import("../pages/care/Care.svelte"), who: ["hospital"], frame: "bare" },

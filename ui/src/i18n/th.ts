@@ -219,6 +219,19 @@ export const th = {
     submit: "ปิดเรื่อง",
     up_to: (at: string) => `ปิดเฉพาะสิ่งที่พบถึง ${at} ถ้ามีการแจ้งเตือนใหม่ เรื่องนี้จะเปิดขึ้นอีก`,
   },
+  address: {
+    title: "ที่อยู่เครื่อง",
+    seen_at: (n: number) => `พบที่ ${count(n)} โรงพยาบาล`,
+    stories: "พบในเรื่องเหล่านี้",
+    side: "ด้าน",
+    source: "เป็นฝ่ายส่ง",
+    destination: "เป็นฝ่ายรับ",
+    both: (from: number, to: number) => `เป็นฝ่ายส่ง ${count(from)} ครั้ง ฝ่ายรับ ${count(to)} ครั้ง`,
+    called: "ชื่อเครื่อง",
+    partial: "ที่อยู่นี้พบมากเกินกว่าจะนับให้ครบ ตัวเลขที่เห็นคืออย่างน้อยเท่านี้",
+    none: (address: string) => `ไม่เคยมีการแจ้งเตือนเกี่ยวกับ ${address}`,
+    none_next: "ตรวจว่าพิมพ์ครบทุกตัว หรือการแจ้งเตือนเก่าอาจถูกลบตามเวลาแล้ว",
+  },
   story: {
     what: "เกิดอะไรขึ้น",
     why: "ทำไมจึงสำคัญ",
@@ -262,6 +275,7 @@ export const th = {
     who: "ใครกับใคร",
   },
   value: {
+    history: "ดูประวัติของที่อยู่นี้",
     menu: (value: string) => `เมนูของ ${value}`,
     filter: "แสดงเฉพาะค่านี้ในคิว",
     copy: "คัดลอก",
@@ -450,6 +464,7 @@ export const th = {
       "user.create": "เพิ่มผู้ใช้",
       "user.disable": "ปิดบัญชีผู้ใช้",
       "user.link": "ออกลิงก์เข้าครั้งแรก",
+      "view.address": "ดูประวัติของเลข IP",
       "view.alert": "ดูการแจ้งเตือน",
       "view.care": "ดูหน้าของโรงพยาบาล",
       "view.facility": "ดูข้อมูลโรงพยาบาล",
@@ -458,6 +473,7 @@ export const th = {
     } as Record<string, string>,
     objects: {
       "enrolment code for": "รหัสลงทะเบียนของ",
+      address: "เลข IP",
       alert: "การแจ้งเตือน",
       facilities: "รายชื่อโรงพยาบาล",
       facility: "โรงพยาบาล",

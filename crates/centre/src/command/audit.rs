@@ -20,7 +20,7 @@ pub(super) enum AuditCommand {
 pub(super) async fn run(command: AuditCommand) -> anyhow::Result<()> {
     let AuditCommand::Verify { data, contains } = command;
     let noted = contains.map(|hash| hash.trim().to_ascii_lowercase());
-    let store = open(&data.data).await?;
+    let store = open(&data).await?;
     print_line(&in_words(store.verify_audit(noted.as_deref()).await?, noted.as_deref())?)
 }
 

@@ -13,8 +13,8 @@ use crate::{
 use axum::{Json, extract::State};
 use phitak_model::{Evidence, FacilityCode};
 use phitak_store::{
-    AlertId, StoreError,
-    stories::{FACILITIES_SHOWN_MAX, StoryAt},
+    AlertId, StoreError, StoryFilter,
+    story_places::{FACILITIES_SHOWN_MAX, StoryAt},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -99,7 +99,7 @@ async fn detail(
     let at = FacilityCode::new(&brief.facility)
         .map_err(|error| StoreError::Damaged { table: "alerts", what: error.to_string() })?;
     caller.views(&centre, Some(&at), format!("alert {id}")).await?;
-    let places = store.story_at(scope, &[brief.story], FACILITIES_SHOWN_MAX).await?;
+    let places = store.story_at(scope, &StoryFilter::default(), &[brief.story], FACILITIES_SHOWN_MAX).await?;
     let elsewhere: Vec<&StoryAt> = places.iter().filter(|place| place.facility != brief.facility).collect();
     let named = elsewhere.iter().take(ELSEWHERE_NAMED_MAX).map(|place| place.facility.clone());
     let names = Names::load(store, scope, named.chain([brief.facility.clone()])).await?;

@@ -16,7 +16,8 @@ use phitak_model::Timestamp;
 use phitak_store::{
     Scope, Story as StoredStory, StoryFilter, StoryId,
     alerts::RelatedAt,
-    stories::{FACILITIES_SHOWN_MAX, StoryAt},
+    stories::ArrivedWithin,
+    story_places::{FACILITIES_SHOWN_MAX, StoryAt},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -32,11 +33,15 @@ pub struct Story {
     pub verdict: Option<Verdict>,
     /// Null for those outside the sector's own team
     pub assignee: Option<Assignee>,
+    /// Of what arrived within the time that was asked for, counted by whole hours up to a day and by whole days (UTC)
+    /// beyond; so are `regions`, `facility_names`, `alerts`, `first_at` and `last_at`
     pub facilities: u64,
     pub regions: u64,
     /// At most 5
     pub facility_names: Vec<FacilityName>,
     pub alerts: u64,
+    /// Of all time
+    pub alerts_all: u64,
     /// Technique ids of MITRE ATT&CK
     pub attack: Vec<String>,
     /// Packet time of the first and the last alert
@@ -197,14 +202,14 @@ const NAMES_SHOWN_MAX: u64 = 5;
 const DAY_SECS: i64 = 86_400;
 
 impl Since {
-    fn before(self, now: Timestamp) -> Option<Timestamp> {
+    fn window(self, now: Timestamp) -> Option<ArrivedWithin> {
         let days = match self {
             Self::Day => 1,
             Self::Week => 7,
             Self::Month => 30,
             Self::All => return None,
         };
-        Some(now.plus_secs(-days * DAY_SECS))
+        Some(ArrivedWithin { since: now.plus_secs(-days * DAY_SECS), now })
     }
 }
 
@@ -222,11 +227,11 @@ async fn list(
         region: region(query.region)?,
         facility: query.facility,
         signature_id: query.signature,
-        arrived_since: query.since.unwrap_or(Since::Day).before(centre.clock.now()),
+        window: query.since.unwrap_or(Since::Day).window(centre.clock.now()),
         part: query.q,
     };
     let found = store.stories(scope, &filter, &page(query.cursor, query.limit)).await?;
-    let items = present(&centre, scope, &found.items).await?;
+    let items = present(&centre, scope, &filter, &found.items).await?;
     Ok(Json(StoryPage {
         items,
         total: found.total,
@@ -247,7 +252,7 @@ async fn detail(
     let story = store.story(scope, id).await?;
     caller.views(&centre, None, format!("story {id}")).await?;
     let text = centre.texts.of(story.signature_id, &story.signature);
-    let places = store.story_at(scope, &[id], FACILITIES_SHOWN_MAX).await?;
+    let places = store.story_at(scope, &StoryFilter::default(), &[id], FACILITIES_SHOWN_MAX).await?;
     let alerts = store.latest_alerts(scope, id, ALERTS_SHOWN_MAX).await?;
     let related = store.related(scope, id, &alerts).await?;
     let codes = places
@@ -257,7 +262,10 @@ async fn detail(
         .chain(related.iter().map(|at| &at.facility));
     let names = Names::load(store, scope, codes.cloned()).await?;
     let history = store.story_events(scope, id).await?;
-    let story = present(&centre, scope, std::slice::from_ref(&story)).await?.pop().ok_or_else(Refusal::not_found)?;
+    let story = present(&centre, scope, &StoryFilter::default(), std::slice::from_ref(&story))
+        .await?
+        .pop()
+        .ok_or_else(Refusal::not_found)?;
     Ok(Json(StoryDetail {
         story,
         what: text.what,
@@ -295,14 +303,20 @@ async fn triage(
         let news = News::Story { id, severity: story.severity, last_at: centre.clock.now() };
         centre.announcer.tell(Announcement { facility, region, news });
     }
-    let story = present(&centre, scope, &[story]).await?.pop().ok_or_else(Refusal::not_found)?;
+    let story =
+        present(&centre, scope, &StoryFilter::default(), &[story]).await?.pop().ok_or_else(Refusal::not_found)?;
     Ok(Json(story))
 }
 
 /// Stories in the caller's words.
-async fn present(centre: &Centre, scope: &Scope, stories: &[StoredStory]) -> Result<Vec<Story>, Refusal> {
+async fn present(
+    centre: &Centre,
+    scope: &Scope,
+    filter: &StoryFilter,
+    stories: &[StoredStory],
+) -> Result<Vec<Story>, Refusal> {
     let ids: Vec<StoryId> = stories.iter().map(|story| story.id).collect();
-    let places = centre.store.story_at(scope, &ids, NAMES_SHOWN_MAX).await?;
+    let places = centre.store.story_at(scope, filter, &ids, NAMES_SHOWN_MAX).await?;
     let names = Names::load(&centre.store, scope, places.iter().map(|place| place.facility.clone())).await?;
     Ok(stories
         .iter()
@@ -327,6 +341,7 @@ async fn present(centre: &Centre, scope: &Scope, stories: &[StoredStory]) -> Res
                 .map(|place| names.name(&place.facility))
                 .collect(),
             alerts: story.alerts,
+            alerts_all: story.alerts_all,
             attack: story.attack.clone(),
             first_at: story.first_at.into(),
             last_at: story.last_at.into(),

@@ -3,7 +3,7 @@
 use crate::sector::{ALPHA, BRAVO, Hospital, Person, Sector, alert, observation, own_alert, shared_alert, smb1};
 use axum::http::StatusCode;
 use phitak_model::{Fact, Health, Loss, LossCause, Severity, Timestamp};
-use phitak_store::{AuditLine, Scope};
+use phitak_store::{ArrivedAlert, AuditLine, Scope};
 use phitak_uplink::{Batch, EnrolmentCode, Intake, IntakeError, Item, Record, SpoolId};
 use serde_json::json;
 
@@ -141,12 +141,17 @@ async fn what_is_not_committed_leaves_nothing_behind() {
     let sector = Sector::empty().await;
     sector.enrol(ALPHA).await;
     let (store, now) = (&sector.centre.store, sector.now());
-    let mut half = store.begin_ingest(&ALPHA.sensor(), "spool", now, now).await.expect("begins");
-    half.add_alerts(&[(1, own_alert(ALPHA))]).await.expect("stores");
+    let (sensor, alert) = (ALPHA.sensor(), own_alert(ALPHA));
+    let spool = [(&sensor, "spool".to_owned())];
+    let mut half = store.begin_ingest(now, now).await.expect("begins");
+    let source = half.open(&spool).await.expect("opens").pop().flatten().expect("is known");
+    let arrived = ArrivedAlert { source: 0, seq: 1, alert: &alert };
+    half.add_alerts(&[&source], &[arrived]).await.expect("stores");
     drop(half);
     assert_eq!(counted(&sector, ALPHA).await, 0);
-    let again = store.begin_ingest(&ALPHA.sensor(), "spool", now, now).await.expect("begins");
-    assert_eq!(again.committed(), 0);
+    let mut again = store.begin_ingest(now, now).await.expect("begins");
+    let source = again.open(&spool).await.expect("opens").pop().flatten().expect("is known");
+    assert_eq!(source.committed(), 0);
 }
 
 #[tokio::test]
@@ -154,10 +159,11 @@ async fn a_centre_that_starts_again_knows_what_it_acknowledged() {
     let sector = Sector::empty().await;
     sector.enrol(ALPHA).await;
     sector.send_batch(ALPHA, alerts(ALPHA, &[1, 2, 3])).await;
-    let again = phitak_store::Store::open(sector.folder()).await.expect("opens the same file");
+    let again = sector.open_again().await;
     let spool = SpoolId([1; 16]).to_string();
-    let ingest = again.begin_ingest(&ALPHA.sensor(), &spool, sector.now(), sector.now()).await.expect("begins");
-    assert_eq!(ingest.committed(), 3);
+    let mut ingest = again.begin_ingest(sector.now(), sector.now()).await.expect("begins");
+    let source = ingest.open(&[(&ALPHA.sensor(), spool)]).await.expect("opens").pop().flatten().expect("is known");
+    assert_eq!(source.committed(), 3);
 }
 
 #[tokio::test]
@@ -247,7 +253,9 @@ async fn hostile_words_from_the_wire_come_back_as_json_text() {
         .await;
     let story = sector.story_id("9300000").await;
     let detail = sector.get(Person::AtAlpha, &format!("/api/v1/stories/{story}")).await;
-    assert_eq!(detail.json()["signature"], hostile);
+    // Of the character 0 a place is kept: no text column of PostgreSQL takes it.
+    let stored = hostile.replace('\0', "\u{fffd}");
+    assert_eq!(detail.json()["signature"], stored);
     let alert = detail.json()["alerts_latest"][0]["id"].as_i64().expect("an alert");
     let paths = [
         format!("/api/v1/stories/{story}"),

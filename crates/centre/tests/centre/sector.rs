@@ -1,6 +1,7 @@
 //! A small sector in a temporary folder: three hospitals in two regions, each with its own marks in everything that it
 //! sent, and an account of every kind.
 
+use crate::postgres;
 use axum::{
     Router,
     body::Body,
@@ -28,7 +29,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 use tempfile::TempDir;
@@ -136,6 +137,32 @@ impl Person {
     }
 }
 
+/// Where a sector's tables are: SQLite, or PostgreSQL for a run with `PHITAK_TEST_DATABASE=postgres`.
+enum Database {
+    Sqlite,
+    Postgres { name: String, made: AtomicBool },
+}
+
+impl Database {
+    fn of_this_run() -> Self {
+        match std::env::var("PHITAK_TEST_DATABASE").as_deref() {
+            Ok("postgres") => Self::Postgres { name: postgres::new_name(), made: AtomicBool::new(false) },
+            Ok("sqlite") | Err(_) => Self::Sqlite,
+            Ok(other) => panic!("PHITAK_TEST_DATABASE is postgres or sqlite, not {other}"),
+        }
+    }
+
+    async fn open(&self, folder: &std::path::Path) -> Store {
+        match self {
+            Self::Sqlite => Store::open(folder).await.expect("opens"),
+            Self::Postgres { name, made } if made.swap(true, Ordering::SeqCst) => {
+                Store::open_url(&postgres::url(name)).await.expect("opens")
+            }
+            Self::Postgres { name, .. } => postgres::store(name).await,
+        }
+    }
+}
+
 /// The centre with its time.
 pub struct Sector {
     pub centre: Centre,
@@ -143,6 +170,7 @@ pub struct Sector {
     pub router: Router,
     now: Arc<AtomicI64>,
     folder: TempDir,
+    database: Database,
     /// What people's authenticator apps hold.
     apps: Mutex<BTreeMap<&'static str, Vec<u8>>>,
 }
@@ -172,15 +200,24 @@ impl Sector {
     }
 
     pub async fn with(settings: Settings) -> Self {
+        Self::in_database(settings, Database::of_this_run()).await
+    }
+
+    /// For tests that look into the file itself, or run the program on it.
+    pub async fn in_sqlite() -> Self {
+        Self::in_database(Settings { pace: Pace::REAL, ..Settings::default() }, Database::Sqlite).await
+    }
+
+    async fn in_database(settings: Settings, database: Database) -> Self {
         let folder = TempDir::new().expect("a folder");
         let now = Arc::new(AtomicI64::new(Timestamp::parse(BEGIN).expect("a moment").micros()));
-        let store = Store::open(folder.path()).await.expect("opens");
+        let store = database.open(folder.path()).await;
         let authority = Authority::create(Timestamp::parse(BEGIN).expect("a moment")).expect("a CA");
         let tell = now.clone();
         let clock = Clock::of(move || Timestamp::from_micros(tell.load(Ordering::SeqCst)));
         let centre = Centre::new(store, clock, settings, authority).expect("a centre");
         let (intake, router, apps) = (CentreIntake::new(centre.clone()), router(&centre), Mutex::default());
-        let sector = Self { intake, router, centre, now, folder, apps };
+        let sector = Self { intake, router, centre, now, folder, database, apps };
         sector.add_hospitals().await;
         for person in Person::SIGNED_IN {
             sector.add_person(person).await;
@@ -191,8 +228,13 @@ impl Sector {
     /// All three hospitals have sent alerts of their own and of a shared signature, hosts, findings and a loss.
     pub async fn lived_in() -> Self {
         let sector = Self::empty().await;
+        sector.live().await;
+        sector
+    }
+
+    pub async fn live(&self) {
         for hospital in HOSPITALS {
-            sector.enrol(hospital).await;
+            self.enrol(hospital).await;
             let records = vec![
                 Item::Alert(Box::new(own_alert(hospital))),
                 Item::Alert(Box::new(shared_alert(hospital))),
@@ -201,10 +243,9 @@ impl Sector {
                 Item::Observation(observation(hospital, 20, Fact::TelnetLogin { port: 23 })),
                 Item::Health(health(hospital)),
             ];
-            sector.send(hospital, 1, 1, records).await;
-            sector.advance_secs(1);
+            self.send(hospital, 1, 1, records).await;
+            self.advance_secs(1);
         }
-        sector
     }
 
     async fn add_hospitals(&self) {
@@ -285,6 +326,11 @@ impl Sector {
 
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// The same database, as a centre that starts again finds it.
+    pub async fn open_again(&self) -> Store {
+        self.database.open(self.folder.path()).await
     }
 
     /// Scans what the centre gives for an app; the code that proves it.

@@ -14,6 +14,7 @@ pub(super) enum Column {
     IntOrNull,
     Long,
     LongOrNull,
+    Bytes,
 }
 
 /// A table with its keys and indices, each a list of columns.
@@ -60,6 +61,7 @@ fn definition(name: &'static str, kind: Column) -> ColumnDef {
         Column::IntOrNull => column.integer().null(),
         Column::Long => column.big_integer().not_null(),
         Column::LongOrNull => column.big_integer().null(),
+        Column::Bytes => column.blob().not_null(),
     };
     column
 }

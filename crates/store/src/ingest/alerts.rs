@@ -1,0 +1,129 @@
+//! Alerts as rows, under the numbers by which their sensors know them.
+
+use super::{Ingest, ROWS_PER_INSERT, Source, TouchedStory, portions, signed, storable, stories};
+use crate::{
+    alert_body::{self, StoryWords},
+    error::StoreError,
+    rows::{alert, alert_hour},
+};
+use phitak_model::Alert;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, OnConflict},
+};
+use std::collections::BTreeMap;
+
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+
+/// An alert of a round, with which of the round's sources brought it and its number there.
+#[derive(Clone, Copy, Debug)]
+pub struct ArrivedAlert<'a> {
+    pub source: usize,
+    pub seq: u64,
+    pub alert: &'a Alert,
+}
+
+impl Ingest {
+    /// Whether these alerts, which are said to be stored, are the ones that are stored under their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn holds(&self, source: &Source, alerts: &[(u64, Alert)]) -> Result<bool, StoreError> {
+        for part in alerts.chunks(ROWS_PER_INSERT) {
+            let known: Vec<(i64, String, String, Option<i32>)> = alert::Entity::find()
+                .select_only()
+                .columns([alert::Column::Seq, alert::Column::SrcIp, alert::Column::DestIp, alert::Column::SrcPort])
+                .filter(alert::Column::SpoolId.eq(source.spool_id))
+                .filter(alert::Column::Seq.is_in(part.iter().map(|(seq, _)| signed(*seq))))
+                .into_tuple()
+                .all(&self.tx)
+                .await?;
+            let known: BTreeMap<i64, _> =
+                known.into_iter().map(|(seq, src, dest, port)| (seq, (src, dest, port))).collect();
+            let is_known = |(seq, alert): &(u64, Alert)| {
+                known.get(&signed(*seq)).is_some_and(|(src, dest, port)| {
+                    *src == alert.src_ip.to_string()
+                        && *dest == alert.dest_ip.to_string()
+                        && *port == alert.src_port.map(i32::from)
+                })
+            };
+            if !part.iter().all(is_known) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Stores alerts with their numbers, and takes them into their stories.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn add_alerts(
+        &mut self,
+        sources: &[&Source],
+        alerts: &[ArrivedAlert<'_>],
+    ) -> Result<Vec<TouchedStory>, StoreError> {
+        if alerts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let taken = stories::take(&self.tx, sources, alerts, self.now).await?;
+        let mut rows = Vec::with_capacity(alerts.len());
+        let mut by_place: BTreeMap<&str, i64> = BTreeMap::new();
+        for (arrived, story) in alerts.iter().zip(&taken.story_of) {
+            let Some((source, story)) = sources.get(arrived.source).zip(taken.stories.get(*story)) else { continue };
+            let words = StoryWords { signature: &story.signature, category: &story.category };
+            rows.push(row(source, arrived, story.id, alert_body::write(arrived.alert, words)?, self.now.micros()));
+            *by_place.entry(source.facility().as_str()).or_default() += 1;
+        }
+        for portion in portions(rows) {
+            alert::Entity::insert_many(portion).exec_without_returning(&self.tx).await?;
+        }
+        self.count_hour(&by_place).await?;
+        for touched in &taken.touched {
+            if let Some(source) = sources.get(touched.source) {
+                self.changed_at(source).stories = true;
+            }
+        }
+        Ok(taken.touched)
+    }
+
+    async fn count_hour(&self, by_place: &BTreeMap<&str, i64>) -> Result<(), StoreError> {
+        let rows = by_place.iter().map(|(facility, alerts)| alert_hour::ActiveModel {
+            facility: Set((*facility).to_owned()),
+            hour: Set(self.now.micros().div_euclid(MICROS_PER_HOUR)),
+            alerts: Set(*alerts),
+        });
+        for portion in portions(rows.collect()) {
+            alert_hour::Entity::insert_many(portion)
+                .on_conflict(
+                    OnConflict::columns([alert_hour::Column::Facility, alert_hour::Column::Hour])
+                        .value(alert_hour::Column::Alerts, Expr::cust("alert_hours.alerts + excluded.alerts"))
+                        .to_owned(),
+                )
+                .exec_without_returning(&self.tx)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn row(source: &Source, arrived: &ArrivedAlert<'_>, story: i64, body: Vec<u8>, now: i64) -> alert::ActiveModel {
+    let alert = arrived.alert;
+    alert::ActiveModel {
+        spool_id: Set(source.spool_id),
+        seq: Set(signed(arrived.seq)),
+        story_id: Set(story),
+        facility: Set(source.facility().as_str().to_owned()),
+        at: Set(alert.at.micros()),
+        arrived_at: Set(now),
+        src_ip: Set(alert.src_ip.to_string()),
+        src_port: Set(alert.src_port.map(i32::from)),
+        dest_ip: Set(alert.dest_ip.to_string()),
+        dest_port: Set(alert.dest_port.map(i32::from)),
+        proto: Set(storable(&alert.proto)),
+        app_proto: Set(alert.app_proto.as_deref().map(storable)),
+        body: Set(body),
+        ..Default::default()
+    }
+}

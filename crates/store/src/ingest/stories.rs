@@ -1,0 +1,407 @@
+//! How alerts are taken into their stories: a story's own row, its rows by hospital, by hour and by day of arrival.
+
+use super::{ArrivedAlert, ROWS_PER_INSERT, Source, TouchedStory, portions, storable};
+use crate::{
+    error::StoreError,
+    ids::StoryId,
+    rows::{story as row, story_day, story_event, story_facility, story_hour},
+    words::{StoryStatus, model_words::severity_rank},
+};
+use phitak_model::{Alert, Severity, Timestamp};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
+use std::collections::BTreeMap;
+
+/// Most technique ids kept of a story.
+pub const ATTACK_MAX: usize = 16;
+/// Longest signature text and category, in characters.
+pub const SIGNATURE_CHARS_MAX: usize = 512;
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
+
+/// What makes two alerts the same story: what their rule says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    gid: i32,
+    signature_id: i64,
+    severity: i32,
+    signature: String,
+}
+
+impl Key {
+    fn of(alert: &Alert) -> Self {
+        Self {
+            gid: i32::try_from(alert.gid).unwrap_or(i32::MAX),
+            signature_id: i64::from(alert.signature_id),
+            severity: severity_rank(alert.severity),
+            signature: words(&alert.signature),
+        }
+    }
+
+    fn of_row(row: &row::Model) -> Self {
+        Self { gid: row.gid, signature_id: row.signature_id, severity: row.severity, signature: row.signature.clone() }
+    }
+}
+
+fn words(text: &str) -> String {
+    storable(text).chars().take(SIGNATURE_CHARS_MAX).collect()
+}
+
+/// Alerts counted together.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    alerts: i64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+}
+
+impl Tally {
+    fn of(alert: &Alert) -> Self {
+        Self { alerts: 1, first_at: alert.at, last_at: alert.at }
+    }
+
+    fn take(&mut self, alert: &Alert) {
+        self.alerts = self.alerts.saturating_add(1);
+        self.first_at = std::cmp::min(self.first_at, alert.at);
+        self.last_at = std::cmp::max(self.last_at, alert.at);
+    }
+}
+
+/// What a round brings to one story.
+struct Gain<'a> {
+    key: Key,
+    /// Of the highest revision, the latest.
+    latest: &'a Alert,
+    all: Tally,
+    /// By facility, with the first source that brought some.
+    places: BTreeMap<&'a str, (usize, Tally)>,
+    attack: Vec<String>,
+}
+
+/// A story as the alerts of a round need it.
+pub(super) struct StoryRow {
+    pub id: i64,
+    pub signature: String,
+    pub category: String,
+}
+
+/// What became of a round's alerts.
+pub(super) struct Taken {
+    pub stories: Vec<StoryRow>,
+    /// For each alert, which of `stories` is its own.
+    pub story_of: Vec<usize>,
+    pub touched: Vec<TouchedStory>,
+}
+
+pub(super) async fn take(
+    db: &impl ConnectionTrait,
+    sources: &[&Source],
+    alerts: &[ArrivedAlert<'_>],
+    now: Timestamp,
+) -> Result<Taken, StoreError> {
+    let (gains, story_of) = gains(sources, alerts);
+    let mut known = stories_of(db, &gains).await?;
+    let arrived: Vec<i64> = gains
+        .iter()
+        .map(|gain| {
+            // Later than anything an analyst has closed, even if the clock stood still.
+            let closed_up_to = known.get(&gain.key).and_then(|story| story.closed_up_to).unwrap_or(i64::MIN);
+            std::cmp::max(now.micros(), closed_up_to.saturating_add(1))
+        })
+        .collect();
+    tell_returned(db, &gains, &known, now).await?;
+    save_stories(db, &gains, &known, &arrived).await?;
+    if gains.iter().any(|gain| !known.contains_key(&gain.key)) {
+        known = stories_of(db, &gains).await?;
+    }
+    let mut stories = Vec::with_capacity(gains.len());
+    let mut touched = Vec::new();
+    for gain in &gains {
+        let story = known.get(&gain.key).ok_or(StoreError::NotFound)?;
+        let row = StoryRow { id: story.id, signature: story.signature.clone(), category: story.category.clone() };
+        for (source, tally) in gain.places.values() {
+            let severity: Severity = gain.latest.severity;
+            touched.push(TouchedStory { source: *source, id: StoryId(row.id), severity, last_at: tally.last_at });
+        }
+        stories.push(row);
+    }
+    count_places(db, sources, &gains, &stories, &arrived).await?;
+    count_hours(db, &gains, &stories, now).await?;
+    count_days(db, &gains, &stories, now).await?;
+    Ok(Taken { stories, story_of, touched })
+}
+
+fn gains<'a>(sources: &[&'a Source], alerts: &[ArrivedAlert<'a>]) -> (Vec<Gain<'a>>, Vec<usize>) {
+    let mut places: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut gains: Vec<Gain<'a>> = Vec::new();
+    let mut story_of = Vec::with_capacity(alerts.len());
+    for ArrivedAlert { source, alert, .. } in alerts {
+        let key = Key::of(alert);
+        let index = *places.entry(key).or_insert_with_key(|key| {
+            gains.push(Gain {
+                key: key.clone(),
+                latest: alert,
+                all: Tally { alerts: 0, ..Tally::of(alert) },
+                places: BTreeMap::new(),
+                attack: Vec::new(),
+            });
+            gains.len() - 1
+        });
+        story_of.push(index);
+        let Some(gain) = gains.get_mut(index) else { continue };
+        gain.all.take(alert);
+        if (gain.latest.rev, gain.latest.at) < (alert.rev, alert.at) {
+            gain.latest = alert;
+        }
+        for technique in &alert.attack {
+            if gain.attack.len() < ATTACK_MAX && !gain.attack.contains(technique) {
+                gain.attack.push(technique.clone());
+            }
+        }
+        let facility = sources.get(*source).map_or("", |source| source.facility().as_str());
+        match gain.places.get_mut(facility) {
+            Some((_, tally)) => tally.take(alert),
+            None => {
+                gain.places.insert(facility, (*source, Tally::of(alert)));
+            }
+        }
+    }
+    (gains, story_of)
+}
+
+async fn stories_of(db: &impl ConnectionTrait, gains: &[Gain<'_>]) -> Result<BTreeMap<Key, row::Model>, StoreError> {
+    let mut known = BTreeMap::new();
+    for part in gains.chunks(ROWS_PER_INSERT) {
+        let rows = row::Entity::find()
+            .filter(row::Column::SignatureId.is_in(part.iter().map(|gain| gain.key.signature_id)))
+            .all(db)
+            .await?;
+        known.extend(rows.into_iter().map(|row| (Key::of_row(&row), row)));
+    }
+    Ok(known)
+}
+
+/// A closed story to which something comes is new again, and its history says so.
+async fn tell_returned(
+    db: &impl ConnectionTrait,
+    gains: &[Gain<'_>],
+    known: &BTreeMap<Key, row::Model>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let closed = gains
+        .iter()
+        .filter_map(|gain| known.get(&gain.key))
+        .filter(|story| story.status == StoryStatus::Closed.as_str());
+    let events = closed.map(|story| story_event::ActiveModel {
+        story_id: Set(story.id),
+        at: Set(now.micros()),
+        who: Set(None),
+        action: Set("returned".to_owned()),
+        verdict: Set(None),
+        reason: Set(None),
+        up_to: Set(None),
+        ..Default::default()
+    });
+    for portion in portions(events.collect()) {
+        story_event::Entity::insert_many(portion).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+async fn save_stories(
+    db: &impl ConnectionTrait,
+    gains: &[Gain<'_>],
+    known: &BTreeMap<Key, row::Model>,
+    arrived: &[i64],
+) -> Result<(), StoreError> {
+    use row::Column;
+    let mut rows = Vec::with_capacity(gains.len());
+    for (gain, arrived_at) in gains.iter().zip(arrived) {
+        rows.push(row::ActiveModel {
+            gid: Set(gain.key.gid),
+            signature_id: Set(gain.key.signature_id),
+            rev: Set(i64::from(gain.latest.rev)),
+            signature: Set(gain.key.signature.clone()),
+            category: Set(words(&gain.latest.category)),
+            severity: Set(gain.key.severity),
+            attack: Set(attack(known.get(&gain.key), gain)?),
+            status: Set(StoryStatus::New.as_str().to_owned()),
+            verdict: Set(None),
+            assignee_id: Set(None),
+            assignee_name: Set(None),
+            alerts: Set(gain.all.alerts),
+            first_at: Set(gain.all.first_at.micros()),
+            last_at: Set(gain.all.last_at.micros()),
+            arrived_at: Set(*arrived_at),
+            acknowledged_up_to: Set(None),
+            closed_up_to: Set(None),
+            ..Default::default()
+        });
+    }
+    let unless_closed = |column: &str, then: &str| {
+        Expr::cust(format!("CASE WHEN stories.status = 'closed' THEN {then} ELSE stories.{column} END"))
+    };
+    for portion in portions(rows) {
+        row::Entity::insert_many(portion)
+            .on_conflict(
+                OnConflict::columns([Column::Gid, Column::SignatureId, Column::Severity, Column::Signature])
+                    .value(Column::Rev, kept("stories", "rev", Keep::Larger))
+                    .value(Column::Status, unless_closed("status", "'new'"))
+                    .value(Column::AcknowledgedUpTo, unless_closed("acknowledged_up_to", "NULL"))
+                    .value(Column::Alerts, summed("stories"))
+                    .value(Column::FirstAt, kept("stories", "first_at", Keep::Smaller))
+                    .value(Column::LastAt, kept("stories", "last_at", Keep::Larger))
+                    .update_columns([Column::Attack, Column::ArrivedAt])
+                    .to_owned(),
+            )
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The techniques of a story with those of its new alerts, as JSON.
+fn attack(known: Option<&row::Model>, gain: &Gain<'_>) -> Result<String, StoreError> {
+    let mut attack: Vec<String> =
+        known.map(|story| serde_json::from_str(&story.attack).unwrap_or_default()).unwrap_or_default();
+    for technique in &gain.attack {
+        let technique: String = technique.chars().take(16).collect();
+        if attack.len() < ATTACK_MAX && !attack.contains(&technique) {
+            attack.push(technique);
+        }
+    }
+    serde_json::to_string(&attack).map_err(|error| StoreError::invalid(error.to_string()))
+}
+
+async fn count_places(
+    db: &impl ConnectionTrait,
+    sources: &[&Source],
+    gains: &[Gain<'_>],
+    stories: &[StoryRow],
+    arrived: &[i64],
+) -> Result<(), StoreError> {
+    use story_facility::Column;
+    let mut rows = Vec::new();
+    for ((gain, story), arrived_at) in gains.iter().zip(stories).zip(arrived) {
+        for (facility, (source, tally)) in &gain.places {
+            let Some(source) = sources.get(*source) else { continue };
+            rows.push(story_facility::ActiveModel {
+                story_id: Set(story.id),
+                facility: Set((*facility).to_owned()),
+                region: Set(i32::from(source.region().number())),
+                alerts: Set(tally.alerts),
+                first_at: Set(tally.first_at.micros()),
+                last_at: Set(tally.last_at.micros()),
+                first_arrived_at: Set(*arrived_at),
+                arrived_at: Set(*arrived_at),
+            });
+        }
+    }
+    for portion in portions(rows) {
+        story_facility::Entity::insert_many(portion)
+            .on_conflict(
+                OnConflict::columns([Column::StoryId, Column::Facility])
+                    .value(Column::Alerts, summed("story_facilities"))
+                    .value(Column::FirstAt, kept("story_facilities", "first_at", Keep::Smaller))
+                    .value(Column::LastAt, kept("story_facilities", "last_at", Keep::Larger))
+                    .value(Column::ArrivedAt, kept("story_facilities", "arrived_at", Keep::Larger))
+                    .to_owned(),
+            )
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn count_hours(
+    db: &impl ConnectionTrait,
+    gains: &[Gain<'_>],
+    stories: &[StoryRow],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    use story_hour::Column;
+    let rows = places(gains, stories).map(|(story, facility, tally)| story_hour::ActiveModel {
+        story_id: Set(story),
+        hour: Set(now.micros().div_euclid(MICROS_PER_HOUR)),
+        facility: Set(facility.to_owned()),
+        alerts: Set(tally.alerts),
+        first_at: Set(tally.first_at.micros()),
+        last_at: Set(tally.last_at.micros()),
+    });
+    for portion in portions(rows.collect()) {
+        story_hour::Entity::insert_many(portion)
+            .on_conflict(
+                OnConflict::columns([Column::StoryId, Column::Hour, Column::Facility])
+                    .value(Column::Alerts, summed("story_hours"))
+                    .value(Column::FirstAt, kept("story_hours", "first_at", Keep::Smaller))
+                    .value(Column::LastAt, kept("story_hours", "last_at", Keep::Larger))
+                    .to_owned(),
+            )
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn count_days(
+    db: &impl ConnectionTrait,
+    gains: &[Gain<'_>],
+    stories: &[StoryRow],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    use story_day::Column;
+    let rows = places(gains, stories).map(|(story, facility, tally)| story_day::ActiveModel {
+        story_id: Set(story),
+        day: Set(now.micros().div_euclid(MICROS_PER_DAY)),
+        facility: Set(facility.to_owned()),
+        alerts: Set(tally.alerts),
+        first_at: Set(tally.first_at.micros()),
+        last_at: Set(tally.last_at.micros()),
+    });
+    for portion in portions(rows.collect()) {
+        story_day::Entity::insert_many(portion)
+            .on_conflict(
+                OnConflict::columns([Column::StoryId, Column::Day, Column::Facility])
+                    .value(Column::Alerts, summed("story_days"))
+                    .value(Column::FirstAt, kept("story_days", "first_at", Keep::Smaller))
+                    .value(Column::LastAt, kept("story_days", "last_at", Keep::Larger))
+                    .to_owned(),
+            )
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Each story with each of its hospitals in this round.
+fn places<'a>(gains: &'a [Gain<'_>], stories: &'a [StoryRow]) -> impl Iterator<Item = (i64, &'a str, &'a Tally)> {
+    gains
+        .iter()
+        .zip(stories)
+        .flat_map(|(gain, story)| gain.places.iter().map(|(facility, (_, tally))| (story.id, *facility, tally)))
+}
+
+/// Which of two values stays when a row comes again.
+#[derive(Clone, Copy)]
+pub(super) enum Keep {
+    Smaller,
+    Larger,
+}
+
+/// The smaller or larger of a column's value and the new one.
+pub(super) fn kept(table: &str, column: &str, keep: Keep) -> Expr {
+    let word = match keep {
+        Keep::Smaller => "<",
+        Keep::Larger => ">",
+    };
+    Expr::cust(format!(
+        "CASE WHEN excluded.{column} {word} {table}.{column} THEN excluded.{column} ELSE {table}.{column} END"
+    ))
+}
+
+fn summed(table: &str) -> Expr {
+    Expr::cust(format!("{table}.alerts + excluded.alerts"))
+}

@@ -1,0 +1,116 @@
+//! What stories brought within a time: sums by hour of arrival for a day, by day of arrival for longer.
+//!
+//! A window begins at a whole hour or a whole day (UTC), so that it counts a little more than was asked for, never less.
+
+use crate::{
+    database::Store,
+    error::StoreError,
+    scope::{Scope, codes_of_region},
+    stories::{StoryFilter, sum},
+};
+use sea_orm::{
+    ConnectionTrait, DbErr, FromQueryResult,
+    sea_query::{Condition, Expr, ExprTrait, Func, Query},
+};
+use std::collections::BTreeMap;
+
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+/// Longest time that is counted by hours; `retention::STORY_HOURS_KEPT` is longer.
+const HOURS_MAX: i64 = 25;
+
+/// The rows in which a time is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub table: &'static str,
+    unit: &'static str,
+    from: i64,
+}
+
+/// A story's sums in a window.
+#[derive(Debug, FromQueryResult)]
+pub(crate) struct WindowSums {
+    story_id: i64,
+    pub facilities: i64,
+    pub regions: i64,
+    pub alerts: i64,
+    pub first_at: i64,
+    pub last_at: i64,
+}
+
+impl Window {
+    /// `None` when all time is asked for.
+    pub(crate) fn of(filter: &StoryFilter) -> Option<Self> {
+        let window = filter.window?;
+        let hour = window.since.micros().div_euclid(MICROS_PER_HOUR);
+        let by_hours = window.now.micros().div_euclid(MICROS_PER_HOUR).saturating_sub(hour) < HOURS_MAX;
+        Some(if by_hours {
+            Self { table: "story_hours", unit: "hour", from: hour }
+        } else {
+            Self { table: "story_days", unit: "day", from: hour.div_euclid(24) }
+        })
+    }
+
+    /// The rows of these stories that lie in the window and that the caller may see.
+    pub(crate) fn rows_of(self, scope: &Scope, filter: &StoryFilter, ids: &[i64]) -> Condition {
+        let facility = (self.table, "facility");
+        let mut all = Condition::all()
+            .add(Expr::col((self.table, "story_id")).is_in(ids.iter().copied()))
+            .add(Expr::col((self.table, self.unit)).gte(self.from))
+            .add(scope.admits(facility));
+        if let Some(region) = filter.region {
+            all = all.add(Expr::col(facility).in_subquery(codes_of_region(region)));
+        }
+        if let Some(code) = &filter.facility {
+            all = all.add(Expr::col(facility).eq(code.as_str()));
+        }
+        all
+    }
+
+    pub(crate) async fn sums(
+        self,
+        store: &Store,
+        scope: &Scope,
+        filter: &StoryFilter,
+        ids: &[i64],
+    ) -> Result<BTreeMap<i64, WindowSums>, StoreError> {
+        let column = |column| Expr::col((self.table, column));
+        let select = Query::select()
+            .expr_as(column("story_id"), "story_id")
+            .expr_as(Func::count_distinct(column("facility")), "facilities")
+            .expr_as(Func::count_distinct(Expr::col(("facilities", "region"))), "regions")
+            .expr_as(sum(column("alerts")), "alerts")
+            .expr_as(Func::min(column("first_at")), "first_at")
+            .expr_as(Func::max(column("last_at")), "last_at")
+            .from(self.table)
+            .inner_join("facilities", Expr::col(("facilities", "code")).equals((self.table, "facility")))
+            .cond_where(self.rows_of(scope, filter, ids))
+            .group_by_col((self.table, "story_id"))
+            .to_owned();
+        let rows = store.reader().query_all(&select).await?;
+        let sums = rows.iter().map(|row| WindowSums::from_query_result(row, ""));
+        Ok(sums.map(|sums| sums.map(|sums| (sums.story_id, sums))).collect::<Result<_, DbErr>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stories::ArrivedWithin;
+    use phitak_model::Timestamp;
+
+    #[test]
+    fn a_day_is_counted_by_hours_and_a_week_by_days() {
+        let now = Timestamp::parse("2026-11-24T02:14:00Z").expect("a moment");
+        let of = |secs: i64| {
+            let window = Some(ArrivedWithin { since: now.plus_secs(-secs), now });
+            Window::of(&StoryFilter { window, ..StoryFilter::default() })
+        };
+        let hour = now.micros().div_euclid(MICROS_PER_HOUR);
+        assert_eq!(of(86_400), Some(Window { table: "story_hours", unit: "hour", from: hour - 24 }));
+        assert_eq!(
+            of(7 * 86_400).map(|window| (window.table, window.from)),
+            Some(("story_days", (hour - 7 * 24) / 24))
+        );
+        assert_eq!(Window::of(&StoryFilter::default()), None);
+    }
+}
