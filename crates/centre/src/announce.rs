@@ -1,7 +1,7 @@
 //! What changed, told to every open page that may know of it.
 
 use phitak_model::{FacilityCode, FindingState, HealthRegion, SensorId, Severity, Timestamp};
-use phitak_store::{FindingId, Scope, StoryId};
+use phitak_store::{BulletinId, FindingId, RecipientState, Scope, StoryId};
 use tokio::sync::broadcast;
 
 /// Changes that wait for a slow page; it is told to reload when it missed some.
@@ -18,9 +18,25 @@ pub struct Announcement {
 /// What changed.
 #[derive(Clone, Debug)]
 pub enum News {
-    Story { id: StoryId, severity: Severity, last_at: Timestamp },
-    Finding { id: FindingId, state: FindingState },
-    Sensor { id: SensorId, watching: bool },
+    Story {
+        id: StoryId,
+        severity: Severity,
+        last_at: Timestamp,
+    },
+    Finding {
+        id: FindingId,
+        state: FindingState,
+    },
+    Sensor {
+        id: SensorId,
+        watching: bool,
+    },
+    /// A hospital's part in an early warning.
+    Bulletin {
+        id: BulletinId,
+        state: RecipientState,
+        level: u8,
+    },
 }
 
 impl Announcement {

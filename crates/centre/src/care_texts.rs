@@ -16,7 +16,7 @@ pub fn true_callers() -> Text {
 }
 
 /// What can go wrong, and how to tell who is really calling.
-fn risk(th: &str, en: &str) -> Text {
+pub fn risk(th: &str, en: &str) -> Text {
     let (callers_th, callers_en) = TRUE_CALLERS;
     Text::new(format!("{th} · {callers_th}"), format!("{en} {callers_en}"))
 }

@@ -26,14 +26,17 @@ pub async fn tidy(centre: &Centre) -> Result<(), StoreError> {
             sleep(PAUSE).await;
             continue;
         }
-        let forgotten = centre.store.forget(&centre.settings.retention, centre.clock.now()).await?;
-        if !forgotten.is_anything() {
+        let now = centre.clock.now();
+        let forgotten = centre.store.forget(&centre.settings.retention, now).await?;
+        let bulletins = centre.store.forget_bulletins(&centre.settings.retention, now).await?;
+        if !forgotten.is_anything() && bulletins == 0 {
             break;
         }
         tracing::info!(
             alerts = forgotten.alerts,
             stories = forgotten.stories,
             log_lines = forgotten.log_lines,
+            bulletins,
             "removed what is past its time"
         );
         sleep(PAUSE).await;

@@ -18,6 +18,7 @@ pub fn routes() -> Vec<Route> {
         features::stories::routes(),
         features::alerts::routes(),
         features::addresses::routes(),
+        features::bulletins::routes(),
         features::live::routes(),
         features::enrolment::routes(),
         features::audit::routes(),

@@ -1,6 +1,6 @@
 //! The running program: web pages and API on one address, the sensors' uplink on another, until it is told to stop.
 
-use crate::{centre::Centre, housekeeping, intake::CentreIntake, router::router, silence};
+use crate::{bulletin_watch, centre::Centre, housekeeping, intake::CentreIntake, router::router, silence};
 use anyhow::Context;
 use axum::{Router, extract::ConnectInfo, http::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -41,14 +41,19 @@ pub async fn serve(
         let _ = stopping.wait_for(|stopping| *stopping).await;
     }));
     let silence = tokio::spawn(silence::watch(centre.clone()));
+    let bulletins = tokio::spawn(bulletin_watch::watch(centre.clone()));
     let housekeeping = tokio::spawn(housekeeping::keep_tidy(centre.clone()));
     let browsers = tokio::spawn(browsers(router(centre), pages, centre.stopping.subscribe()));
     stop.await;
     tracing::info!("stopping");
     centre.stopping.send_replace(true);
-    for (name, task) in
-        [("uplink", uplink), ("silence watch", silence), ("housekeeping", housekeeping), ("pages", browsers)]
-    {
+    for (name, task) in [
+        ("uplink", uplink),
+        ("silence watch", silence),
+        ("early warnings", bulletins),
+        ("housekeeping", housekeeping),
+        ("pages", browsers),
+    ] {
         if let Err(error) = task.await {
             tracing::error!(%error, name, "a task failed");
         }

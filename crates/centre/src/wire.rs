@@ -259,3 +259,28 @@ mirror!(
     /// What an account may do.
     Role = phitak_store::Role, "snake_case" { Administrator, Analyst, RegionOfficer, Hospital }
 );
+mirror!(
+    /// Where an early warning stands.
+    BulletinState = phitak_store::BulletinState, "snake_case" { Draft, Published, Closed }
+);
+mirror!(
+    /// How far a text may be passed on (Traffic Light Protocol 2.0).
+    Tlp = phitak_store::Tlp, "snake_case" { Clear, Green, Amber, AmberStrict, Red }
+);
+mirror!(
+    /// How far a hospital has come with an early warning.
+    RecipientState = phitak_store::RecipientState, "snake_case"
+        { Sent, Acknowledged, Done, NotOurs, Cannot, NeedHelp, Verified, Reopened }
+);
+mirror!(
+    /// Why a hospital gets an early warning: the check found it concerned, a person added it, or it went to everyone.
+    RecipientSource = phitak_store::RecipientSource, "snake_case" { Found, Hand, Everyone }
+);
+mirror!(
+    /// What a hospital answers to an early warning.
+    BulletinAnswer = phitak_store::BulletinAnswer, "snake_case" { Acknowledged, Done, NotOurs, Cannot, NeedHelp }
+);
+mirror!(
+    /// What the check says of a hospital that answered `done`; the last three: cannot tell.
+    CheckOutcome = phitak_store::CheckOutcome, "snake_case" { Found, Clear, NotWatching, TooSoon, NotSeen }
+);

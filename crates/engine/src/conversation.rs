@@ -3,7 +3,7 @@
 use crate::app::AppLayer;
 use phitak_detect::FlowState;
 use phitak_model::{Direction, Mac};
-use phitak_packet::tcp::TcpSession;
+use phitak_packet::{packet::Checksum, tcp::TcpSession};
 
 /// EVE's `flow.state`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,17 @@ pub(crate) enum Verdict {
     Drop,
 }
 
+/// What the checksums of one sender's TCP segments have shown so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SenderSums {
+    #[default]
+    Unseen,
+    /// Each was wrong: the sender leaves them to its network card, or nobody but the sensor takes its segments.
+    Wrong,
+    /// One at least was right: wrong ones are damaged, or meant for the sensor alone.
+    Right,
+}
+
 #[derive(Default)]
 pub(crate) struct Conversation {
     pub id: u64,
@@ -69,6 +80,8 @@ pub(crate) struct Conversation {
     pub seen: [bool; 2],
     /// Link addresses of client and server.
     pub macs: [Option<Mac>; 2],
+    /// Per direction: what its checksums have shown.
+    pub sums: [SenderSums; 2],
     /// ICMP type and code of the first packet of each direction.
     pub icmp: [Option<(u8, u8)>; 2],
     pub tcp: Option<Box<TcpSession>>,
@@ -91,6 +104,30 @@ impl Conversation {
         }
     }
 
+    /// Notes the checksum of a segment. Whether it may be taken; `believing` those who offload.
+    pub(crate) fn takes_sum(&mut self, direction: Direction, sum: Checksum, believing: bool) -> bool {
+        let Some(sums) = self.sums.get_mut(direction.index()) else { return true };
+        match (sum, *sums) {
+            (Checksum::Unknown | Checksum::LeftToHardware, _) => true,
+            (Checksum::Right, _) => {
+                *sums = SenderSums::Right;
+                true
+            }
+            (Checksum::Wrong, SenderSums::Right) => false,
+            (Checksum::Wrong, _) => {
+                *sums = SenderSums::Wrong;
+                believing
+            }
+        }
+    }
+
+    /// All that was taken so far came from one side, with wrong checksums, and was not answered: with the first right one
+    /// the real conversation begins.
+    pub(crate) fn begins_with_right_sum(&self, direction: Direction, sum: Checksum) -> bool {
+        let unanswered = self.seen.get(direction.opposite().index()) == Some(&false);
+        sum == Checksum::Right && unanswered && self.sums.get(direction.index()) == Some(&SenderSums::Wrong)
+    }
+
     pub(crate) fn seen_both(&self) -> bool {
         self.seen == [true, true]
     }
@@ -99,6 +136,7 @@ impl Conversation {
     pub(crate) fn turn(&mut self) {
         self.seen.reverse();
         self.macs.reverse();
+        self.sums.reverse();
         self.icmp.reverse();
         self.payload_done.reverse();
         self.shown_to.reverse();

@@ -178,8 +178,12 @@ impl Worker {
             return Some(EndReason::TimedOut);
         }
         let segment = Segment::new(packet, packet.tcp()?);
+        let direction = flow.direction(src_is_high);
+        if flow.state.begins_with_right_sum(direction, packet.checksums.layer4) {
+            return Some(EndReason::Reused);
+        }
         let reused = match &flow.state.tcp {
-            Some(session) => session.is_reused_by(&segment, flow.direction(src_is_high)),
+            Some(session) => session.is_reused_by(&segment, direction),
             // What came before belonged to no session that was followed.
             None => segment.opens(),
         };

@@ -184,6 +184,65 @@ fn a_full_flow_table_keeps_its_bound_and_records_what_it_lets_go() {
     assert_eq!(flows.iter().filter(|flow| flow["flow"]["reason"] == "forced").count(), 184);
 }
 
+/// A frame whose TCP checksum is wrong.
+fn spoilt(frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[14 + 20 + 16] ^= 0x55;
+    frame
+}
+
+fn is_from_client(frame: &[u8]) -> bool {
+    frame[26..30] == CLIENT.octets()
+}
+
+/// What was asked for, as far as the records tell.
+fn urls(frames: &[Vec<u8>], believing: bool) -> Vec<String> {
+    let mut config = Config::default();
+    config.tcp.offloading_believed = believing;
+    inspect(frames, "", config).of("http").iter().map(|record| record["http"]["url"].to_string()).collect()
+}
+
+#[test]
+fn a_sender_whose_checksums_are_wrong_each_time_leaves_them_to_its_network_card() {
+    let frames: Vec<Vec<u8>> = get().iter().map(|f| if is_from_client(f) { spoilt(f) } else { f.clone() }).collect();
+    assert_eq!(urls(&frames, true), ["\"/secret.txt\""]);
+    assert_eq!(urls(&frames, false), [""; 0]);
+    let frames: Vec<Vec<u8>> = get().iter().map(|frame| spoilt(frame)).collect();
+    assert_eq!(urls(&frames, true), ["\"/secret.txt\""]);
+}
+
+#[test]
+fn a_wrong_checksum_among_right_ones_is_left_out() {
+    let mut frames = get();
+    // A request that the server throws away comes before the one that it answers.
+    let mut decoy = frames[3].clone();
+    let at = decoy.windows(6).position(|six| six == b"secret").expect("the request");
+    decoy[at..at + 6].copy_from_slice(b"public");
+    frames.insert(3, decoy);
+    assert_eq!(urls(&frames, true), ["\"/secret.txt\""]);
+}
+
+#[test]
+fn what_came_with_wrong_checksums_and_was_not_answered_is_forgotten() {
+    let mut frames = get();
+    // The same opening with another sequence number.
+    let mut decoy = frames[0].clone();
+    decoy[14 + 20 + 4] ^= 0x40;
+    frames.insert(0, decoy);
+    assert_eq!(urls(&frames, true), ["\"/secret.txt\""]);
+    assert_eq!(inspect(&frames, "", Config::default()).of("flow").len(), 2);
+}
+
+#[test]
+fn a_client_that_is_answered_unseen_is_understood_midstream() {
+    let frames: Vec<Vec<u8>> = get().into_iter().filter(|frame| is_from_client(frame)).collect();
+    let mut config = Config::default();
+    assert!(inspect(&frames, "", config.clone()).of("http").is_empty());
+    config.tcp.midstream = true;
+    let told = inspect(&frames, "", config);
+    assert_eq!(told.of("http")[0]["http"]["url"], "/secret.txt");
+}
+
 #[test]
 fn garbled_traffic_never_panics() {
     let mut dice = wire::Dice(5);

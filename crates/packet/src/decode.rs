@@ -31,6 +31,10 @@ pub struct DecoderSettings {
     pub vxlan_ports: Ports,
     pub geneve_enabled: bool,
     pub geneve_ports: Ports,
+    pub gre_in_udp_enabled: bool,
+    pub gre_in_udp_ports: Ports,
+    pub gtp_enabled: bool,
+    pub gtp_ports: Ports,
     pub defrag: DefragSettings,
     /// `-k`: whether IP, TCP, UDP and ICMP checksums are validated.
     pub checksums: bool,
@@ -65,6 +69,11 @@ impl Default for DecoderSettings {
             vxlan_ports: Ports::These(vec![4789]),
             geneve_enabled: true,
             geneve_ports: Ports::These(vec![6081]),
+            gre_in_udp_enabled: true,
+            gre_in_udp_ports: Ports::These(vec![4754]),
+            // Only mobile operators have it.
+            gtp_enabled: false,
+            gtp_ports: Ports::These(vec![2152]),
             defrag: DefragSettings::default(),
             checksums: true,
         }
@@ -167,11 +176,8 @@ impl Decoder {
         if packet.invalid {
             self.counters.invalid += 1;
         } else if self.settings.checksums && packet.ip.is_some() {
-            packet.checksums = Checksums {
-                ip_bad: packet.ip_checksum_good() == Some(false),
-                layer4_bad: packet.layer4_checksum_good() == Some(false)
-                    && !packet.layer4_checksum_is_left_to_hardware(),
-            };
+            packet.checksums =
+                Checksums { ip_bad: packet.ip_checksum_good() == Some(false), layer4: packet.layer4_checksum() };
         }
         emit(packet);
     }

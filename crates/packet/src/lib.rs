@@ -20,4 +20,4 @@ pub use capture::{Capture, CaptureError, CaptureFault, Frame};
 pub use decode::{Decoder, DecoderSettings};
 pub use events::{DECODER_EVENTS, DecoderEvent, STREAM_EVENTS, StreamEvent};
 pub use link::LinkType;
-pub use packet::{Checksums, Icmp, Ip, Layer4, Packet, PacketSource, Quoted, Tcp, Udp};
+pub use packet::{Checksum, Checksums, Icmp, Ip, Layer4, Packet, PacketSource, Quoted, Tcp, Udp};

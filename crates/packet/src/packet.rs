@@ -48,16 +48,27 @@ pub struct Packet<'a> {
     pub events: DecoderEvents,
     /// A header did not parse: only rules for decoder events look at it.
     pub invalid: bool,
-    /// Which checksums were looked at and found wrong.
+    /// What the checksums say, where they are looked at.
     pub checksums: Checksums,
 }
 
-/// What checksum validation found; a checksum that was not validated counts as good.
+/// What checksum validation found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checksums {
     pub ip_bad: bool,
     /// TCP, UDP or ICMP.
-    pub layer4_bad: bool,
+    pub layer4: Checksum,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checksum {
+    /// There is none, or it was not looked at.
+    #[default]
+    Unknown,
+    Right,
+    Wrong,
+    /// The sender left it to its network card ([`Packet::layer4_checksum_is_left_to_hardware`]).
+    LeftToHardware,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +169,15 @@ impl<'a> Packet<'a> {
 }
 
 impl Packet<'_> {
+    pub(crate) fn layer4_checksum(&self) -> Checksum {
+        match self.layer4_checksum_good() {
+            None => Checksum::Unknown,
+            Some(true) => Checksum::Right,
+            Some(false) if self.layer4_checksum_is_left_to_hardware() => Checksum::LeftToHardware,
+            Some(false) => Checksum::Wrong,
+        }
+    }
+
     /// The field holds what a sender leaves there for its network card to complete ([`crate::checksum::pseudo_header`]):
     /// the packet was captured before it was whole, and is not wrong.
     #[must_use]

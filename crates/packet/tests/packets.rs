@@ -3,7 +3,7 @@
 mod wire;
 
 use phitak_model::Timestamp;
-use phitak_packet::{DECODER_EVENTS, Decoder, DecoderSettings, Frame, Layer4, LinkType, Packet};
+use phitak_packet::{Checksum, DECODER_EVENTS, Decoder, DecoderSettings, Frame, Layer4, LinkType, Packet};
 use wire::{Dice, TcpParts, ethernet, ipv4, ipv6, tcp, udp};
 
 fn frame(link: LinkType, bytes: &[u8]) -> Frame<'_> {
@@ -95,6 +95,37 @@ fn tunnels_give_the_inner_packet_before_the_outer_one() {
 }
 
 #[test]
+fn tunnels_over_udp_are_told_by_their_ports_and_their_own_headers() {
+    let settings = DecoderSettings { gtp_enabled: true, ..DecoderSettings::default() };
+    let check = |link, bytes: &[u8], wanted: &[&str]| {
+        assert_eq!(tell(&mut Decoder::new(settings.clone()), link, bytes), wanted);
+    };
+    let inner = "| v4 | udp 1234>53 | vlan [] | 5 bytes | ";
+    let carried = |port: u16, head: &[u8]| ipv4(17, 0, 1, &udp(5000, port, &[head, &hello()[..]].concat()));
+    let outer = |port: u16, bytes: usize| format!("wire/pcap | v4 | udp 5000>{port} | vlan [] | {bytes} bytes | ");
+    let length = hello().len() as u8;
+    // GRE with a key; GTP alone, with a sequence number, and with one extension header more.
+    for (port, head, name) in [
+        (4754, vec![0x20, 0, 8, 0, 0, 0, 0, 9], "gre tunnel"),
+        (2152, vec![0x30, 0xff, 0, length, 0, 0, 0, 1], "gtp tunnel"),
+        (2152, vec![0x32, 0xff, 0, length + 4, 0, 0, 0, 1, 0, 5, 0, 0], "gtp tunnel"),
+        (2152, vec![0x34, 0xff, 0, length + 8, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0x10, 1, 0], "gtp tunnel"),
+    ] {
+        let bytes = head.len() + hello().len();
+        check(LinkType::Raw, &carried(port, &head), &[&format!("{name} {inner}"), &outer(port, bytes)]);
+    }
+    // Another port, a control message, a header that ends nowhere, no IP behind it.
+    for (port, head) in [
+        (4755, vec![0x20, 0, 8, 0, 0, 0, 0, 9]),
+        (2152, vec![0x30, 1, 0, length, 0, 0, 0, 1]),
+        (2152, vec![0x34, 0xff, 0, length + 8, 0, 0, 0, 1, 0, 0, 0, 0x85, 0, 0x10, 1, 0]),
+        (2152, vec![0x30, 0xff, 0, length + 1, 0, 0, 0, 1, 0xff]),
+    ] {
+        check(LinkType::Raw, &carried(port, &head), &[&outer(port, head.len() + hello().len())]);
+    }
+}
+
+#[test]
 fn fragments_make_one_datagram_in_any_order() {
     let body = udp(1234, 53, &[7; 100]);
     let mut parts: Vec<Vec<u8>> = Vec::new();
@@ -156,23 +187,23 @@ fn checksums_are_judged_and_zero_means_none_for_udp_over_ipv4() {
         let mut found = None;
         decoder.decode(&frame(LinkType::Raw, bytes), &mut |packet| found = Some(packet.checksums));
         let checksums = found.expect("a packet");
-        (checksums.ip_bad, checksums.layer4_bad)
+        (checksums.ip_bad, checksums.layer4)
     };
-    assert_eq!(judge(&hello()), (false, false));
+    assert_eq!(judge(&hello()), (false, Checksum::Unknown));
     let good =
         ipv4(6, 0, 1, &tcp(&TcpParts { src: 4000, dst: 80, seq: 1, ack: 0, flags: 2, options: &[], payload: b"x" }));
-    assert_eq!(judge(&good), (false, false));
+    assert_eq!(judge(&good), (false, Checksum::Right));
     let mut bad = good.clone();
     bad[11] ^= 1;
-    assert_eq!(judge(&bad), (true, false));
+    assert_eq!(judge(&bad), (true, Checksum::Right));
     let mut bad = good.clone();
     *bad.last_mut().expect("bytes") ^= 1;
-    assert_eq!(judge(&bad), (false, true));
+    assert_eq!(judge(&bad), (false, Checksum::Wrong));
     // What a sender leaves to its network card is the sum over the pseudo header: here with the segment's length of 21.
     let mut unfinished = good.clone();
     let pseudo = phitak_packet::checksum::pseudo_header(wire::SERVER.into(), wire::CLIENT.into(), 6, 21);
     unfinished[36..38].copy_from_slice(&pseudo.to_be_bytes());
-    assert_eq!(judge(&unfinished), (false, false));
+    assert_eq!(judge(&unfinished), (false, Checksum::LeftToHardware));
 }
 
 #[test]

@@ -24,16 +24,22 @@ pub(crate) struct Lines {
     partial: Vec<u8>,
     truncated: bool,
     bytes_max: usize,
+    end: u8,
 }
 
 impl Lines {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { partial: Vec::new(), truncated: false, bytes_max }
+        Self::ending_in(bytes_max, b'\n')
+    }
+
+    /// Pieces that end in another byte than lines do.
+    pub(crate) fn ending_in(bytes_max: usize, end: u8) -> Self {
+        Self { partial: Vec::new(), truncated: false, bytes_max, end }
     }
 
     /// The next whole line; what is incomplete is kept. `data` is moved past what was used.
     pub(crate) fn next(&mut self, data: &mut &[u8]) -> Option<Line> {
-        let Some(end) = memchr::memchr(b'\n', data) else {
+        let Some(end) = memchr::memchr(self.end, data) else {
             self.keep(data);
             *data = &[];
             return None;

@@ -1,8 +1,8 @@
 //! Every protocol, sorted by name, one line each.
 
 use crate::{
-    bittorrent, dcerpc, dhcp, dnp3, dns, ftp, http1, http2, krb5, ldap, modbus, mqtt, mssql, mysql, nbns, nfs, pgsql,
-    pop3, quic, rfb, session::Protocol, sip, smb, smtp, snmp, ssh, telnet, tls, websocket,
+    bittorrent, dcerpc, dhcp, dnp3, dns, ftp, http1, http2, imap, irc, krb5, ldap, modbus, mqtt, mssql, mysql, nbns,
+    nfs, ntp, pgsql, pop3, quic, rfb, session::Protocol, sip, smb, smtp, snmp, ssh, telnet, tls, websocket, xmpp,
 };
 
 pub static REGISTRY: &[&Protocol] = &[
@@ -15,6 +15,8 @@ pub static REGISTRY: &[&Protocol] = &[
     &ftp::FTP_DATA,
     &http1::HTTP,
     &http2::HTTP2,
+    &imap::IMAP,
+    &irc::IRC,
     &krb5::KRB5,
     &ldap::LDAP,
     &dns::LLMNR,
@@ -26,6 +28,7 @@ pub static REGISTRY: &[&Protocol] = &[
     &nbns::NBDGM,
     &nbns::NBNS,
     &nfs::NFS,
+    &ntp::NTP,
     &pgsql::PGSQL,
     &pop3::POP3,
     &quic::QUIC,
@@ -38,4 +41,5 @@ pub static REGISTRY: &[&Protocol] = &[
     &telnet::TELNET,
     &tls::TLS,
     &websocket::WEBSOCKET,
+    &xmpp::XMPP,
 ];

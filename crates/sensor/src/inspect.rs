@@ -3,15 +3,17 @@
 mod costs;
 mod frames;
 mod lanes;
+mod merger;
 mod output;
 mod progress;
 mod run;
 mod settings;
+mod source;
 mod workers;
 
-use crate::rules::RuleSettings;
+use crate::{checksums::Checksums, rules::RuleSettings};
 use clap::Args;
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 /// Reads captures and writes what is in them as EVE JSON.
 #[derive(Debug, Args)]
@@ -27,9 +29,9 @@ pub struct Inspect {
     /// The networks that are ours: sets HOME_NET
     #[arg(long, value_name = "CIDR,..")]
     home_net: Option<String>,
-    /// Checksum validation: all, or none
-    #[arg(short = 'k', value_name = "none|all", default_value = "all", value_parser = ["all", "none"])]
-    checksums: String,
+    /// What becomes of packets with wrong checksums
+    #[arg(short = 'k', value_enum, value_name = "auto|all|none", default_value_t = Checksums::Auto)]
+    checksums: Checksums,
     /// A setting by Suricata's name, such as stream.midstream=true; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
@@ -42,9 +44,10 @@ pub struct Inspect {
     /// Taken for Suricata's sake, and without effect
     #[arg(long, value_name = "MODE")]
     runmode: Option<String>,
-    /// Captures (pcap or pcapng); words that are no files make a filter, such as: port 22 and not host 10.0.0.1
+    /// Captures (pcap or pcapng; - is the standard input); words that are no files make a filter, such as: port 22 and not
+    /// host 10.0.0.1
     #[arg(required = true, value_name = "CAPTURE|FILTER")]
-    words: Vec<String>,
+    words: Vec<OsString>,
 }
 
 impl Inspect {

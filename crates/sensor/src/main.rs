@@ -1,5 +1,6 @@
 //! The hospital's sensor.
 
+mod checksums;
 mod enrol;
 mod inspect;
 mod rules;

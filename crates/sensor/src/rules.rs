@@ -1,7 +1,8 @@
 //! Loading rules, and `phitak-sensor rules`.
 
+mod attachments;
 mod bar;
-pub(crate) mod cache;
+mod cache;
 mod check;
 mod explain;
 pub(crate) mod files;

@@ -13,7 +13,7 @@ mod pulse;
 mod replays;
 mod timeline;
 
-use crate::rules::RuleSettings;
+use crate::{checksums::Checksums, rules::RuleSettings};
 use anyhow::Context;
 use clap::Args;
 use phitak_uplink::{
@@ -41,9 +41,9 @@ pub struct Run {
     /// The networks that are ours: sets HOME_NET
     #[arg(long, value_name = "CIDR,..")]
     home_net: Option<String>,
-    /// Checksum validation: all, or none
-    #[arg(short = 'k', value_name = "none|all", default_value = "all", value_parser = ["all", "none"])]
-    checksums: String,
+    /// What becomes of packets with wrong checksums
+    #[arg(short = 'k', value_enum, value_name = "auto|all|none", default_value_t = Checksums::Auto)]
+    checksums: Checksums,
     /// A setting by Suricata's name, such as stream.midstream=true; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
@@ -72,7 +72,7 @@ pub struct Run {
 
 impl Run {
     pub fn run(self) -> ExitCode {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let filter = EnvFilter::try_from_env("PHITAK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)

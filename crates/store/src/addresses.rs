@@ -36,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn sightings(&self, scope: &Scope, address: IpAddr) -> Result<Sightings, StoreError> {
+    pub async fn history_of_address(&self, scope: &Scope, address: IpAddr) -> Result<Sightings, StoreError> {
         let mut sightings = Sightings { all: Vec::new(), is_whole: true };
         for (column, is_source) in [(row::Column::SrcIp, true), (row::Column::DestIp, false)] {
             let select = Query::select()

@@ -6,7 +6,8 @@
 //! **Standing**, most urgent first:
 //! - *call*: a high or critical story has alerts here that nobody at the centre has looked at yet;
 //! - *blind*: no sensor here has been heard since the silence limit, or there never was one;
-//! - *act*: a finding is open or reopened, or a story of medium severity or more is not closed for what arrived here;
+//! - *act*: a finding is open or reopened, a story of medium severity or more is not closed for what arrived here, or a
+//!   warning waits for the hospital;
 //! - *calm*: none of these.
 
 use crate::{
@@ -72,6 +73,8 @@ pub struct Facility {
     pub stories_act: u64,
     pub stories_call: u64,
     pub hosts: u64,
+    /// Warnings that wait for its answer or work.
+    pub bulletins_open: u64,
 }
 
 /// What a list of facilities is narrowed by.
@@ -92,7 +95,7 @@ impl Facility {
             Standing::Call
         } else if self.heard_at.is_none_or(|at| at < silent_before) {
             Standing::Blind
-        } else if self.stories_act > 0 || self.findings_open > 0 {
+        } else if self.stories_act > 0 || self.findings_open > 0 || self.bulletins_open > 0 {
             Standing::Act
         } else {
             Standing::Calm
@@ -105,7 +108,10 @@ impl Standing {
     fn condition(self, silent_before: Timestamp) -> Condition {
         let call = row::Column::StoriesCall.gt(0);
         let seen = row::Column::HeardAt.gte(silent_before.micros());
-        let act = Condition::any().add(row::Column::StoriesAct.gt(0)).add(row::Column::FindingsOpen.gt(0));
+        let act = Condition::any()
+            .add(row::Column::StoriesAct.gt(0))
+            .add(row::Column::FindingsOpen.gt(0))
+            .add(row::Column::BulletinsOpen.gt(0));
         let not_call = row::Column::StoriesCall.lte(0);
         match self {
             Self::Call => Condition::all().add(call),
@@ -140,6 +146,7 @@ impl TryFrom<row::Model> for Facility {
             stories_act: count(row.stories_act),
             stories_call: count(row.stories_call),
             hosts: count(row.hosts),
+            bulletins_open: count(row.bulletins_open),
         })
     }
 }
@@ -280,6 +287,7 @@ async fn upsert(db: &impl ConnectionTrait, facility: &NewFacility, now: Timestam
         stories_act: Set(0),
         stories_call: Set(0),
         hosts: Set(0),
+        bulletins_open: Set(0),
     })
     .on_conflict(
         OnConflict::column(row::Column::Code)

@@ -33,4 +33,6 @@ row_id!(
     TokenId,
     /// A one-time code for a sensor.
     EnrolmentId,
+    /// An early warning.
+    BulletinId,
 );

@@ -1,4 +1,5 @@
-//! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, people, sessions, audit.
+//! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, early warnings, people,
+//! sessions, audit.
 //!
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
 //! for takes an [`AuditLine`] and stores it in the same transaction.
@@ -9,6 +10,15 @@ pub mod alerts;
 pub mod audit;
 pub mod audit_chain;
 pub mod backup;
+mod bearing;
+pub mod bulletin_answers;
+pub mod bulletin_chase;
+pub mod bulletin_content;
+pub mod bulletin_events;
+pub mod bulletin_proof;
+pub mod bulletin_recipients;
+pub mod bulletins;
+pub mod concern;
 pub mod database;
 pub mod error;
 pub mod facilities;
@@ -38,12 +48,17 @@ pub mod words;
 
 pub use audit::{AuditFilter, AuditLine, AuditRecord};
 pub use audit_chain::Chain;
+pub use bulletin_content::{BulletinContent, BulletinText, Check};
+pub use bulletin_proof::Settlement;
+pub use bulletin_recipients::{NewRecipient, Recipient};
+pub use bulletins::{Bulletin, BulletinFilter};
+pub use concern::{Reason, Reasons};
 pub use database::Store;
 pub use error::StoreError;
 pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
-pub use ids::{AlertId, EnrolmentId, FindingId, StoryId, TokenId, UserId};
+pub use ids::{AlertId, BulletinId, EnrolmentId, FindingId, StoryId, TokenId, UserId};
 pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
@@ -53,4 +68,7 @@ pub use sessions::SignedIn;
 pub use stories::{Story, StoryFilter};
 pub use tokens::{NewToken, Token};
 pub use triage::Triage;
-pub use words::{Role, StoryStatus, TriageAction, Verdict};
+pub use words::{
+    BulletinAnswer, BulletinState, CheckOutcome, RecipientSource, RecipientState, Role, StoryStatus, Tlp, TriageAction,
+    Verdict,
+};

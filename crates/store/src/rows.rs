@@ -35,6 +35,7 @@ row!(facility, "facilities", {
     stories_act: i32,
     stories_call: i32,
     hosts: i32,
+    bulletins_open: i32,
 });
 
 row!(sensor, "sensors", {
@@ -327,4 +328,56 @@ row!(audit_view, "audit_views", {
     #[sea_orm(primary_key, auto_increment = false)]
     place: String,
     at: i64,
+});
+
+row!(bulletin, "bulletins", {
+    #[sea_orm(primary_key)]
+    id: i64,
+    state: String,
+    severity: i32,
+    body: String,
+    story_id: Option<i64>,
+    created_at: i64,
+    created_by: String,
+    changed_at: i64,
+    published_at: Option<i64>,
+    published_by: Option<String>,
+    closed_at: Option<i64>,
+    closed_by: Option<String>,
+    close_reason: Option<String>,
+});
+
+row!(bulletin_recipient, "bulletin_recipients", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    bulletin_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    facility: String,
+    source: String,
+    reasons: String,
+    hand_reason: Option<String>,
+    state: String,
+    sent_at: i64,
+    acknowledged_at: Option<i64>,
+    answer: Option<String>,
+    answer_reason: Option<String>,
+    answered_at: Option<i64>,
+    done_at: Option<i64>,
+    verified_at: Option<i64>,
+    chase_level: i32,
+    check_outcome: Option<String>,
+    found_again: Option<String>,
+    useful: Option<i32>,
+    useful_words: Option<String>,
+});
+
+row!(bulletin_event, "bulletin_events", {
+    #[sea_orm(primary_key)]
+    id: i64,
+    bulletin_id: i64,
+    facility: Option<String>,
+    at: i64,
+    who: Option<String>,
+    action: String,
+    level: Option<i32>,
+    detail: Option<String>,
 });

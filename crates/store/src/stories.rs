@@ -240,21 +240,22 @@ fn matching(scope: &Scope, filter: &StoryFilter) -> SelectStatement {
     let mut select = Query::select();
     let narrow = !scope.is_whole_sector() || filter.region.is_some() || filter.facility.is_some();
     if narrow {
+        // Each hospital's rows are gathered first: that is the index's own order, and stories are then met once.
+        let mut gathered = Query::select();
+        gathered
+            .expr_as(Expr::col(story_facility::Column::StoryId), "story_id")
+            .expr_as(Func::max(Expr::col(story_facility::Column::ArrivedAt)), "arrived_at")
+            .from(story_facility::Entity)
+            .cond_where(places(scope, filter))
+            .group_by_col(story_facility::Column::StoryId);
+        if let Some(ArrivedWithin { since, .. }) = filter.window {
+            gathered.and_where(Expr::col(story_facility::Column::ArrivedAt).gte(since.micros()));
+        }
         select
             .expr_as(Expr::col((row::Entity, row::Column::Id)), "id")
-            .expr_as(Func::max(Expr::col((story_facility::Entity, story_facility::Column::ArrivedAt))), "arrived_at")
-            .from(story_facility::Entity)
-            .inner_join(
-                row::Entity,
-                Expr::col((row::Entity, row::Column::Id))
-                    .equals((story_facility::Entity, story_facility::Column::StoryId)),
-            )
-            .cond_where(places(scope, filter))
-            .group_by_col((row::Entity, row::Column::Id));
-        if let Some(ArrivedWithin { since, .. }) = filter.window {
-            select
-                .and_where(Expr::col((story_facility::Entity, story_facility::Column::ArrivedAt)).gte(since.micros()));
-        }
+            .expr_as(Expr::col(("p", "arrived_at")), "arrived_at")
+            .from_subquery(gathered, "p")
+            .inner_join(row::Entity, Expr::col((row::Entity, row::Column::Id)).equals(("p", "story_id")));
     } else {
         select
             .expr_as(Expr::col((row::Entity, row::Column::Id)), "id")

@@ -72,6 +72,103 @@ words!(
     }
 );
 
+words!(
+    /// Where an early warning stands.
+    BulletinState {
+        /// Being written: only the sector's team sees it.
+        Draft = "draft",
+        /// Sent, and asked after.
+        Published = "published",
+        /// Over; nobody is asked any more.
+        Closed = "closed",
+    }
+);
+
+words!(
+    /// How far a text may be passed on (FIRST's Traffic Light Protocol 2.0).
+    Tlp {
+        Clear = "clear",
+        Green = "green",
+        Amber = "amber",
+        AmberStrict = "amber_strict",
+        Red = "red",
+    }
+);
+
+words!(
+    /// Why a hospital gets a warning.
+    RecipientSource {
+        /// The check found it concerned.
+        Found = "found",
+        /// A person added it, with a reason.
+        Hand = "hand",
+        /// It went to everyone.
+        Everyone = "everyone",
+    }
+);
+
+words!(
+    /// How far a hospital has come with a warning.
+    RecipientState {
+        /// Nobody there has answered yet.
+        Sent = "sent",
+        /// รับทราบ: somebody there knows.
+        Acknowledged = "acknowledged",
+        /// ทำแล้ว: the hospital says so; later traffic must show it.
+        Done = "done",
+        NotOurs = "not_ours",
+        Cannot = "cannot",
+        NeedHelp = "need_help",
+        /// The centre's own judgement: the check finds nothing any more.
+        Verified = "verified",
+        /// The check still found it after ทำแล้ว.
+        Reopened = "reopened",
+    }
+);
+
+impl RecipientState {
+    /// Whether the hospital has something to do: answer, or work.
+    #[must_use]
+    pub fn waits_for_hospital(self) -> bool {
+        matches!(self, Self::Sent | Self::Acknowledged | Self::Reopened)
+    }
+
+    /// The states of [`Self::waits_for_hospital`].
+    pub(crate) const WAITING: [Self; 3] = [Self::Sent, Self::Acknowledged, Self::Reopened];
+}
+
+words!(
+    /// What a hospital answers to a warning, each one a button on its page.
+    BulletinAnswer {
+        /// รับทราบ
+        Acknowledged = "acknowledged",
+        /// ทำแล้ว
+        Done = "done",
+        /// ไม่ใช่ของเรา
+        NotOurs = "not_ours",
+        /// ทำไม่ได้ เพราะ…
+        Cannot = "cannot",
+        /// ต้องการความช่วยเหลือ
+        NeedHelp = "need_help",
+    }
+);
+
+words!(
+    /// What the check says of a hospital that answered ทำแล้ว.
+    CheckOutcome {
+        /// It still finds what the warning is about.
+        Found = "found",
+        /// It finds nothing, and the sensor was watching long enough.
+        Clear = "clear",
+        /// Cannot tell: the sensor is silent, or there is none.
+        NotWatching = "not_watching",
+        /// Cannot tell: the sensor has not watched long enough since the answer.
+        TooSoon = "too_soon",
+        /// Cannot tell: the machines in question have not been seen since.
+        NotSeen = "not_seen",
+    }
+);
+
 /// The model's words as they stand in the tables.
 pub(crate) mod model_words {
     use crate::error::StoreError;

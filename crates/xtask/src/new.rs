@@ -67,7 +67,7 @@ pub fn new(root: &Path, kind: Kind, name: &str) -> Result<()> {
     println!("  1. change it until it says what {name} is");
     println!("  2. add `mod {name};` and, in the order of names, this line to {}:", shape.registry);
     println!("         {}", kind.line(name));
-    println!("  3. cargo test: the law tests walk the registry, so they cover it now");
+    println!("  3. cargo test --release -p phitak-protocols: the law tests walk the registry, so they cover it now");
     Ok(())
 }
 

@@ -69,5 +69,23 @@ export type EnrolmentCodeCreated = Sent<Schemas["EnrolmentCodeCreated"]>;
 export type AuditChain = Sent<Schemas["ChainEnd"]>;
 export type AuditEntry = Sent<Schemas["AuditEntry"]>;
 
+export type BulletinState = Sent<Schemas["BulletinState"]>;
+export type RecipientState = Sent<Schemas["RecipientState"]>;
+export type BulletinAnswer = Sent<Schemas["BulletinAnswer"]>;
+export type Tlp = Sent<Schemas["Tlp"]>;
+export type CheckKind = Sent<Schemas["CheckKind"]>;
+export type Bulletin = Sent<Schemas["Bulletin"]>;
+export type BulletinDetail = Sent<Schemas["BulletinDetail"]>;
+export type BulletinDraft = Sent<Schemas["BulletinDraft"]>;
+export type BulletinCheck = Sent<Schemas["BulletinCheck"]>;
+export type BulletinReason = Sent<Schemas["BulletinReason"]>;
+export type BulletinReasons = Sent<Schemas["BulletinReasons"]>;
+export type BulletinRecipient = Sent<Schemas["BulletinRecipient"]>;
+export type BulletinEvent = Sent<Schemas["BulletinEvent"]>;
+export type Concern = Sent<Schemas["ConcernPage"]>;
+export type WeaknessKinds = Sent<Schemas["WeaknessKinds"]>;
+export type Suggested = Sent<Schemas["Suggested"]>;
+export type Warnings = Sent<Schemas["WarningCounts"]>;
+
 /** A page of a long list; lists that cannot count leave `total` out. */
 export type Page<T> = { items: T[]; next_cursor: string | null; total?: number; total_exact?: boolean; latest_at?: string | null; chain?: AuditChain };

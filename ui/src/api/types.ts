@@ -38,6 +38,161 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bulletins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Early warnings, the latest first: drafts only for the sector's team, others as far as they were sent to the caller's hospitals */
+        get: operations["get_bulletins"];
+        put?: never;
+        /** Keeps a new draft */
+        post: operations["post_bulletins"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulletins/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One early warning, whole */
+        get: operations["get_bulletins_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulletins/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends it: nobody is asked any more; a draft is thrown away */
+        post: operations["post_bulletins_id_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulletins/{id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a draft */
+        post: operations["post_bulletins_id_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulletins/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a draft, and freezes to whom and why */
+        post: operations["post_bulletins_id_publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulletins/{id}/recipients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's hospitals that got it: why, and how far each has come */
+        get: operations["get_bulletins_id_recipients"];
+        put?: never;
+        /** Sends it to more hospitals, each with a reason */
+        post: operations["post_bulletins_id_recipients"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulletins/{id}/recipients/{code}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The hospital's answer to an early warning */
+        post: operations["post_bulletins_id_recipients_code_answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bulletins/{id}/recipients/{code}/rating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether an early warning was useful to the hospital */
+        post: operations["post_bulletins_id_recipients_code_rating"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/concerned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whom a check concerns among the caller's hospitals, with the reasons that stand in the data */
+        get: operations["get_concerned"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/enrolment-codes": {
         parameters: {
             query?: never;
@@ -183,7 +338,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events `story`, `finding`, `sensor`, and `resync` when some were missed */
+        /** Server-sent events `story`, `finding`, `sensor`, `bulletin`, and `resync` when some were missed */
         get: operations["get_live"];
         put?: never;
         post?: never;
@@ -457,6 +612,9 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Added: {
+            by_hand: components["schemas"]["ByHand"][];
+        };
         AlertDetail: components["schemas"]["AlertLine"] & {
             action: string;
             arrived_at: components["schemas"]["Moment"];
@@ -559,6 +717,203 @@ export interface components {
             items: components["schemas"]["AuditEntry"][];
             next_cursor?: string | null;
         };
+        /** @description An early warning as lists show it. */
+        Bulletin: {
+            changed_at: components["schemas"]["Moment"];
+            check: components["schemas"]["BulletinCheck"];
+            closed_at?: components["schemas"]["Moment"] | null;
+            closed_by?: string | null;
+            counts: components["schemas"]["BulletinCounts"];
+            created_at: components["schemas"]["Moment"];
+            /** @description Null for those outside the sector's own team, as `published_by` and `closed_by` */
+            created_by?: string | null;
+            /** Format: int32 */
+            due_hours: number;
+            /** Format: int64 */
+            id: number;
+            published_at?: components["schemas"]["Moment"] | null;
+            published_by?: string | null;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["BulletinState"];
+            title: components["schemas"]["Text"];
+            tlp: components["schemas"]["Tlp"];
+        };
+        /**
+         * @description What a hospital answers to an early warning.
+         * @enum {string}
+         */
+        BulletinAnswer: "acknowledged" | "done" | "not_ours" | "cannot" | "need_help";
+        /** @description A check: which of the other fields count depends on `kind`. */
+        BulletinCheck: {
+            /** @description At most 50 */
+            addresses?: string[];
+            kind: components["schemas"]["CheckKind"];
+            /** Format: int32 */
+            port?: number | null;
+            protocol?: string | null;
+            /** @description A kind's id, as `/api/v1/weakness-kinds` lists them */
+            weakness?: string | null;
+        };
+        /** @description How many of the caller's hospitals stand where. */
+        BulletinCounts: {
+            /** Format: int64 */
+            acknowledged: number;
+            /** Format: int64 */
+            cannot: number;
+            /** Format: int64 */
+            done: number;
+            /** Format: int64 */
+            need_help: number;
+            /** Format: int64 */
+            not_ours: number;
+            /** Format: int64 */
+            not_useful: number;
+            /** Format: int64 */
+            recipients: number;
+            /** Format: int64 */
+            reopened: number;
+            /**
+             * Format: int64
+             * @description Not answered yet
+             */
+            sent: number;
+            /** Format: int64 */
+            useful: number;
+            /** Format: int64 */
+            verified: number;
+        };
+        BulletinDetail: components["schemas"]["Bulletin"] & {
+            /** @description Null for those outside the sector's own team */
+            close_reason?: string | null;
+            /** @description What stands in it */
+            content: components["schemas"]["BulletinDraft"];
+            /** @description Of the caller's hospitals and of the warning itself; the latest 500, oldest first */
+            history: components["schemas"]["BulletinEvent"][];
+            proof: components["schemas"]["Text"];
+            risk: components["schemas"]["Text"];
+            undo: components["schemas"]["Text"];
+            /** @description As the hospital reads it */
+            who: components["schemas"]["Text"];
+        };
+        /** @description What is written in a warning. */
+        BulletinDraft: {
+            check: components["schemas"]["BulletinCheck"];
+            /**
+             * Format: int32
+             * @description From sending until it should be done: 1 to 720
+             */
+            due_hours: number;
+            severity: components["schemas"]["Severity"];
+            /** @description At most 10, in order */
+            steps: components["schemas"]["Text"][];
+            /**
+             * Format: int64
+             * @description The story from which it was drafted
+             */
+            story_id?: number | null;
+            /** @description At most 160 characters, as `who`; the other texts 1200, a step 600. Thai is needed before it is sent. */
+            title: components["schemas"]["Text"];
+            tlp: components["schemas"]["Tlp"];
+            /** @description How to go back */
+            undo: components["schemas"]["Text"];
+            /** @description What happened */
+            what: components["schemas"]["Text"];
+            who: components["schemas"]["Text"];
+            /** @description Why it matters for patients and work */
+            why: components["schemas"]["Text"];
+        };
+        BulletinEvent: {
+            /** @description `drafted`, `published`, `added`, `closed`, `chased`, or what became of the hospital's part */
+            action: string;
+            at: components["schemas"]["Moment"];
+            detail?: string | null;
+            facility?: components["schemas"]["FacilityPlace"] | null;
+            /**
+             * Format: int32
+             * @description Of `chased`: 1 the hospital again, 2 province and region, 3 the sector
+             */
+            level?: number | null;
+            /** @description Null when the centre did it by itself, and for the team's people outside the team */
+            who?: string | null;
+        };
+        BulletinPage: {
+            items: components["schemas"]["Bulletin"][];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
+        BulletinRating: {
+            useful: boolean;
+            /** @description At most 500 characters */
+            words?: string | null;
+        };
+        /** @description One thing in the data that makes a warning concern a hospital. */
+        BulletinReason: {
+            /** @description Of a sighting: the address outside, and in how many alerts */
+            address?: string | null;
+            /** Format: int64 */
+            alerts?: number | null;
+            /** Format: int64 */
+            finding_id?: number | null;
+            first_at: components["schemas"]["Moment"];
+            host: components["schemas"]["HostName"];
+            kind: components["schemas"]["ReasonKind"];
+            last_at: components["schemas"]["Moment"];
+            /** Format: int32 */
+            port?: number | null;
+            protocol?: string | null;
+        };
+        /** @description The reasons of one hospital, the latest first; at most 20 are shown. */
+        BulletinReasons: {
+            /** Format: int64 */
+            more: number;
+            shown: components["schemas"]["BulletinReason"][];
+        };
+        /** @description One hospital's part in a warning. */
+        BulletinRecipient: {
+            acknowledged_at?: components["schemas"]["Moment"] | null;
+            answer?: components["schemas"]["BulletinAnswer"] | null;
+            answer_reason?: string | null;
+            answered_at?: components["schemas"]["Moment"] | null;
+            check_outcome?: components["schemas"]["CheckOutcome"] | null;
+            done_at?: components["schemas"]["Moment"] | null;
+            facility: components["schemas"]["FacilityPlace"];
+            found_again?: components["schemas"]["BulletinReasons"] | null;
+            hand_reason?: string | null;
+            /**
+             * Format: int32
+             * @description How often it was asked again: 1 the hospital, 2 province and region, 3 the sector
+             */
+            level: number;
+            next_at?: components["schemas"]["Moment"] | null;
+            province: components["schemas"]["Text"];
+            reasons: components["schemas"]["BulletinReasons"];
+            sent_at: components["schemas"]["Moment"];
+            source: components["schemas"]["RecipientSource"];
+            state: components["schemas"]["RecipientState"];
+            useful?: boolean | null;
+            useful_words?: string | null;
+            verified_at?: components["schemas"]["Moment"] | null;
+            /** @description Whether a sensor there speaks */
+            watching: boolean;
+        };
+        BulletinReply: {
+            answer: components["schemas"]["BulletinAnswer"];
+            /** @description Needed with `cannot`; at most 1000 characters */
+            reason?: string | null;
+        };
+        /**
+         * @description Where an early warning stands.
+         * @enum {string}
+         */
+        BulletinState: "draft" | "published" | "closed";
+        /** @description A hospital that a person adds. */
+        ByHand: {
+            /** @description Its code */
+            facility: string;
+            /** @description At most 1000 characters; the hospital reads it */
+            reason: string;
+        };
         Care: {
             at: components["schemas"]["Moment"];
             facility: components["schemas"]["CareFacility"];
@@ -576,6 +931,25 @@ export interface components {
             /** Format: int64 */
             verified_this_month: number;
         };
+        /** @description What only early warnings have. */
+        CareBulletin: {
+            acknowledged_at?: components["schemas"]["Moment"] | null;
+            check_outcome?: components["schemas"]["CheckOutcome"] | null;
+            found_again?: components["schemas"]["BulletinReasons"] | null;
+            hand_reason?: string | null;
+            /**
+             * Format: int32
+             * @description How often it was asked again
+             */
+            level: number;
+            reasons: components["schemas"]["BulletinReasons"];
+            /** @description Why this hospital gets it */
+            source: components["schemas"]["RecipientSource"];
+            state: components["schemas"]["RecipientState"];
+            tlp: components["schemas"]["Tlp"];
+            useful?: boolean | null;
+            useful_words?: string | null;
+        };
         CareFacility: {
             code: string;
             name: components["schemas"]["Text"];
@@ -585,6 +959,7 @@ export interface components {
         };
         /** @description One thing on the hospital's page. */
         CareItem: {
+            bulletin?: components["schemas"]["CareBulletin"] | null;
             claimed_at?: components["schemas"]["Moment"] | null;
             /**
              * Format: int32
@@ -632,7 +1007,7 @@ export interface components {
         /** @enum {string} */
         CareItemState: "open" | "claimed" | "verified" | "reopened" | "acknowledged";
         /** @enum {string} */
-        CareItemType: "finding" | "story" | "sensor";
+        CareItemType: "finding" | "story" | "sensor" | "bulletin";
         CareLoss: {
             cause: string;
             /** Format: int64 */
@@ -665,6 +1040,38 @@ export interface components {
             code?: string | null;
             /** @description At least 12 characters */
             password: string;
+        };
+        Closing: {
+            /** @description At most 1000 characters */
+            reason: string;
+        };
+        /** @description Whom a check concerns. */
+        ConcernPage: {
+            /**
+             * Format: int64
+             * @description The others whose sensor does not: cannot tell
+             */
+            blind: number;
+            /** @description At most 500, by code */
+            items: components["schemas"]["ConcernedFacility"][];
+            /**
+             * Format: int64
+             * @description The others in the caller's scope whose sensor watches
+             */
+            not_seen: number;
+            /**
+             * Format: int64
+             * @description All that it concerns
+             */
+            total: number;
+            /** @description False when there was more than one question takes */
+            whole: boolean;
+        };
+        ConcernedFacility: {
+            facility: components["schemas"]["FacilityPlace"];
+            province: components["schemas"]["Text"];
+            reasons: components["schemas"]["BulletinReasons"];
+            watching: boolean;
         };
         /**
          * @description How sure the evidence makes us.
@@ -842,6 +1249,18 @@ export interface components {
             field: string;
             why: components["schemas"]["Text"];
         };
+        /** @description Data of the event `bulletin`: what became of one hospital's part in an early warning. */
+        LiveBulletin: {
+            facility: string;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int32
+             * @description How often it was asked again
+             */
+            level: number;
+            state: components["schemas"]["RecipientState"];
+        };
         /** @description Data of the event `finding`. */
         LiveFinding: {
             facility: string;
@@ -951,6 +1370,7 @@ export interface components {
             /** Format: int64 */
             stories_open: number;
             top_weaknesses: components["schemas"]["TopWeakness"][];
+            warnings: components["schemas"]["WarningCounts"];
             /**
              * Format: int64
              * @description Facilities with a sensor that speaks
@@ -1111,12 +1531,21 @@ export interface components {
         Story: {
             /** Format: int64 */
             alerts: number;
+            /**
+             * Format: int64
+             * @description Of all time
+             */
+            alerts_all: number;
             /** @description When the latest alert reached the centre: the time by which `since` and `up_to` count */
             arrived_at: components["schemas"]["Moment"];
             assignee?: components["schemas"]["Assignee"] | null;
             /** @description Technique ids of MITRE ATT&CK */
             attack: string[];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of what arrived within the time that was asked for, counted by whole hours up to a day and by whole days (UTC)
+             *     beyond; so are `regions`, `facility_names`, `alerts`, `first_at` and `last_at`
+             */
             facilities: number;
             /** @description At most 5 */
             facility_names: components["schemas"]["FacilityName"][];
@@ -1180,6 +1609,20 @@ export interface components {
          * @enum {string}
          */
         StoryStatus: "new" | "acknowledged" | "closed";
+        /** @description The early warning that can be drafted from a story. */
+        Suggested: {
+            /**
+             * Format: int64
+             * @description A warning that was drafted from this story already
+             */
+            bulletin_id?: number | null;
+            draft?: components["schemas"]["BulletinDraft"] | null;
+            /**
+             * Format: int64
+             * @description Hospitals within the 24 hours before the story's latest alert
+             */
+            hospitals: number;
+        };
         /** @description A text for people, in both languages. */
         Text: {
             en: string;
@@ -1229,6 +1672,20 @@ export interface components {
         };
         /** @enum {string} */
         TriageAction: "acknowledge" | "close" | "reopen";
+        /** @description A hospital that has not answered an early warning. */
+        UnansweredWarning: {
+            /** Format: int64 */
+            bulletin_id: number;
+            facility: components["schemas"]["FacilityPlace"];
+            /**
+             * Format: int32
+             * @description Who is to see to it now: 1 the hospital, 2 province and region, 3 the sector
+             */
+            level: number;
+            sent_at: components["schemas"]["Moment"];
+            severity: components["schemas"]["Severity"];
+            title: components["schemas"]["Text"];
+        };
         User: {
             created_at: components["schemas"]["Moment"];
             /** Format: int64 */
@@ -1259,6 +1716,42 @@ export interface components {
          * @enum {string}
          */
         Verdict: "true" | "benign" | "false" | "duplicate";
+        /** @description How early warnings are answered by the caller's hospitals. */
+        WarningCounts: {
+            /**
+             * Format: double
+             * @description From sending, over all that did; null while none did
+             */
+            median_hours_to_acknowledged?: number | null;
+            /** Format: double */
+            median_hours_to_done?: number | null;
+            /** Format: int64 */
+            need_help: number;
+            /** Format: int64 */
+            not_useful: number;
+            /**
+             * Format: int64
+             * @description Sent and not closed
+             */
+            open: number;
+            /** @description At most 50: those asked most often first, then the longest waiting */
+            unanswered: components["schemas"]["UnansweredWarning"][];
+            /**
+             * Format: int64
+             * @description Answers that are missing: a hospital counts once for each warning
+             */
+            unanswered_total: number;
+            /** Format: int64 */
+            useful: number;
+        };
+        WeaknessKind: {
+            id: string;
+            severity: components["schemas"]["Severity"];
+            title: components["schemas"]["Text"];
+        };
+        WeaknessKinds: {
+            items: components["schemas"]["WeaknessKind"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -1320,6 +1813,392 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_bulletins: {
+        parameters: {
+            query?: {
+                /** @description One or more of `draft`, `published`, `closed`, with commas */
+                state?: string | null;
+                /** @description One or more of `low`, `medium`, `high`, `critical`, with commas */
+                severity?: string | null;
+                /** @description Only those that wait for a first answer of some hospital */
+                unanswered?: boolean;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulletinPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_bulletins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulletinDraft"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulletinDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_bulletins_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulletinDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_bulletins_id_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Closing"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulletinDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_bulletins_id_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulletinDraft"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulletinDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_bulletins_id_publish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Publishing"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulletinDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_bulletins_id_recipients: {
+        parameters: {
+            query?: {
+                /** @description One or more states of a recipient, with commas */
+                state?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecipientPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_bulletins_id_recipients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Added"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulletinDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_bulletins_id_recipients_code_answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulletinReply"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CareItem"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_bulletins_id_recipients_code_rating: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulletinRating"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CareItem"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_concerned: {
+        parameters: {
+            query: {
+                kind: "indicators" | "weakness" | "service";
+                /** @description With commas, at most 50 */
+                addresses?: string | null;
+                weakness?: string | null;
+                protocol?: string | null;
+                port?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConcernPage"];
                 };
             };
             /** @description Refused: what happened, detail, hint */

@@ -1,10 +1,11 @@
 // One stream of changes from the centre for the whole page. It says only that something changed; pages ask again for what.
-import type { FindingState, SensorStatus, Severity } from "../api/model";
+import type { FindingState, RecipientState, SensorStatus, Severity } from "../api/model";
 
 export type Change =
   | { what: "story"; id: number; facility: string; severity: Severity; last_at: string }
   | { what: "finding"; id: number; facility: string; state: FindingState }
   | { what: "sensor"; id: string; facility: string; status: SensorStatus }
+  | { what: "bulletin"; id: number; facility: string; state: RecipientState; level: number }
   | { what: "resync" };
 
 const RETRY_MS_MIN = 1_000;
@@ -40,7 +41,7 @@ export function startLive(): void {
     connected = true;
     retry_ms = RETRY_MS_MIN;
   });
-  for (const what of ["story", "finding", "sensor"] as const) {
+  for (const what of ["story", "finding", "sensor", "bulletin"] as const) {
     opened.addEventListener(what, (event) => {
       const change = read(what, event.data);
       if (change) tell(change);
@@ -66,7 +67,7 @@ function tell(change: Change): void {
   for (const hear of listeners) hear(change);
 }
 
-function read(what: "story" | "finding" | "sensor", data: unknown): Change | null {
+function read(what: "story" | "finding" | "sensor" | "bulletin", data: unknown): Change | null {
   try {
     const body: unknown = JSON.parse(String(data));
     if (!body || typeof body !== "object" || !("id" in body) || !("facility" in body)) return null;

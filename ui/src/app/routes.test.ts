@@ -3,6 +3,8 @@ import { MISSING, routeOf, routes } from "./routes";
 
 it("a_path_finds_its_page_and_its_values", () => {
   expect(routeOf("/stories/42")).toMatchObject({ route: { path: "/stories/:id" }, params: { id: "42" } });
+  expect(routeOf("/bulletins/new").route.path).toBe("/bulletins/new");
+  expect(routeOf("/bulletins/7")).toMatchObject({ route: { path: "/bulletins/:id" }, params: { id: "7" } });
   expect(routeOf("/queue/").route.path).toBe("/queue");
   expect(routeOf("/h/A%2FB").params).toEqual({ code: "A/B" });
 });

@@ -21,6 +21,7 @@ export type Route = {
 };
 
 const TEAM: readonly Role[] = ["administrator", "analyst", "region_officer"];
+const SECTOR: readonly Role[] = ["administrator", "analyst"];
 const ADMINISTRATOR: readonly Role[] = ["administrator"];
 const EVERYBODY: readonly Role[] = [...TEAM, "hospital"];
 
@@ -29,9 +30,13 @@ export const routes: readonly Route[] = [
   { path: "/overview", page: () => import("../pages/overview/Overview.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.overview, go: "o" } },
   { path: "/facilities", page: () => import("../pages/facilities/Facilities.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.facilities, go: "h" } },
   { path: "/weaknesses", page: () => import("../pages/weaknesses/Weaknesses.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.weaknesses, go: "w" } },
+  { path: "/bulletins", page: () => import("../pages/bulletins/Bulletins.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.bulletins, go: "b" } },
   { path: "/people", page: () => import("../pages/people/People.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.people, go: "p" } },
   { path: "/audit", page: () => import("../pages/audit/Audit.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.audit, go: "l" } },
   { path: "/stories/:id", page: () => import("../pages/story/Story.svelte"), who: TEAM, frame: "work" },
+  { path: "/bulletins/new", page: () => import("../pages/compose/Compose.svelte"), who: SECTOR, frame: "work" },
+  { path: "/bulletins/:id", page: () => import("../pages/bulletin/Bulletin.svelte"), who: TEAM, frame: "work" },
+  { path: "/bulletins/:id/edit", page: () => import("../pages/compose/Compose.svelte"), who: SECTOR, frame: "work" },
   { path: "/alerts/:id", page: () => import("../pages/alert/Alert.svelte"), who: TEAM, frame: "work" },
   { path: "/addresses/:address", page: () => import("../pages/address/Address.svelte"), who: TEAM, frame: "work" },
   { path: "/facilities/:code", page: () => import("../pages/facility/Facility.svelte"), who: TEAM, frame: "work" },

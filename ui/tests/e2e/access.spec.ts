@@ -1,20 +1,7 @@
 // Everybody can use it: axe finds nothing serious on any page, in either colour; the keyboard reaches everything.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { expect, test, type Page } from "@playwright/test";
+import { axe } from "./axe";
 import { at, get, keptFacility, pageOf, tabTo } from "./sector";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-type Found = { id: string; impact: string | null; nodes: { html: string; failureSummary?: string }[] };
-
-async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: (what: Document, how: object) => Promise<{ violations: Found[] }> } };
-    return (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })).violations;
-  });
-  return found.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => `${v.id}: ${v.nodes.map((n) => `${n.html} ${n.failureSummary ?? ""}`).slice(0, 3).join(" | ")}`);
-}
 
 async function settled(page: Page): Promise<void> {
   await expect(page.locator("main")).toBeVisible();
@@ -30,7 +17,7 @@ for (const theme of ["light", "dark"] as const) {
     const story = stories.items[0]?.id ?? 0;
     const detail = await get<{ alerts_latest: { id: number }[] }>(page.context(), `/stories/${story}`);
     const code = keptFacility();
-    const paths = ["/queue?since=all", `/stories/${story}`, `/alerts/${detail.alerts_latest[0]?.id ?? 0}`, "/facilities", `/facilities/${code}`, "/weaknesses", "/overview", "/people", "/audit", "/account", `/h/${code}`, "/queue?q=nothing-has-this-name", "/stories/999999999", "/no-such-page"];
+    const paths = ["/queue?since=all", `/stories/${story}`, `/alerts/${detail.alerts_latest[0]?.id ?? 0}`, "/facilities", `/facilities/${code}`, "/weaknesses", "/bulletins", "/bulletins/new", "/bulletins/999999999", "/overview", "/people", "/audit", "/account", `/h/${code}`, "/queue?q=nothing-has-this-name", "/stories/999999999", "/no-such-page"];
     for (const path of paths) {
       await page.goto(at(path));
       await settled(page);

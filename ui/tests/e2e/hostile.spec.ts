@@ -1,10 +1,10 @@
 // Hostile text from the wire stays text: the strict CSP is there, no script runs, no markup appears, on any page.
 import { expect, test } from "@playwright/test";
-import { at, get, keptFacility, pageOf } from "./sector";
+import { at, get, keptFacility, pageOf, warnEverybody } from "./sector";
 
 const HOSTILE = `"><img src=x onerror="hacked=1"><script>hacked=1</script><svg onload=hacked=1><a href="javascript:hacked=1">`;
 /** Fields whose text may come from traffic or from people: each gets the hostile text at its end. */
-const FIELDS = new Set(["name", "names", "th", "en", "signature", "value", "reason", "response_reason", "detail", "object", "category", "app_proto", "login", "mac", "src_ip", "version", "buffer", "who"]);
+const FIELDS = new Set(["name", "names", "th", "en", "signature", "value", "reason", "response_reason", "detail", "object", "category", "app_proto", "login", "mac", "src_ip", "version", "buffer", "who", "answer_reason", "hand_reason", "useful_words", "close_reason", "protocol", "address", "addresses", "created_by", "published_by"]);
 
 function poisoned(value: unknown, field = ""): unknown {
   if (typeof value === "string") return FIELDS.has(field) ? value + HOSTILE : value;
@@ -33,6 +33,7 @@ test("no hostile text runs or becomes markup on any page", async ({ browser }) =
   const story = stories.items[0]?.id ?? 0;
   const detail = await get<{ alerts_latest: { id: number }[] }>(page.context(), `/stories/${story}`);
   const code = keptFacility();
+  const warning = await warnEverybody(page.context(), "เตือน");
   await page.route("**/api/v1/**", async (route) => {
     if (route.request().url().endsWith("/live") || route.request().method() !== "GET") return route.continue();
     const response = await route.fetch();
@@ -40,7 +41,7 @@ test("no hostile text runs or becomes markup on any page", async ({ browser }) =
     return body === null ? route.fulfill({ response }) : route.fulfill({ response, json: body });
   });
   const hostile_query = encodeURIComponent(HOSTILE);
-  for (const path of ["/queue?since=all", `/queue?since=all&facility=${hostile_query}&q=${hostile_query}`, `/stories/${story}`, `/alerts/${detail.alerts_latest[0]?.id ?? 0}`, "/facilities", `/facilities/${code}`, "/weaknesses", "/overview", "/people", "/audit", `/h/${code}`, `/h/${hostile_query}`, `/first-sign-in/${hostile_query}`]) {
+  for (const path of ["/queue?since=all", `/queue?since=all&facility=${hostile_query}&q=${hostile_query}`, `/stories/${story}`, `/alerts/${detail.alerts_latest[0]?.id ?? 0}`, "/facilities", `/facilities/${code}`, "/weaknesses", "/bulletins", `/bulletins/${warning}`, "/bulletins/new", "/overview", "/people", "/audit", `/h/${code}`, `/h/${code}?warning=${warning}`, `/h/${hostile_query}`, `/first-sign-in/${hostile_query}`]) {
     await page.goto(at(path));
     await expect(page.locator("main")).toBeVisible();
     await expect(page.locator(".loading")).toHaveCount(0);

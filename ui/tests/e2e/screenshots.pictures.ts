@@ -1,6 +1,6 @@
 // The main pages as pictures, in both languages and both colours: to be looked at by a person.
 import { expect, test } from "@playwright/test";
-import { at, get, keptFacility, pageOf } from "./sector";
+import { at, get, keptFacility, pageOf, warnEverybody } from "./sector";
 
 const SIZE = { width: 1560, height: 980 };
 
@@ -12,6 +12,8 @@ for (const lang of ["th", "en"] as const) {
       const hospital = await pageOf(browser, "hospital", { ...shown, viewport: { width: 1180, height: 1180 } });
       const stories = await get<{ items: { id: number; severity: string }[] }>(page.context(), "/stories?since=all");
       const story = stories.items.find((s) => s.severity === "critical") ?? stories.items[0];
+      const sent = await get<{ items: { id: number }[] }>(page.context(), "/bulletins?state=published");
+      const warning = sent.items[0]?.id ?? (await warnEverybody(page.context(), "ปิดการแชร์ไฟล์แบบเก่าก่อนวันศุกร์"));
       const pictures = [
         [page, "queue", "/queue?since=all"],
         [page, "story", `/stories/${story?.id ?? 0}`],
@@ -19,6 +21,9 @@ for (const lang of ["th", "en"] as const) {
         [page, "facilities", "/facilities"],
         [page, "facility", `/facilities/${keptFacility()}`],
         [page, "weaknesses", "/weaknesses"],
+        [page, "warnings", "/bulletins"],
+        [page, "warning", `/bulletins/${warning}`],
+        [page, "writing", "/bulletins/new"],
         [page, "audit", "/audit"],
         [page, "people", "/people"],
         [page, "account", "/account"],

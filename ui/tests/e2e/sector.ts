@@ -152,3 +152,17 @@ export async function tabTo(page: Page, selector: string): Promise<void> {
   }
   throw new Error(`the keyboard does not reach ${selector}`);
 }
+
+/** A warning to every hospital, sent by the page's person; gives its id. */
+export async function warnEverybody(context: BrowserContext, title: string): Promise<number> {
+  const text = (th: string): object => ({ th, en: "" });
+  const check = { kind: "service", addresses: [], weakness: null, protocol: "smb", port: 445 };
+  const draft = { title: text(title), what: text("เกิดเหตุที่อื่น"), why: text("ระบบอาจหยุด"), steps: [text("ทำสิ่งนี้")], undo: text(""), who: text(""), tlp: "amber", severity: "high", due_hours: 24, check, story_id: null };
+  const made = await ask(context, "POST", "/bulletins", draft);
+  expect(made.status, JSON.stringify(made.body)).toBe(200);
+  const { id } = made.body as { id: number };
+  const { facilities_total } = await get<{ facilities_total: number }>(context, "/overview");
+  const sent = await ask(context, "POST", `/bulletins/${id}/publish`, { everyone: true, by_hand: [], expected: facilities_total });
+  expect(sent.status, JSON.stringify(sent.body)).toBe(200);
+  return id;
+}

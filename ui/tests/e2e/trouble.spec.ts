@@ -88,3 +88,19 @@ test("a wrong password says so without saying which part was wrong", async ({ br
   await page.getByRole("button", { name: "เข้าสู่ระบบ", exact: true }).click();
   await expect(page.getByRole("alert")).toContainText("ชื่อผู้ใช้หรือรหัสผ่านไม่ถูกต้อง");
 });
+
+test("warnings say when there are none, when none match, and when the centre does not answer", async ({ browser }) => {
+  const page = await pageOf(browser, "analyst");
+  await page.route("**/api/v1/bulletins?*", (route) => route.fulfill({ json: { items: [], total: 0, next_cursor: null } }));
+  await page.goto(at("/bulletins"));
+  await expect(page.getByText("ยังไม่มีคำเตือน", { exact: true })).toBeVisible();
+  await expect(page.getByRole("link", { name: "เขียนคำเตือน" }).first()).toBeVisible();
+  await page.goto(at("/bulletins?unanswered=true"));
+  await expect(page.getByText("ไม่มีคำเตือนที่ตรงกับตัวกรอง")).toBeVisible();
+  await page.unroute("**/api/v1/bulletins?*");
+  await page.route("**/api/v1/bulletins?*", (route) => route.abort());
+  await page.goto(at("/bulletins"));
+  await expect(page.getByRole("alert")).toContainText("ติดต่อศูนย์ไม่ได้");
+  await page.goto(at("/bulletins/999999999"));
+  await expect(page.getByRole("alert")).toContainText("ไม่พบสิ่งที่ขอ");
+});

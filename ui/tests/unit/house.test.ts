@@ -62,7 +62,7 @@ describe("words", () => {
     expect(rows.length).toBeGreaterThan(20);
     const all = leaves(th).map(([, v]) => said(v)).join("\n");
     const elsewhere = files("../crates/assets/src/weaknesses", /(?<!laws)\.rs$/)
-      .concat(files("../content/rules", /\.toml$/), "../crates/centre/src/care_texts.rs", "../crates/uplink/src/policy/fields.rs", "../docs/hospital-guide.md")
+      .concat(files("../content/rules", /\.toml$/), "../crates/centre/src/care_texts.rs", "../crates/centre/src/bulletin_texts.rs", "../crates/uplink/src/policy/fields.rs", "../docs/hospital-guide.md")
       .map((path): [string, string] => [path, read(path)]);
     expect(elsewhere.length).toBeGreaterThan(10);
     for (const [, , thai = "", never = ""] of rows) {

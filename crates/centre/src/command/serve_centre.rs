@@ -76,7 +76,7 @@ pub(super) async fn run(options: Serve, clock: Clock) -> anyhow::Result<()> {
     let listen = |address: String| async move {
         TcpListener::bind(&address)
             .await
-            .with_context(|| format!("cannot listen at {address}; is another centre running?"))
+            .with_context(|| format!("cannot listen at {address}: something else does, perhaps another centre; choose another by --listen or --uplink"))
     };
     let pages = listen(options.listen).await?;
     let uplink = listen(options.uplink).await?;

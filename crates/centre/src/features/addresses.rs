@@ -112,7 +112,7 @@ async fn detail(
     let address: IpAddr =
         address.parse().map_err(|_| Refusal::bad_request("an address is like 10.20.0.5 or 2001:db8::5"))?;
     let (store, scope) = (&centre.store, caller.scope());
-    let sightings = store.sightings(scope, address).await?;
+    let sightings = store.history_of_address(scope, address).await?;
     if sightings.all.is_empty() {
         return Err(Refusal::not_found());
     }

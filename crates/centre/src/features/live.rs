@@ -7,7 +7,7 @@ use crate::{
     refusal::Refusal,
     route::{Reach, Route, SIGNED_IN},
     streams::Place,
-    wire::{FindingState, Moment, SensorStatus, Severity},
+    wire::{FindingState, Moment, RecipientState, SensorStatus, Severity},
 };
 use axum::{
     extract::State,
@@ -52,14 +52,25 @@ pub struct LiveSensor {
     pub status: SensorStatus,
 }
 
+/// Data of the event `bulletin`: what became of one hospital's part in an early warning.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LiveBulletin {
+    pub id: i64,
+    pub facility: String,
+    pub state: RecipientState,
+    /// How often it was asked again
+    pub level: u8,
+}
+
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/live")
-            .summary("Server-sent events `story`, `finding`, `sensor`, and `resync` when some were missed")
+            .summary("Server-sent events `story`, `finding`, `sensor`, `bulletin`, and `resync` when some were missed")
             .allow(SIGNED_IN, Reach::Tenant)
             .names::<LiveStory>()
             .names::<LiveFinding>()
             .names::<LiveSensor>()
+            .names::<LiveBulletin>()
             .answers_stream()
             .to(live),
     ]
@@ -135,6 +146,10 @@ fn event(announcement: &Announcement) -> Event {
         News::Sensor { id, watching } => {
             let status = if *watching { SensorStatus::Watching } else { SensorStatus::Silent };
             ("sensor", serde_json::to_string(&LiveSensor { id: id.to_string(), facility, status }))
+        }
+        News::Bulletin { id, state, level } => {
+            let bulletin = LiveBulletin { id: id.0, facility, state: (*state).into(), level: *level };
+            ("bulletin", serde_json::to_string(&bulletin))
         }
     };
     Event::default().event(name).data(data.unwrap_or_else(|_| "{}".to_owned()))

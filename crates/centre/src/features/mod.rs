@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod alerts;
 pub mod audit;
+pub mod bulletins;
 pub mod care;
 pub mod description;
 pub mod enrolment;

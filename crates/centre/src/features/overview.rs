@@ -6,12 +6,13 @@ use crate::{
     names,
     refusal::Refusal,
     route::{Reach, Route, SIGNED_IN},
-    wire::{Moment, Text},
+    wire::{FacilityPlace, Moment, Severity, Text},
 };
 use axum::{Json, extract::State};
 use phitak_model::Timestamp;
 use phitak_store::{
-    Facility, Standing,
+    Facility, Scope, Standing,
+    bulletin_chase::Unanswered,
     findings::WeaknessCount,
     provinces::{PROVINCES, Province},
 };
@@ -34,6 +35,36 @@ pub struct Overview {
     pub provinces: Vec<ProvinceTile>,
     pub regions: Vec<RegionRow>,
     pub top_weaknesses: Vec<TopWeakness>,
+    pub warnings: WarningCounts,
+}
+
+/// How early warnings are answered by the caller's hospitals.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WarningCounts {
+    /// Sent and not closed
+    pub open: u64,
+    /// Answers that are missing: a hospital counts once for each warning
+    pub unanswered_total: u64,
+    pub need_help: u64,
+    /// From sending, over all that did; null while none did
+    pub median_hours_to_acknowledged: Option<f64>,
+    pub median_hours_to_done: Option<f64>,
+    pub useful: u64,
+    pub not_useful: u64,
+    /// At most 50: those asked most often first, then the longest waiting
+    pub unanswered: Vec<UnansweredWarning>,
+}
+
+/// A hospital that has not answered an early warning.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnansweredWarning {
+    pub bulletin_id: i64,
+    pub title: Text,
+    pub severity: Severity,
+    pub facility: FacilityPlace,
+    pub sent_at: Moment,
+    /// Who is to see to it now: 1 the hospital, 2 province and region, 3 the sector
+    pub level: u8,
 }
 
 /// A facility whose sensor went silent.
@@ -113,6 +144,8 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// Most kinds of weakness that are shown.
 const TOP_WEAKNESSES_MAX: u64 = 6;
+/// Missing answers to early warnings that are listed.
+const UNANSWERED_NAMED_MAX: u64 = 50;
 /// Most silent facilities that are named; the counts go on.
 const SILENT_NAMED_MAX: usize = 200;
 
@@ -149,7 +182,38 @@ async fn overview(State(centre): State<Centre>, caller: Caller) -> Result<Json<O
         provinces: PROVINCES.iter().map(|province| tile(province, &facilities, silent_before)).collect(),
         regions: regions(&facilities, &open_by_region, silent_before),
         top_weaknesses: top.into_iter().map(TopWeakness::of).collect(),
+        warnings: warnings(&centre, scope, &facilities).await?,
     }))
+}
+
+async fn warnings(centre: &Centre, scope: &Scope, facilities: &[Facility]) -> Result<WarningCounts, Refusal> {
+    let numbers = centre.store.answer_numbers(scope).await?;
+    let unanswered = centre.store.unanswered(scope, UNANSWERED_NAMED_MAX).await?;
+    let line = |waiting: &Unanswered| {
+        let facility = facilities.iter().find(|facility| facility.code == waiting.facility)?;
+        Some(UnansweredWarning {
+            bulletin_id: waiting.bulletin.0,
+            title: (&waiting.content.title).into(),
+            severity: waiting.severity().into(),
+            facility: FacilityPlace {
+                code: facility.code.to_string(),
+                name: names::text(facility),
+                region: facility.region.number(),
+            },
+            sent_at: waiting.sent_at.into(),
+            level: waiting.level,
+        })
+    };
+    Ok(WarningCounts {
+        open: numbers.bulletins_open,
+        unanswered_total: numbers.unanswered,
+        need_help: numbers.need_help,
+        median_hours_to_acknowledged: numbers.median_hours_to_acknowledged,
+        median_hours_to_done: numbers.median_hours_to_done,
+        useful: numbers.useful,
+        not_useful: numbers.not_useful,
+        unanswered: unanswered.iter().filter_map(line).collect(),
+    })
 }
 
 fn watching(facilities: &[Facility], silent_before: Timestamp) -> u64 {

@@ -110,3 +110,33 @@ async fn the_streams_end_when_the_centre_stops() {
     sector.centre.stopping.send_replace(true);
     assert_eq!(alpha.next().await, None);
 }
+
+#[tokio::test]
+async fn a_warning_and_its_chase_are_told_to_the_hospital_its_region_and_the_sector_alone() {
+    let sector = Sector::lived_in().await;
+    let mut charlie = Stream::open(&sector, "at-charlie").await;
+    let mut alpha = Stream::open(&sector, "at-alpha").await;
+    let mut officer = Stream::open(&sector, "officer").await;
+    let mut analyst = Stream::open(&sector, "analyst").await;
+    let id = sector.sent_only_to(ALPHA).await;
+    let told = |level: u8, state: &str| {
+        format!(
+            "event: bulletin\ndata: {{\"id\":{id},\"facility\":\"66101\",\"state\":\"{state}\",\"level\":{level}}}\n\n"
+        )
+    };
+    for stream in [&mut alpha, &mut officer, &mut analyst] {
+        assert_eq!(stream.next().await, Some(told(0, "sent")));
+    }
+    sector.advance_secs(3_600);
+    let mut watch = phitak_centre::bulletin_watch::BulletinWatch::default();
+    watch.look(&sector.centre).await.expect("looks");
+    watch.look(&sector.centre).await.expect("looks");
+    let path = format!("/api/v1/bulletins/{id}/recipients/{}/answer", ALPHA.code);
+    sector.post(Person::AtAlpha, &path, json!({"answer": "acknowledged"})).await;
+    for stream in [&mut alpha, &mut officer, &mut analyst] {
+        assert_eq!(stream.next().await, Some(told(1, "sent")), "once");
+        assert_eq!(stream.next().await, Some(told(1, "acknowledged")));
+    }
+    send_alert(&sector, CHARLIE, 7).await;
+    assert!(charlie.next().await.expect("an event").starts_with("event: story\n"), "nothing of Alpha's before it");
+}

@@ -2,6 +2,8 @@
 
 mod audit;
 mod backup;
+mod bulletins;
+mod chase;
 mod ingest;
 mod journeys;
 mod laws;

@@ -21,7 +21,8 @@ use phitak_model::{
     Alert, Evidence, FacilityCode, Fact, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp,
 };
 use phitak_store::{
-    AuditLine, NewFacility, NewToken, NewUser, Role, Scope, ScopeReach, Store, people::secret_digest, sensors::Redeemed,
+    AuditLine, BulletinId, NewFacility, NewToken, NewUser, Recipient, Role, Scope, ScopeReach, Store,
+    people::secret_digest, sensors::Redeemed,
 };
 use phitak_uplink::{Authority, Batch, Intake, Item, Record, SpoolId};
 use serde_json::{Value, json};
@@ -203,6 +204,11 @@ impl Sector {
         Self::in_database(settings, Database::of_this_run()).await
     }
 
+    /// The same, where a day takes as long as somebody likes.
+    pub async fn paced(pace: Pace) -> Self {
+        Self::with(Settings { pace, ..Settings::default() }).await
+    }
+
     /// For tests that look into the file itself, or run the program on it.
     pub async fn in_sqlite() -> Self {
         Self::in_database(Settings { pace: Pace::REAL, ..Settings::default() }, Database::Sqlite).await
@@ -324,6 +330,7 @@ impl Sector {
         self.now.fetch_add(secs * 1_000_000, Ordering::SeqCst);
     }
 
+    /// Where the database of a run on SQLite is.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
@@ -452,6 +459,37 @@ impl Sector {
         answer.json()["items"].as_array().expect("a list").clone()
     }
 
+    /// A draft of a warning; gives its id.
+    pub async fn draft(&self, check: Value) -> i64 {
+        let answer = self.post(Person::Analyst, "/api/v1/bulletins", bulletin(check)).await;
+        answer.json()["id"].as_i64().unwrap_or_else(|| panic!("no draft: {}", answer.text))
+    }
+
+    /// A warning that was sent to whom its check concerns, `expected` hospitals.
+    pub async fn sent(&self, check: Value, expected: u64) -> i64 {
+        let id = self.draft(check).await;
+        let answer =
+            self.post(Person::Analyst, &format!("/api/v1/bulletins/{id}/publish"), json!({"expected": expected})).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        id
+    }
+
+    /// A warning that one hospital alone got, by hand.
+    pub async fn sent_only_to(&self, hospital: Hospital) -> i64 {
+        let id = self.draft(addresses(&["198.51.100.99"])).await;
+        let by_hand = json!([{"facility": hospital.code, "reason": format!("phoned {}", hospital.mark)}]);
+        let publishing = json!({"expected": 1, "by_hand": by_hand});
+        let answer = self.post(Person::Analyst, &format!("/api/v1/bulletins/{id}/publish"), publishing).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        id
+    }
+
+    /// One hospital's part in a warning, from the tables: sessions do not live for days.
+    pub async fn part(&self, id: i64, hospital: Hospital) -> Recipient {
+        let (scope, id) = (Scope::of_the_centre_itself(), BulletinId(id));
+        self.centre.store.recipient(&scope, id, &hospital.facility()).await.expect("got it")
+    }
+
     pub async fn audit_actions(&self) -> Vec<String> {
         let answer = self.get(Person::Administrator, "/api/v1/audit?limit=200").await;
         let items = answer.json()["items"].as_array().expect("a list").clone();
@@ -481,6 +519,38 @@ fn from_base32(text: &str) -> Vec<u8> {
         .chunks_exact(8)
         .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).expect("digits"), 2).expect("a byte"))
         .collect()
+}
+
+/// Somebody outside.
+pub const INTRUDER: &str = "203.0.113.66";
+
+/// A check for addresses.
+pub fn addresses(addresses: &[&str]) -> Value {
+    json!({"kind": "indicators", "addresses": addresses})
+}
+
+/// What an analyst writes.
+pub fn bulletin(check: Value) -> Value {
+    json!({
+        "title": {"th": "เตือน", "en": "A warning"},
+        "what": {"th": "เกิดเหตุ", "en": ""},
+        "why": {"th": "สำคัญ", "en": ""},
+        "steps": [{"th": "ทำสิ่งนี้", "en": "Do this"}],
+        "undo": {"th": "", "en": ""},
+        "who": {"th": "", "en": ""},
+        "tlp": "amber",
+        "severity": "high",
+        "due_hours": 24,
+        "check": check,
+    })
+}
+
+/// The intruder at a hospital, seen now.
+pub fn intrusion(sector: &Sector, hospital: Hospital) -> Item {
+    let mut alert = alert(hospital, 9_200_000, "from outside", Severity::High);
+    alert.src_ip = INTRUDER.parse().expect("an address");
+    alert.at = sector.now();
+    Item::Alert(Box::new(alert))
 }
 
 /// An alert of one signature at a hospital.

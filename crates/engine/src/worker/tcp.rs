@@ -40,10 +40,12 @@ impl Desk {
         events: &mut StreamEvents,
         sink: &mut dyn Sink,
     ) -> Taken {
-        if self.config.tcp.checksum_validation && packet.checksums.layer4_bad {
+        let settings = &self.config.tcp;
+        if settings.checksum_validation
+            && !flow.state.takes_sum(direction, packet.checksums.layer4, settings.offloading_believed)
+        {
             return Taken { direction, in_stream: false };
         }
-        let settings = &self.config.tcp;
         let handled = if let Some(session) = &mut flow.state.tcp {
             session.handle(segment, direction, settings, &mut self.memory, events)
         } else {

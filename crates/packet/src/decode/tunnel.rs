@@ -1,5 +1,5 @@
 //! Packets in packets: GRE (RFC 2784, RFC 2637), ERSPAN, VXLAN (RFC 7348), Geneve (RFC 8926), Teredo (RFC 4380),
-//! network service headers (RFC 8300).
+//! network service headers (RFC 8300), GRE over UDP (RFC 8086), GTPv1-U (3GPP TS 29.281).
 
 use super::{Decoder, Emit, Step, link::ether_type, refuse};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
 const GRE: PacketSource = PacketSource::Tunnel("gre tunnel");
 const VXLAN: PacketSource = PacketSource::Tunnel("vxlan encapsulation");
 const GENEVE: PacketSource = PacketSource::Tunnel("geneve encapsulation");
+const GTP: PacketSource = PacketSource::Tunnel("gtp tunnel");
 const TEREDO: PacketSource = PacketSource::Tunnel("teredo tunnel");
 
 impl Decoder {
@@ -88,7 +89,17 @@ impl Decoder {
             return self.geneve(bytes, packet, layers, emit);
         }
         if vxlan {
-            self.vxlan(bytes, packet, layers, emit);
+            return self.vxlan(bytes, packet, layers, emit);
+        }
+        if settings.gre_in_udp_enabled
+            && settings.gre_in_udp_ports.has(dst_port)
+            && let Some((kind, inner)) = gre_in_udp_packet(bytes)
+        {
+            return self.inner(packet, GRE, inner, layers, emit, kind);
+        }
+        let gtp = settings.gtp_enabled && settings.gtp_ports.has(dst_port);
+        if gtp && let Some((kind, inner)) = gtp_packet(bytes) {
+            self.inner(packet, GTP, inner, layers, emit, kind);
         }
     }
 
@@ -213,6 +224,51 @@ fn source_routes(bytes: &[u8], mut at: usize) -> Option<usize> {
             return Some(at);
         }
         at += length;
+    }
+}
+
+/// What GRE carries over UDP (RFC 8086), when it is IP or an Ethernet frame.
+fn gre_in_udp_packet(bytes: &[u8]) -> Option<(Step, &[u8])> {
+    let (flags, kind) = (be16(bytes, 0)?, be16(bytes, 2)?);
+    if flags & 7 != 0 {
+        return None;
+    }
+    let inner = bytes.get(gre_version_0(flags, bytes).ok()?..)?;
+    match kind {
+        ether_type::TRANSPARENT_BRIDGE => Some((Step::Ethernet, inner)),
+        ether_type::IPV4 | ether_type::IPV6 => ip_step(inner),
+        _ => None,
+    }
+}
+
+/// The user's packet in GTPv1-U (3GPP TS 29.281 §5.1, §5.2.1): a G-PDU of protocol type GTP.
+fn gtp_packet(bytes: &[u8]) -> Option<(Step, &[u8])> {
+    let [flags, 0xff, high, low] = *bytes.first_chunk::<4>()? else { return None };
+    // What follows the eight bytes that each header has.
+    let body = bytes.get(8..)?.get(..usize::from(u16::from_be_bytes([high, low])))?;
+    if flags >> 4 != 0b0011 {
+        return None;
+    }
+    if flags & 7 == 0 {
+        return ip_step(body);
+    }
+    // Sequence number, N-PDU number, and the type of the first extension header; each of those tells the next one's.
+    let mut next = *body.get(3)?;
+    let mut rest = body.get(4..)?;
+    while flags & 4 != 0 && next != 0 {
+        let length = usize::from(*rest.first()?) * 4;
+        next = *rest.get(length.checked_sub(1)?)?;
+        rest = rest.get(length..)?;
+    }
+    ip_step(rest)
+}
+
+/// An IP packet by its version.
+fn ip_step(bytes: &[u8]) -> Option<(Step, &[u8])> {
+    match bytes.first()? >> 4 {
+        4 => Some((Step::Ipv4, bytes)),
+        6 => Some((Step::Ipv6, bytes)),
+        _ => None,
     }
 }
 

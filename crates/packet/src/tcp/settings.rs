@@ -34,6 +34,9 @@ pub struct TcpSettings {
     pub chunk_bytes: [u64; 2],
     /// `stream.checksum-validation`
     pub checksum_validation: bool,
+    /// Segments with wrong checksums are taken from a sender whose checksums were wrong each time, in the flow at hand:
+    /// it leaves them to its network card, and the capture was made before that (`-k auto`).
+    pub offloading_believed: bool,
     /// `stream.reassembly.memcap`
     pub memory_bytes_max: usize,
     /// `stream.memcap`, in sessions: further ones are not followed.
@@ -56,6 +59,7 @@ impl Default for TcpSettings {
             depth_bytes: 1024 * 1024,
             chunk_bytes: [2560; 2],
             checksum_validation: true,
+            offloading_believed: true,
             memory_bytes_max: 256 * 1024 * 1024,
             sessions_max: 64 * 1024 * 1024 / SESSION_BYTES,
             syn_acks_queued_max: 5,

@@ -88,6 +88,8 @@ pub(super) struct Handshake {
     state: u8,
     progress: [u8; 2],
     pub(super) resumed: bool,
+    /// Some of it went by unseen.
+    missed: bool,
     /// The protocol that asked for TLS (STARTTLS).
     pub(super) begun_as: Option<&'static str>,
     /// What came in its course was no TLS: its events tell of it, and there is nothing to record.
@@ -149,11 +151,17 @@ impl Handshake {
 
     pub(super) fn keys_changed(&mut self, direction: Direction) {
         let resumes = direction == Direction::ToClient
+            && !self.missed
             && self.server.as_ref().is_some_and(|hello| hello.chosen_version() < 0x0304)
             && self.certificate(Direction::ToClient).is_none()
             && self.state & STATE_SERVER_KEYS == 0;
         self.resumed |= resumes;
         self.advance(direction, if direction == Direction::ToServer { KEYS_CHANGED[0] } else { KEYS_CHANGED[1] });
+    }
+
+    /// Bytes are missing that may have been of the handshake.
+    pub(super) fn missed(&mut self) {
+        self.missed = true;
     }
 
     pub(super) fn data_begins(&mut self, direction: Direction) {
@@ -183,6 +191,31 @@ impl Handshake {
         match direction {
             Direction::ToServer => self.client.as_ref(),
             Direction::ToClient => self.server.as_ref(),
+        }
+    }
+
+    /// The handshake tells something about the server: its certificate, a session that is taken up again, or TLS 1.3 (which
+    /// hides its certificates). This is when Suricata 8 writes a record. Where the server's part was not seen, or not in
+    /// whole, the name that the client asked for tells who wanted to go where, and is recorded too.
+    fn says_something(&self) -> bool {
+        let agreed =
+            self.server.as_ref().is_some_and(|hello| matches!(hello.chosen_version(), 0x0304 | 0x7f00..=0x7fff));
+        let client = self.client.as_ref();
+        let has_ticket = client.is_some_and(|hello| hello.has_ticket);
+        let asked = client.is_some_and(|hello| hello.sni.is_some()) && (self.server.is_none() || self.missed);
+        agreed
+            || has_ticket
+            || asked
+            || self.resumed
+            || self.same_session()
+            || self.certificate(Direction::ToClient).is_some()
+    }
+
+    /// The server answered with the session that the client named (RFC 5246 §7.4.1.3).
+    fn same_session(&self) -> bool {
+        match (&self.client, &self.server) {
+            (Some(client), Some(server)) => !client.session_id.is_empty() && client.session_id == server.session_id,
+            _ => false,
         }
     }
 
@@ -264,10 +297,56 @@ impl Transaction for Handshake {
 
     fn loggable(&self) -> bool {
         let [_, to_client] = self.progress;
-        !self.broken && to_client >= SERVER_DONE && (self.server.is_some() || self.client.is_some())
+        !self.broken && to_client >= SERVER_DONE && self.says_something()
     }
 
     fn write_eve(&self, out: &mut Writer) {
         eve::write(self, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a handshake that ends with these hellos is recorded.
+    fn recorded(client: Option<Hello>, server: Option<Hello>) -> bool {
+        let mut handshake = Handshake::default();
+        if let Some(hello) = client {
+            handshake.client_hello(hello, Vec::new());
+        }
+        if let Some(hello) = server {
+            handshake.server_hello(hello, Vec::new());
+        }
+        handshake.ended(Direction::ToServer);
+        handshake.ended(Direction::ToClient);
+        handshake.loggable()
+    }
+
+    #[test]
+    fn a_handshake_is_recorded_when_it_tells_something() {
+        let of_version = |version| Hello { version, ..Hello::default() };
+        let with_session = |id: &[u8]| Hello { session_id: id.to_vec(), ..of_version(0x0303) };
+        let named = || Hello { sni: Some(b"his.example".to_vec()), ..of_version(0x0303) };
+        let with_ticket = Hello { has_ticket: true, ..of_version(0x0303) };
+        let new = Hello { versions: vec![0x0304], ..of_version(0x0303) };
+        assert!(!recorded(None, None));
+        assert!(!recorded(Some(of_version(0x0303)), None));
+        assert!(!recorded(None, Some(of_version(0x0303))));
+        assert!(!recorded(Some(of_version(0x0303)), Some(of_version(0x0303))));
+        assert!(!recorded(Some(with_session(b"one")), Some(with_session(b"two"))));
+        assert!(recorded(Some(with_session(b"one")), Some(with_session(b"one"))));
+        assert!(recorded(Some(with_ticket), None));
+        assert!(recorded(Some(named()), None));
+        assert!(!recorded(Some(named()), Some(of_version(0x0303))));
+        let mut cut = Handshake::default();
+        cut.client_hello(named(), Vec::new());
+        cut.server_hello(of_version(0x0303), Vec::new());
+        cut.missed();
+        // What looks like a resumed session is none that was seen whole.
+        cut.keys_changed(Direction::ToClient);
+        cut.ended(Direction::ToClient);
+        assert!(cut.loggable() && !cut.resumed);
+        assert!(recorded(None, Some(new)));
     }
 }

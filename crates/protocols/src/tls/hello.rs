@@ -1,6 +1,6 @@
 //! ClientHello and ServerHello, taken apart.
 //!
-//! Source: RFC 8446 §4.1, RFC 5246 §7.4.1, RFC 6066 §3 (SNI), RFC 7301 (ALPN); the SSL 2.0 draft §2.5 for its hellos.
+//! Source: RFC 8446 §4.1, RFC 5246 §7.4.1, RFC 6066 §3 (SNI), RFC 7301 (ALPN), RFC 5077 (tickets); the SSL 2.0 draft §2.5 for its hellos.
 //! What is left of a hello that ends too early is kept: a cut hello still names its host.
 
 use super::event::Event;
@@ -14,6 +14,7 @@ pub(crate) const EXTENSION_ALPN: u16 = 16;
 const EXTENSION_GROUPS: u16 = 10;
 const EXTENSION_POINTS: u16 = 11;
 const EXTENSION_SIGNATURES: u16 = 13;
+const EXTENSION_TICKET: u16 = 35;
 const EXTENSION_VERSIONS: u16 = 43;
 
 #[derive(Debug, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Hello {
     pub(crate) versions: Vec<u16>,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) sni: Option<Vec<u8>>,
+    /// The client brought a session ticket (RFC 5077 §3.2), not only the wish for one.
+    pub(crate) has_ticket: bool,
 }
 
 impl Hello {
@@ -95,6 +98,7 @@ impl Hello {
                 EXTENSION_GROUPS => self.groups = numbers(inner(2)),
                 EXTENSION_POINTS => self.points = inner(1).iter().copied().take(LIST_MAX).collect(),
                 EXTENSION_SIGNATURES => self.signatures = numbers(inner(2)),
+                EXTENSION_TICKET if is_client => self.has_ticket = !data.is_empty(),
                 EXTENSION_VERSIONS if is_client => self.versions = numbers(inner(1)),
                 EXTENSION_VERSIONS => self.versions = numbers(data),
                 _ => {}

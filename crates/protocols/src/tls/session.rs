@@ -378,6 +378,9 @@ impl Session for TlsSession {
     }
 
     fn gap(&mut self, direction: Direction, length: u64, _: &mut Context) -> Outcome {
+        if !self.half(direction).encrypted {
+            self.handshake.missed();
+        }
         let half = self.half(direction);
         match (half.left as u64).checked_sub(length) {
             Some(left) if !half.is_ssl2 => {

@@ -1,12 +1,15 @@
 //! Frames for several workers: each block of a capture is read once, by the worker that comes to it first, and goes when
 //! all are through with it.
 
-use super::{run::Read, settings::Plan};
+use super::{
+    run::Read,
+    settings::Plan,
+    source::{self, Source},
+};
 use phitak_engine::{Capture, Filter, Frame, LinkType, lane};
 use phitak_model::Timestamp;
 use std::{
     collections::VecDeque,
-    fs::File,
     path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -21,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) struct Frames<'p> {
     plan: &'p Plan,
+    /// Held by whoever reads; taken before the other one.
+    input: Mutex<Input>,
     state: Mutex<State>,
     /// Some worker went on.
     moved: Condvar,
@@ -53,11 +58,17 @@ struct Placed {
     lane: usize,
 }
 
-struct State {
+/// Where the next block comes from.
+struct Input {
     /// Captures that were begun.
     begun: usize,
     open: Option<Open>,
     filter: Filter,
+    workers: usize,
+    read: Read,
+}
+
+struct State {
     /// Blocks that some worker still needs, and the number of the first of them.
     blocks: VecDeque<Arc<Block>>,
     first: u64,
@@ -65,12 +76,12 @@ struct State {
     spare: Vec<Block>,
     /// The block that each worker is at.
     places: Vec<u64>,
+    /// There are no more, or nobody gets more.
     stopped: bool,
-    read: Read,
 }
 
 struct Open {
-    capture: Capture<File>,
+    capture: Capture<Source>,
     /// Frames of the captures before it.
     before: u64,
 }
@@ -96,18 +107,10 @@ impl Block {
 impl<'p> Frames<'p> {
     pub fn new(plan: &'p Plan, workers: usize) -> Self {
         let filter = Filter::new(&plan.expression).expect("it was read once already");
-        let state = State {
-            begun: 0,
-            open: None,
-            filter,
-            blocks: VecDeque::new(),
-            first: 0,
-            spare: Vec::new(),
-            places: vec![0; workers],
-            stopped: false,
-            read: Read::default(),
-        };
-        Self { plan, state: Mutex::new(state), moved: Condvar::new() }
+        let input = Input { begun: 0, open: None, filter, workers, read: Read::default() };
+        let places = vec![0; workers];
+        let state = State { blocks: VecDeque::new(), first: 0, spare: Vec::new(), places, stopped: false };
+        Self { plan, input: Mutex::new(input), state: Mutex::new(state), moved: Condvar::new() }
     }
 
     pub fn reader(&self, worker: usize) -> Reader<'_> {
@@ -121,7 +124,25 @@ impl<'p> Frames<'p> {
     }
 
     pub fn into_read(self) -> Read {
-        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).read
+        self.input.into_inner().unwrap_or_else(PoisonError::into_inner).read
+    }
+
+    /// Reads the block of this number, when nobody has done it meanwhile.
+    fn read_block(&self, number: u64) -> MutexGuard<'_, State> {
+        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        if state.stopped || state.next() != number {
+            return state;
+        }
+        let spare = state.spare.pop().unwrap_or_default();
+        drop(state);
+        let block = input.read_block(self.plan, spare);
+        let mut state = self.lock();
+        match block {
+            Some(block) => state.blocks.push_back(Arc::new(block)),
+            None => state.stopped = true,
+        }
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -137,8 +158,7 @@ impl Reader<'_> {
         state.is_at(worker, number);
         frames.moved.notify_all();
         loop {
-            let kept = number.checked_sub(state.first).and_then(|at| usize::try_from(at).ok());
-            if let Some(block) = kept.and_then(|at| state.blocks.get(at)) {
+            if let Some(block) = state.block(number) {
                 self.number += 1;
                 return Some(Arc::clone(block));
             }
@@ -150,8 +170,9 @@ impl Reader<'_> {
                 (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let block = state.read_block(frames.plan)?;
-            state.blocks.push_back(Arc::new(block));
+            // Reading takes a while: who wants a block that is there need not wait for it.
+            drop(state);
+            state = frames.read_block(number);
         }
     }
 }
@@ -181,9 +202,19 @@ impl State {
         self.places.iter().copied().min().unwrap_or(0)
     }
 
-    /// The next frames of the captures; `None` when there are no more.
-    fn read_block(&mut self, plan: &Plan) -> Option<Block> {
-        let mut block = self.spare.pop().unwrap_or_default();
+    fn block(&self, number: u64) -> Option<&Arc<Block>> {
+        self.blocks.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// The number of the block that is to be read next.
+    fn next(&self) -> u64 {
+        self.first.saturating_add(self.blocks.len() as u64)
+    }
+}
+
+impl Input {
+    /// The next frames of the captures, in the memory of a block that is gone; `None` when there are no more.
+    fn read_block(&mut self, plan: &Plan, mut block: Block) -> Option<Block> {
         block.bytes.clear();
         block.frames.clear();
         block.upto = self.read.frames + 1;
@@ -202,7 +233,7 @@ impl State {
                     self.read.bytes += frame.bytes.len() as u64;
                     block.upto = frame.number + 1;
                     if self.filter.is_empty() || self.filter.matches(&frame) {
-                        block.push(&frame, lane(&frame, self.places.len()));
+                        block.push(&frame, lane(&frame, self.workers));
                     }
                 }
                 Ok(None) => {
@@ -213,7 +244,7 @@ impl State {
                     let frames = self.read.frames - open.before;
                     self.open = None;
                     if let Some(path) = self.begun.checked_sub(1).and_then(|at| plan.captures.get(at)) {
-                        self.read.broken.push(format!("{}: {error} ({frames} packets were read)", path.display()));
+                        self.read.broken.push(format!("{}: {error} ({frames} packets were read)", source::name(path)));
                     }
                     break;
                 }
@@ -223,10 +254,10 @@ impl State {
     }
 
     fn begin(&mut self, path: &Path) {
-        let opened = File::open(path).map_err(|error| error.to_string());
-        match opened.and_then(|file| Capture::new(file).map_err(|error| error.to_string())) {
+        let opened = source::open(path).map_err(|error| error.to_string());
+        match opened.and_then(|source| Capture::new(source).map_err(|error| error.to_string())) {
             Ok(capture) => self.open = Some(Open { capture, before: self.read.frames }),
-            Err(reason) => self.read.broken.push(format!("{}: {reason} (0 packets were read)", path.display())),
+            Err(reason) => self.read.broken.push(format!("{}: {reason} (0 packets were read)", source::name(path))),
         }
     }
 }

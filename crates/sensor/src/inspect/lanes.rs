@@ -17,8 +17,10 @@ const OVER: u64 = u64::MAX;
 /// Looks at another worker's place before this thread lets others run.
 const SPINS_MAX: u32 = 64;
 
-/// One worker's place.
+/// One worker's place. Each is written for every frame: on a cache line (or a pair of them that is fetched together) of
+/// its own, workers do not take it from each other.
 #[derive(Default)]
+#[repr(align(128))]
 struct Place {
     /// Twice the frame's number, and one when the frame itself is looked at.
     moment: AtomicU64,

@@ -13,7 +13,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// Where records go.
 pub(super) enum Output {
-    Eve(BufWriter<Box<dyn Write>>),
+    Eve(BufWriter<Box<dyn Write + Send>>),
     /// A readable line for each alert.
     Alerts(BufWriter<io::Stdout>),
 }

@@ -5,11 +5,12 @@ use super::{
     output::Results,
     progress::Progress,
     settings::{Plan, plan},
+    source,
 };
 use crate::rules::{files::rule_paths, load::LoadedRules, load_rules};
 use phitak_engine::{Capture, Engine, Frame, Loaded};
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -96,17 +97,17 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
 }
 
 fn read_captures(plan: &mut Plan, engine: &mut Engine, results: &mut Results) -> Read {
-    let total = plan.captures.iter().filter_map(|path| fs::metadata(path).ok()).map(|meta| meta.len()).sum();
+    let total = plan.captures.iter().map(|path| source::size(path)).sum();
     let mut progress = Progress::new(total);
     let mut read = Read::default();
     let mut done = 0;
     for path in plan.captures.clone() {
-        progress.phase(&path.display().to_string());
+        progress.phase(&source::name(&path));
         let before = read.frames;
         if let Err(reason) = read_capture(&path, plan, engine, results, &mut read, &mut |at| progress.at(done + at)) {
-            read.broken.push(format!("{}: {reason} ({} packets were read)", path.display(), read.frames - before));
+            read.broken.push(format!("{}: {reason} ({} packets were read)", source::name(&path), read.frames - before));
         }
-        done += fs::metadata(&path).map_or(0, |meta| meta.len());
+        done += source::size(&path);
         if results.failure.is_some() {
             break;
         }
@@ -123,8 +124,8 @@ fn read_capture(
     read: &mut Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut capture = Capture::new(file).map_err(|error| error.to_string())?;
+    let source = source::open(path).map_err(|error| error.to_string())?;
+    let mut capture = Capture::new(source).map_err(|error| error.to_string())?;
     let mut before = 0;
     let numbers_from = read.frames;
     loop {

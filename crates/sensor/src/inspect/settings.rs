@@ -1,9 +1,9 @@
 //! What the command line says, as the engine's configuration.
 
-use super::Inspect;
+use super::{Inspect, source};
 use crate::rules::RuleSettings;
 use phitak_engine::{Config, Filter, SetOutcome};
-use std::path::{Path, PathBuf};
+use std::{ffi::OsString, path::PathBuf};
 
 /// The command line, understood.
 pub(super) struct Plan {
@@ -23,7 +23,7 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let mut config = Config::default();
     let mut warnings = Vec::new();
     let mut rule_settings = args.rule_settings.clone();
-    config.decoder.checksums = args.checksums == "all";
+    args.checksums.apply(&mut config);
     if let Some(networks) = &args.home_net {
         let list = if networks.starts_with(['[', '!', '$']) { networks.clone() } else { format!("[{networks}]") };
         config.variables.insert("HOME_NET".to_owned(), list);
@@ -44,11 +44,14 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
             }
         }
     }
-    let (captures, words): (Vec<&String>, Vec<&String>) =
-        args.words.iter().partition(|word| Path::new(word.as_str()).exists());
-    let expression = words.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(" ");
+    let (captures, words): (Vec<&OsString>, Vec<&OsString>) =
+        args.words.iter().partition(|word| source::is_capture(word));
+    let expression = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     if captures.is_empty() {
         return Err(format!("no such capture: {expression}"));
+    }
+    if captures.iter().filter(|word| source::is_standard_input(word)).count() > 1 {
+        return Err("the standard input (-) can be read once only".to_owned());
     }
     let filter = Filter::new(&expression).map_err(|error| {
         format!("{error}\n(words that are not the name of a file are read as a filter: {expression})")

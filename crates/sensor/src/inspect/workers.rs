@@ -8,44 +8,14 @@
 use super::{
     frames::{Frames, Reader},
     lanes::{LAST_FRAME, Lane, Lanes},
+    merger::{Batch, Merger, OF_FRAME, Told, What},
     output::Results,
     run::Read,
     settings::Plan,
 };
 use phitak_engine::{Common, Engine, Frame, Ruleset, Sink};
 use phitak_model::{Alert, Observation};
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError, mpsc},
-};
-
-/// Results of a frame itself come after those of flows that ended because of its time.
-const OF_FRAME: u64 = u64::MAX;
-
-/// What one worker was told, in order.
-#[derive(Default)]
-struct Batch {
-    told: VecDeque<Told>,
-    alerts: VecDeque<Alert>,
-    /// The records' bytes, one after the other.
-    bytes: Vec<u8>,
-    /// All that belongs to earlier frames has been told.
-    upto: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Told {
-    frame: u64,
-    /// The first frame of a flow that ended, or [`OF_FRAME`].
-    born: u64,
-    what: What,
-}
-
-#[derive(Clone, Copy)]
-enum What {
-    Record { kind: &'static str, start: usize, end: usize },
-    Alert,
-}
+use std::sync::Arc;
 
 /// A worker's sink.
 struct Teller {
@@ -86,25 +56,24 @@ pub(super) fn read_captures(
     let lanes = Lanes::new(workers);
     let frames = Frames::new(plan, workers);
     let common = Common::new(rules);
-    let (sender, receiver) = mpsc::channel();
-    let spare = Mutex::new(Vec::new());
+    let merger = Merger::new(workers, results);
+    let stop = || {
+        lanes.stop();
+        frames.stop();
+    };
     let engines: Vec<Engine> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
             .map(|own| {
-                let (lane, sender, reader) = (lanes.lane(own), sender.clone(), frames.reader(own));
+                let (lane, reader) = (lanes.lane(own), frames.reader(own));
                 let engine = engine(plan, rules, &common.with_turn(Arc::clone(&lane) as _), workers);
                 let teller = Teller { batch: Batch::default(), frame: 0, born: OF_FRAME, lane: Arc::clone(&lane) };
-                let worker = Worker { reader, spare: &spare, own, engine, teller, lane, sender };
+                let worker = Worker { reader, merger: &merger, own, engine, teller, lane, stop: &stop };
                 scope.spawn(move || worker.work())
             })
             .collect();
-        drop(sender);
-        merge(&receiver, &spare, workers, results, || {
-            lanes.stop();
-            frames.stop();
-        });
         handles.into_iter().map(|handle| handle.join().expect("a worker's panic is the program's")).collect()
     });
+    merger.finish();
     let mut engines = engines.into_iter();
     let mut engine = engines.next().expect("there is at least one worker");
     for other in engines {
@@ -120,17 +89,18 @@ fn engine(plan: &Plan, rules: &Arc<Ruleset>, common: &Common, workers: usize) ->
     Engine::beside(config, Arc::clone(rules), common.clone())
 }
 
-struct Worker<'f> {
+struct Worker<'f, 'r> {
     reader: Reader<'f>,
-    spare: &'f Mutex<Vec<Batch>>,
+    merger: &'f Merger<'r>,
     own: usize,
     engine: Engine,
     teller: Teller,
     lane: Arc<Lane>,
-    sender: mpsc::Sender<(usize, Batch)>,
+    /// Nobody wants the results any more.
+    stop: &'f (dyn Fn() + Sync),
 }
 
-impl Worker<'_> {
+impl Worker<'_, '_> {
     fn work(mut self) -> Engine {
         while let Some(block) = self.reader.next() {
             for (lane, frame) in block.frames() {
@@ -163,71 +133,10 @@ impl Worker<'_> {
     }
 
     fn hand_on(&mut self, upto: u64) {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        let mut batch = std::mem::replace(&mut self.teller.batch, spare);
+        let mut batch = std::mem::replace(&mut self.teller.batch, self.merger.spare());
         batch.upto = upto;
-        // When nobody takes it, all is about to stop.
-        let _ = self.sender.send((self.own, batch));
-    }
-}
-
-/// Puts what all workers tell in order, until they are through. Calls `stop` when it cannot be written.
-fn merge(
-    receiver: &mpsc::Receiver<(usize, Batch)>,
-    spare: &Mutex<Vec<Batch>>,
-    workers: usize,
-    results: &mut Results,
-    stop: impl Fn(),
-) {
-    let mut waiting: Vec<VecDeque<Batch>> = std::iter::repeat_with(VecDeque::new).take(workers).collect();
-    let mut upto = vec![0; workers];
-    while let Ok((own, batch)) = receiver.recv() {
-        let (Some(queue), Some(place)) = (waiting.get_mut(own), upto.get_mut(own)) else { continue };
-        *place = batch.upto;
-        queue.push_back(batch);
-        let bound = upto.iter().copied().min().unwrap_or(0);
-        while let Some(own) = next(&mut waiting, spare, bound) {
-            if let Some(batch) = waiting.get_mut(own).and_then(VecDeque::front_mut) {
-                tell(batch, results);
-            }
-        }
-        if results.failure.is_some() {
-            stop();
-        }
-    }
-}
-
-/// Whose turn it is to tell something of a frame before `bound`.
-fn next(waiting: &mut [VecDeque<Batch>], spare: &Mutex<Vec<Batch>>, bound: u64) -> Option<usize> {
-    let mut first = None;
-    for (own, queue) in waiting.iter_mut().enumerate() {
-        while let Some(mut batch) = queue.pop_front_if(|batch| batch.told.is_empty()) {
-            // Its memory goes back to the workers.
-            batch.bytes.clear();
-            spare.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
-        }
-        let Some(told) = queue.front().and_then(|batch| batch.told.front()).filter(|told| told.frame < bound) else {
-            continue;
-        };
-        let key = (told.frame, told.born);
-        if first.is_none_or(|(least, _)| key < least) {
-            first = Some((key, own));
-        }
-    }
-    first.map(|(_, own)| own)
-}
-
-/// Tells all that belongs together: one frame's, or one flow's end.
-fn tell(batch: &mut Batch, results: &mut Results) {
-    let Some(key) = batch.told.front().map(|told| (told.frame, told.born)) else { return };
-    while let Some(told) = batch.told.pop_front_if(|told| (told.frame, told.born) == key) {
-        match told.what {
-            What::Record { kind, start, end } => results.record(kind, batch.bytes.get(start..end).unwrap_or_default()),
-            What::Alert => {
-                if let Some(alert) = batch.alerts.pop_front() {
-                    results.alert(alert);
-                }
-            }
+        if !self.merger.hand_on(self.own, batch) {
+            (self.stop)();
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `phitak-sensor rules check`: what of these rules loads, what does not, and what a careful author would look at.
 
 use super::{
+    attachments::attachments,
     bar::Bar,
     files::{RuleSettings, rule_files},
-    load::{attachments, parsed_rules},
+    load::parsed_rules,
     settings::config,
 };
 use clap::Args;
@@ -109,7 +110,7 @@ impl Check {
         findings.duplicates = take_duplicates(&mut parsed.rules);
         // Compiling takes the rules; what is said of them is said of those that compile.
         let remarks: Vec<Rule> = parsed.rules.clone();
-        let attachments = attachments(parsed);
+        let attachments = attachments(parsed, &mut notes);
         let parsed = std::mem::take(parsed);
         let loaded = rules.loader.compile(parsed, attachments);
         findings.refused = loaded.failed.iter().map(Told::from).collect();

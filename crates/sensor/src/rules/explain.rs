@@ -6,10 +6,11 @@ mod tests_in_words;
 mod thai;
 
 use super::{
+    attachments::attachments,
     bar::Bar,
     check::{Kind, bits_asked, bits_set, take_duplicates},
     files::{RawFile, RuleSettings, rule_files},
-    load::{ParsedRules, attachments, parsed_rules},
+    load::{ParsedRules, parsed_rules},
     settings::config,
 };
 use clap::{Args, ValueEnum};
@@ -127,7 +128,7 @@ impl<'r> Subject<'r> {
         };
         let bit = |(kind, name), bits| Bit { kind, name, others: others(bits, (kind, name)) };
         let alone = Parsed { rules: vec![rule.clone()], ..Parsed::default() };
-        let attached = attachments(&alone);
+        let attached = attachments(&alone, &mut Vec::new());
         let compiled = read.loader.compile(alone, attached);
         Self {
             rule,

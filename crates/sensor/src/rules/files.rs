@@ -3,9 +3,17 @@
 use clap::Args;
 use phitak_engine::{Companions, RuleFile};
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
+
+/// A larger file is no rules file, and no list that stands beside one.
+pub(crate) const FILE_BYTES_MAX: u64 = 256 << 20;
+/// Most rules files of one folder.
+const FOLDER_FILES_MAX: usize = 4096;
+/// Most bytes of all rules files together.
+const FILES_BYTES_MAX: u64 = 1 << 30;
 
 /// Which files say what rules mean, and where their parsed form is kept. Shared by all commands that load rules.
 #[derive(Clone, Debug, Default, Args)]
@@ -97,7 +105,24 @@ impl RuleSettings {
 /// # Errors
 /// The file that cannot be read, and why.
 pub(crate) fn rule_files(paths: &[PathBuf]) -> Result<Vec<RawFile>, String> {
-    rule_paths(paths)?.iter().map(|path| raw_file(path)).collect()
+    read_within(&rule_paths(paths)?, FILES_BYTES_MAX)
+}
+
+fn read_within(paths: &[PathBuf], bytes_max: u64) -> Result<Vec<RawFile>, String> {
+    let mut files: Vec<RawFile> = Vec::with_capacity(paths.len());
+    let mut left = bytes_max;
+    for path in paths {
+        let file = raw_file(path)?;
+        left = left.checked_sub(file.bytes.len() as u64).ok_or_else(|| {
+            format!(
+                "rules {} are not read: all rules files together have more than {} MiB",
+                file.name(),
+                bytes_max >> 20
+            )
+        })?;
+        files.push(file);
+    }
+    Ok(files)
 }
 
 /// Where those files are.
@@ -126,6 +151,9 @@ fn inside(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rules") {
+            if inside.len() == FOLDER_FILES_MAX {
+                return Err(io::Error::other(format!("the folder holds more than {FOLDER_FILES_MAX} rules files")));
+            }
             inside.push(path);
         }
     }
@@ -133,8 +161,23 @@ fn inside(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn raw_file(path: &Path) -> Result<RawFile, String> {
-    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let bytes = read_up_to(path, FILE_BYTES_MAX).map_err(|error| unreadable(path, &error))?;
     Ok(RawFile { path: path.to_owned(), bytes })
+}
+
+/// The whole of a file that is not larger than allowed, whatever its size was said to be: pipes and devices have none.
+///
+/// # Errors
+/// When it cannot be read, or is larger.
+pub(crate) fn read_up_to(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let told = file.metadata().map_or(0, |meta| meta.len()).min(bytes_max);
+    let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(0));
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(io::Error::other(format!("it has more than {} MiB", bytes_max >> 20)));
+    }
+    Ok(bytes)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> String {
@@ -158,5 +201,20 @@ mod tests {
         assert_eq!(read, [place("a.rules"), place("b.rules"), alone]);
         let empty = tempfile::tempdir().expect("folder");
         assert!(rule_files(&[empty.path().to_owned()]).err().is_some_and(|why| why.contains("no .rules file")));
+    }
+
+    #[test]
+    fn more_than_is_allowed_is_refused_whatever_the_size_was_said_to_be() {
+        let folder = tempfile::tempdir().expect("folder");
+        let paths = [folder.path().join("a.rules"), folder.path().join("b.rules")];
+        for path in &paths {
+            fs::write(path, [b' '; 100]).expect("written");
+        }
+        assert_eq!(read_up_to(&paths[0], 100).expect("readable").len(), 100);
+        assert!(read_up_to(&paths[0], 99).is_err());
+        // A device tells no size, and has no end.
+        assert!(read_up_to(Path::new("/dev/zero"), 1 << 20).is_err_and(|why| why.to_string().contains("1 MiB")));
+        assert_eq!(read_within(&paths, 200).expect("readable").len(), 2);
+        assert!(read_within(&paths, 199).err().is_some_and(|why| why.contains("b.rules")));
     }
 }

@@ -1,16 +1,15 @@
 //! Rules files to a compiled set: from the cache where it has them, else parsed on all cores.
 
 use super::{
+    attachments::attachments,
     cache::{Cache, Held},
     files::{RawFile, RuleSettings, rule_files},
 };
 use phitak_engine::{Config, Loaded, Loader, Parsed};
-use phitak_rules::{Piece, Test, pieces};
+use phitak_rules::{Piece, pieces};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -18,8 +17,6 @@ use std::{
     thread,
 };
 
-/// A file that rules name (a data set) and that is larger is not read.
-const ATTACHMENT_BYTES_MAX: u64 = 256 << 20;
 /// Most threads that parse.
 const THREADS_MAX: usize = 16;
 /// Rules are parsed in pieces of about this size: small enough that threads end together.
@@ -47,8 +44,8 @@ pub(crate) fn load_rules(paths: &[PathBuf], settings: &RuleSettings, config: &Co
 /// # Errors
 /// The file that cannot be read, and why.
 pub(crate) fn load_files(files: &[RawFile], settings: &RuleSettings, config: &Config) -> Result<LoadedRules, String> {
-    let ParsedRules { loader, parsed, notes } = parsed_rules(files, settings, config, &|_| ())?;
-    let attachments = attachments(&parsed);
+    let ParsedRules { loader, parsed, mut notes } = parsed_rules(files, settings, config, &|_| ())?;
+    let attachments = attachments(&parsed, &mut notes);
     let mut hash = Sha256::new();
     for (name, bytes) in &attachments {
         for part in [name.as_bytes(), bytes] {
@@ -149,29 +146,6 @@ fn share<W: Sync, R: Send>(work: &[W], threads: usize, run: &(dyn Fn(&W) -> R + 
         }
     });
     done.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
-}
-
-/// The files that rules name in `load` and `state` of data sets, looked for beside the rules file that names them.
-pub(crate) fn attachments(parsed: &Parsed) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for rule in &parsed.rules {
-        for test in rule.sections.iter().flat_map(|section| &section.tests) {
-            let name = match &test.value {
-                Test::Dataset(set) => set.load.as_ref(),
-                Test::DataReputation(set) => set.load.as_ref(),
-                _ => None,
-            };
-            let Some(name) = name.filter(|name| !found.contains_key(*name)) else { continue };
-            let folder = Path::new(&*rule.file).parent().unwrap_or(Path::new("."));
-            let place = folder.join(name);
-            if fs::metadata(&place).is_ok_and(|meta| meta.is_file() && meta.len() <= ATTACHMENT_BYTES_MAX)
-                && let Ok(bytes) = fs::read(&place)
-            {
-                found.insert(name.clone(), bytes);
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub(super) struct Planned {
 /// A sentence about what is wrong with the command line.
 pub(super) fn config(run: &Run) -> anyhow::Result<Config> {
     let mut config = Config::default();
-    config.decoder.checksums = run.checksums == "all";
+    run.checksums.apply(&mut config);
     if let Some(networks) = &run.home_net {
         let list = if networks.starts_with(['[', '!', '$']) { networks.clone() } else { format!("[{networks}]") };
         config.variables.insert("HOME_NET".to_owned(), list);

@@ -80,11 +80,6 @@ impl Ingest {
             alert::Entity::insert_many(portion).exec_without_returning(&self.tx).await?;
         }
         self.count_hour(&by_place).await?;
-        for touched in &taken.touched {
-            if let Some(source) = sources.get(touched.source) {
-                self.changed_at(source).stories = true;
-            }
-        }
         Ok(taken.touched)
     }
 

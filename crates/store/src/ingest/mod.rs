@@ -100,3 +100,117 @@ pub(crate) fn signed(number: u64) -> i64 {
 pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        AuditLine, NewFacility, Scope, Triage, TriageAction, Verdict, ids::UserId, rows::facility, sensors::Redeemed,
+        stories::StoryFilter,
+    };
+    use phitak_model::{Alert, FacilityCode, SensorId};
+    use sea_orm::EntityTrait;
+
+    const CODES: [&str; 3] = ["66101", "66102", "66103"];
+
+    fn alert(signature: u32) -> Alert {
+        Alert {
+            at: Timestamp::from_secs(50),
+            gid: 1,
+            signature_id: signature,
+            rev: 1,
+            signature: format!("signature {signature}"),
+            category: "Test".to_owned(),
+            severity: [Severity::Low, Severity::Medium, Severity::High, Severity::Critical][signature as usize % 4],
+            action: "allowed".to_owned(),
+            proto: "TCP".to_owned(),
+            src_ip: [10, 0, 0, 1].into(),
+            src_port: None,
+            dest_ip: [10, 0, 0, 2].into(),
+            dest_port: None,
+            app_proto: None,
+            flow_id: 1,
+            packet: 1,
+            attack: Vec::new(),
+            evidence: None,
+            fields: Vec::new(),
+        }
+    }
+
+    async fn sector(store: &Store) -> Vec<SensorId> {
+        let (scope, now) = (Scope::of_the_centre_itself(), Timestamp::from_secs(1));
+        let audit = AuditLine::of_operator(now, "test");
+        let mut sensors = Vec::new();
+        for code in CODES.map(|code| FacilityCode::new(code).expect("a code")) {
+            let (name_th, name_en) = ("ก".to_owned(), "A".to_owned());
+            let new = NewFacility { code: code.clone(), name_th, name_en, province_code: "19".to_owned() };
+            store.import_facilities(&[new], audit.clone()).await.expect("imports");
+            store.add_enrolment_code(&scope, &code, code.as_str(), now, audit.clone()).await.expect("a code");
+            match store.redeem(code.as_str(), "key", now).await.expect("redeems") {
+                Redeemed::Sensor(sensor) => sensors.push(sensor),
+                other => panic!("{other:?}"),
+            }
+        }
+        sensors
+    }
+
+    /// One round of a few alerts from some of the sensors.
+    async fn round(store: &Store, sensors: &[SensorId], dice: &mut impl FnMut(u64) -> u64, now: Timestamp) {
+        let mut ingest = store.begin_ingest(now, now).await.expect("begins");
+        let asked: Vec<(&SensorId, String)> = sensors.iter().map(|sensor| (sensor, "spool".to_owned())).collect();
+        let sources: Vec<Source> = ingest.open(&asked).await.expect("opens").into_iter().flatten().collect();
+        let sources: Vec<&Source> = sources.iter().filter(|_| dice(2) == 0).collect();
+        let mut alerts = Vec::new();
+        for (place, source) in sources.iter().enumerate() {
+            for n in 1..=1 + dice(4) {
+                alerts.push((place, source.committed() + n, alert(dice(6) as u32)));
+            }
+        }
+        let arrived: Vec<ArrivedAlert<'_>> =
+            alerts.iter().map(|(source, seq, alert)| ArrivedAlert { source: *source, seq: *seq, alert }).collect();
+        ingest.add_alerts(&sources, &arrived).await.expect("stores");
+        let last = |place: usize| alerts.iter().filter(|(source, ..)| *source == place).map(|(_, seq, _)| *seq).max();
+        let lasts: Vec<(&Source, u64)> =
+            sources.iter().enumerate().map(|(place, source)| (*source, last(place).unwrap_or(0))).collect();
+        ingest.commit(&lasts).await.expect("commits");
+    }
+
+    async fn judge(store: &Store, dice: &mut impl FnMut(u64) -> u64, now: Timestamp) {
+        let scope = Scope::of_the_centre_itself();
+        let list = store.stories(&scope, &StoryFilter::default(), &Default::default()).await.expect("reads");
+        let Some(story) = list.items.get(dice(list.items.len().max(1) as u64) as usize) else { return };
+        let action = [TriageAction::Acknowledge, TriageAction::Close, TriageAction::Reopen][dice(3) as usize];
+        let triage = Triage {
+            action,
+            verdict: Some(Verdict::Benign),
+            reason: None,
+            up_to: now.plus_secs(-(dice(3) as i64)),
+            by: (UserId(1), "somebody".to_owned()),
+        };
+        store.triage(&scope, story.id, triage, AuditLine::of_operator(now, "test")).await.expect("judges");
+    }
+
+    #[tokio::test]
+    async fn counters_that_grow_by_differences_are_those_that_are_counted_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let sensors = sector(&store).await;
+        let mut state = 11_u64;
+        let mut dice = |end: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % end
+        };
+        for step in 0..160 {
+            let now = Timestamp::from_secs(100 + step);
+            round(&store, &sensors, &mut dice, now).await;
+            if dice(3) == 0 {
+                judge(&store, &mut dice, now).await;
+            }
+            let before = facility::Entity::find().all(store.reader()).await.expect("reads");
+            let tx = store.write().await.expect("begins");
+            facilities::recount_alike(&tx, &CODES, Changed::STORIES).await.expect("counts");
+            let after = facility::Entity::find().all(&tx).await.expect("reads");
+            assert_eq!(before, after, "after step {step}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::{ArrivedAlert, ROWS_PER_INSERT, Source, TouchedStory, portions, storable};
 use crate::{
+    bearing::{self, Bearing, Judged},
     error::StoreError,
     ids::StoryId,
     rows::{story as row, story_day, story_event, story_facility, story_hour},
@@ -13,7 +14,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most technique ids kept of a story.
 pub const ATTACK_MAX: usize = 16;
@@ -113,6 +114,7 @@ pub(super) async fn take(
         })
         .collect();
     tell_returned(db, &gains, &known, now).await?;
+    let judged: Vec<Option<Judged>> = gains.iter().map(|gain| known.get(&gain.key).map(Judged::of)).collect();
     save_stories(db, &gains, &known, &arrived).await?;
     if gains.iter().any(|gain| !known.contains_key(&gain.key)) {
         known = stories_of(db, &gains).await?;
@@ -128,6 +130,7 @@ pub(super) async fn take(
         }
         stories.push(row);
     }
+    bear(db, &gains, &judged, &stories, &arrived).await?;
     count_places(db, sources, &gains, &stories, &arrived).await?;
     count_hours(db, &gains, &stories, now).await?;
     count_days(db, &gains, &stories, now).await?;
@@ -274,6 +277,36 @@ fn attack(known: Option<&row::Model>, gain: &Gain<'_>) -> Result<String, StoreEr
         }
     }
     serde_json::to_string(&attack).map_err(|error| StoreError::invalid(error.to_string()))
+}
+
+/// What the round changes in the hospitals' counters. Elsewhere nothing changes: a closed story that is new again stays
+/// closed where nothing arrived since.
+async fn bear(
+    db: &impl ConnectionTrait,
+    gains: &[Gain<'_>],
+    judged: &[Option<Judged>],
+    stories: &[StoryRow],
+    arrived: &[i64],
+) -> Result<(), StoreError> {
+    let facilities: BTreeSet<&str> = gains.iter().flat_map(|gain| gain.places.keys().copied()).collect();
+    let facilities: Vec<&str> = facilities.into_iter().collect();
+    let known: Vec<i64> =
+        stories.iter().zip(judged).filter(|(_, judged)| judged.is_some()).map(|(story, _)| story.id).collect();
+    let spans = bearing::spans(db, &known, &facilities).await?;
+    let mut differences: BTreeMap<&str, Bearing> = BTreeMap::new();
+    for (((gain, judged), story), arrived_at) in gains.iter().zip(judged).zip(stories).zip(arrived) {
+        let after = judged.map_or(Judged::unseen(gain.key.severity), Judged::returned);
+        for facility in gain.places.keys() {
+            let span = spans.get(&(story.id, (*facility).to_owned()));
+            let was = span.zip(*judged).map(|((first, last), judged)| judged.bearing(*first, *last));
+            let (first, last) =
+                span.map_or((*arrived_at, *arrived_at), |(first, last)| (*first, *arrived_at.max(last)));
+            let difference = after.bearing(first, last).minus(was.unwrap_or_default());
+            let sum = differences.entry(facility).or_default();
+            *sum = sum.plus(difference);
+        }
+    }
+    bearing::add(db, &differences).await
 }
 
 async fn count_places(

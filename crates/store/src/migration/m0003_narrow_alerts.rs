@@ -104,6 +104,16 @@ impl MigrationTrait for NarrowAlerts {
             create(manager, table).await?;
         }
         copy(manager.get_connection()).await?;
+        // A region's queue and counts are read from the index alone.
+        manager
+            .drop_index(Index::drop().name("story_facilities_region_arrived_at").table("story_facilities").to_owned())
+            .await?;
+        let mut index = Index::create();
+        index.name("story_facilities_region_story_id_arrived_at").table("story_facilities");
+        for column in ["region", "story_id", "arrived_at"] {
+            index.col(column);
+        }
+        manager.create_index(index).await?;
         manager.drop_table(sea_orm_migration::prelude::Table::drop().table("alerts_wide").to_owned()).await
     }
 }

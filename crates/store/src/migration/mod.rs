@@ -4,6 +4,7 @@ mod m0001_first_tables;
 mod m0002_story_is_what_its_rule_says;
 mod m0003_narrow_alerts;
 mod m0004_people;
+mod m0005_bulletins;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_story_is_what_its_rule_says::StoryIsWhatItsRuleSays),
             Box::new(m0003_narrow_alerts::NarrowAlerts),
             Box::new(m0004_people::People),
+            Box::new(m0005_bulletins::Bulletins),
         ]
     }
 }

@@ -1,15 +1,26 @@
-// How a hospital's list is laid out: what to do, what waits for proof, what is proved.
+// How a hospital's list is laid out: what to do, what waits for proof, what the centre goes on with, what is proved.
 import type { Care, CareItem } from "../../api/model";
 
 /** On the first screen; the rest waits behind a button. */
 export const TODO_FIRST = 3;
 
-export type Parts = { todo: CareItem[]; waiting: CareItem[]; verified: CareItem[] };
+export type Parts = { todo: CareItem[]; waiting: CareItem[]; answered: CareItem[]; verified: CareItem[] };
+
+/** Whether the hospital answers it by buttons. */
+export function answerable(item: CareItem): boolean {
+  return item.type === "finding" || item.type === "bulletin";
+}
+
+/** A warning that the hospital has answered so that the centre goes on with it. */
+export function inCentresHands(item: CareItem): boolean {
+  return item.bulletin !== null && ["not_ours", "cannot", "need_help"].includes(item.bulletin.state);
+}
 
 export function partsOf(care: Care): Parts {
-  const parts: Parts = { todo: [], waiting: [], verified: [] };
+  const parts: Parts = { todo: [], waiting: [], answered: [], verified: [] };
   for (const item of care.items) {
     if (item.state === "verified") parts.verified.push(item);
+    else if (inCentresHands(item)) parts.answered.push(item);
     else if (item.state === "claimed") parts.waiting.push(item);
     else parts.todo.push(item);
   }

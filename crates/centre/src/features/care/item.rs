@@ -1,6 +1,6 @@
 //! One thing on the hospital's page: a story, a finding, or the sensor itself, in plain words.
 
-use super::CareSensor;
+use super::{CareBulletin, CareSensor};
 use crate::{
     care_texts,
     centre::Centre,
@@ -53,6 +53,8 @@ pub struct CareItem {
     pub verified_at: Option<Moment>,
     /// Details to hand to the vendor
     pub technical: Vec<Labelled>,
+    /// Of an early warning
+    pub bulletin: Option<CareBulletin>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,6 +64,8 @@ pub enum CareItemType {
     Story,
     /// The sensor itself is silent or missing
     Sensor,
+    /// An early warning of the centre
+    Bulletin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -71,11 +75,19 @@ pub enum CareItemState {
     Claimed,
     Verified,
     Reopened,
-    /// A story that the centre is working on
+    /// A story that the centre is working on; an early warning that somebody at the hospital knows, or that the centre helps with
     Acknowledged,
 }
 
 impl CareItem {
+    /// Whether it waits for the hospital: for an answer, or for work.
+    pub(super) fn waits_for_hospital(&self) -> bool {
+        match &self.bulletin {
+            Some(bulletin) => phitak_store::RecipientState::from(bulletin.state).waits_for_hospital(),
+            None => !matches!(self.state, CareItemState::Claimed | CareItemState::Verified),
+        }
+    }
+
     /// Smaller is more urgent: what is open before what waits for proof before what is done; stories first; then severity.
     pub(super) fn urgency(&self) -> (u8, u8, std::cmp::Reverse<Severity>, Moment, i64) {
         let state = match (self.state, self.item) {
@@ -86,8 +98,9 @@ impl CareItem {
         };
         let kind = match self.item {
             CareItemType::Story => 0,
-            CareItemType::Sensor => 1,
-            CareItemType::Finding => 2,
+            CareItemType::Bulletin => 1,
+            CareItemType::Sensor => 2,
+            CareItemType::Finding => 3,
         };
         (state, kind, std::cmp::Reverse(self.severity), self.first_seen_at, self.id)
     }
@@ -130,6 +143,7 @@ impl CareItem {
                     label: Text::new("จำนวนครั้งที่พบ", "Times seen"), value: story.alerts.to_string()
                 },
             ],
+            bulletin: None,
         }
     }
 
@@ -166,6 +180,7 @@ impl CareItem {
             claimed_at: None,
             verified_at: None,
             technical: Vec::new(),
+            bulletin: None,
         })
     }
 
@@ -217,6 +232,7 @@ impl CareItem {
                 .iter()
                 .map(|trace| Labelled { label: trace.label.text().into(), value: trace.value.clone() })
                 .collect(),
+            bulletin: None,
         })
     }
 }

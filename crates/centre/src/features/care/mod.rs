@@ -1,7 +1,9 @@
 //! The hospital's own page: one state, one list in plain words, and the answers it gives.
 
+mod bulletin;
 mod item;
 
+pub use bulletin::CareBulletin;
 pub use item::{CareItem, CareItemState, CareItemType};
 
 use crate::{
@@ -17,9 +19,9 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use phitak_assets::Finding;
-use phitak_model::{Timestamp, thai::BANGKOK_OFFSET_SECS};
+use phitak_model::{FacilityCode, FindingState, Timestamp, thai::BANGKOK_OFFSET_SECS};
 use phitak_store::{
-    FindingId, FindingValues,
+    AuditLine, FindingId, FindingValues, Scope, StoreError,
     ingest::SEQUENCE_GAP,
     sensors::{LossRecord, Sensor},
 };
@@ -109,11 +111,29 @@ pub(crate) fn routes() -> Vec<Route> {
             .takes::<Answer>()
             .answers::<CareItem>()
             .to(respond),
+        Route::post("/api/v1/bulletins/{id}/recipients/{code}/answer")
+            .summary("The hospital's answer to an early warning")
+            .allow(RESPONDERS, Reach::Tenant)
+            .audited("bulletin.answer")
+            .takes::<bulletin::BulletinReply>()
+            .answers::<CareItem>()
+            .to(bulletin::reply),
+        Route::post("/api/v1/bulletins/{id}/recipients/{code}/rating")
+            .summary("Whether an early warning was useful to the hospital")
+            .allow(RESPONDERS, Reach::Tenant)
+            .audited("bulletin.rate")
+            .takes::<bulletin::BulletinRating>()
+            .answers::<CareItem>()
+            .to(bulletin::rate),
     ]
 }
 
 /// Stories on one hospital's page.
 const STORIES_MAX: u64 = 50;
+/// Early warnings on one hospital's page.
+const BULLETINS_MAX: u64 = 50;
+/// Findings that one answer to an early warning claims.
+const CLAIMED_MAX: usize = 200;
 /// How long a verified finding stays on the page.
 const VERIFIED_SHOWN_SECS: i64 = 30 * 86_400;
 
@@ -132,6 +152,13 @@ async fn care(State(centre): State<Centre>, caller: Caller, Named(code): Named<S
     for open in store.open_stories_at(scope, &facility.code, STORIES_MAX).await? {
         let machines = store.machines_of_story(scope, open.story.id, &facility.code).await?;
         items.push(CareItem::of_story(&centre, &open, machines));
+    }
+    let since = now.plus_secs(-VERIFIED_SHOWN_SECS);
+    let warnings = store.bulletins_of_care(scope, &facility.code, since, BULLETINS_MAX).await?;
+    let contents = store.bulletin_contents(scope, &warnings).await?;
+    for warning in &warnings {
+        let content = contents.iter().find(|(id, _)| *id == warning.bulletin);
+        items.extend(content.map(|(_, content)| CareItem::of_bulletin(warning, content)));
     }
     items.extend(CareItem::of_sensor(&sensor, now));
     for (record, host_name) in findings.iter().zip(host_names) {
@@ -189,13 +216,44 @@ async fn respond(
     Ok(Json(CareItem::of_finding(&record, host_names.into_iter().next().flatten())?))
 }
 
+/// Says ทำแล้ว to every finding of a kind that is open at a hospital.
+async fn claim_all(
+    centre: &Centre,
+    scope: &Scope,
+    facility: &FacilityCode,
+    kind: &str,
+    audit: &AuditLine,
+) -> Result<(), Refusal> {
+    let (findings, _) = centre.store.findings_of_kind(scope, kind, Some(facility)).await?;
+    let open = |state| matches!(state, FindingState::Open | FindingState::Reopened);
+    for finding in findings.iter().filter(|finding| open(finding.state)).take(CLAIMED_MAX) {
+        let now = audit.at;
+        let change = move |body: &str| -> Result<FindingValues, String> {
+            let finding: Finding = serde_json::from_str(body).map_err(|error| error.to_string())?;
+            let done = phitak_model::Response::Done;
+            let next = phitak_assets::finding::respond(finding, done, None, now).map_err(|error| error.to_string())?;
+            finding_values(&next)
+        };
+        match centre.store.answer_finding(scope, finding.id, change, None, audit.clone()).await {
+            // Traffic may have moved it meanwhile: then its own state stands.
+            Err(StoreError::Invalid { .. } | StoreError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+            Ok(record) => centre.announcer.tell(Announcement {
+                facility: record.facility,
+                region: record.region,
+                news: News::Finding { id: record.id, state: record.state },
+            }),
+        }
+    }
+    Ok(())
+}
+
 /// - *call*: a story of high or critical severity that the centre has not looked at yet;
 /// - *act*: anything else that is open;
-/// - *calm*: nothing but what is claimed or verified.
+/// - *calm*: nothing but what is claimed, verified, or in the centre's hands.
 fn state_of(items: &[CareItem]) -> CareState {
-    let open = |item: &&CareItem| !matches!(item.state, CareItemState::Claimed | CareItemState::Verified);
     let mut state = CareState::Calm;
-    for item in items.iter().filter(open) {
+    for item in items.iter().filter(|item| item.waits_for_hospital()) {
         let call =
             item.item == CareItemType::Story && item.severity >= Severity::High && item.state == CareItemState::Open;
         if call {

@@ -129,7 +129,12 @@ impl TcpSession {
             return self.complete_four_way(segment, events);
         }
         if !settings.async_oneside {
-            return false;
+            // The answer was not seen, and the client goes on as after one: a session that is picked up on its way.
+            let goes_on = settings.midstream && segment.seq == self.side(ToServer).isn.wrapping_add(1);
+            if goes_on {
+                self.from_middle(segment, direction, settings);
+            }
+            return goes_on;
         }
         let client = self.side_mut(ToServer);
         if segment.seq != client.next_seq && segment.seq != client.isn.wrapping_add(1) {

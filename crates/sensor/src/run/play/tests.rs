@@ -72,7 +72,7 @@ impl Hospital {
             rules: vec![rules],
             rule_settings: crate::rules::RuleSettings { no_rules_cache: true, ..Default::default() },
             home_net: None,
-            checksums: "none".to_owned(),
+            checksums: crate::checksums::Checksums::None,
             settings: Vec::new(),
             replay,
             pace: Pace::Max,

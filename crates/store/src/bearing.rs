@@ -1,0 +1,120 @@
+//! What a story at a hospital counts for on the hospital's own row: open, to be called about, to be acted on.
+//!
+//! The same words stand in SQL in `facilities::Changed`: ingest adds differences by these, other writes count anew by
+//! those, and a test holds the two against each other.
+
+use crate::{
+    error::StoreError,
+    rows::{facility, story, story_facility},
+    words::{StoryStatus, model_words::severity_rank},
+};
+use phitak_model::Severity;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
+use std::collections::BTreeMap;
+
+/// A story's judgement so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged {
+    pub severity: i32,
+    pub is_closed: bool,
+    pub is_new: bool,
+    pub acknowledged_up_to: Option<i64>,
+    pub closed_up_to: Option<i64>,
+}
+
+impl Judged {
+    pub(crate) fn of(story: &story::Model) -> Self {
+        Self {
+            severity: story.severity,
+            is_closed: story.status == StoryStatus::Closed.as_str(),
+            is_new: story.status == StoryStatus::New.as_str(),
+            acknowledged_up_to: story.acknowledged_up_to,
+            closed_up_to: story.closed_up_to,
+        }
+    }
+
+    /// A story that nobody has judged.
+    pub(crate) fn unseen(severity: i32) -> Self {
+        Self { severity, is_closed: false, is_new: true, acknowledged_up_to: None, closed_up_to: None }
+    }
+
+    /// After something came to it.
+    pub(crate) fn returned(self) -> Self {
+        if self.is_closed { Self { is_closed: false, is_new: true, acknowledged_up_to: None, ..self } } else { self }
+    }
+
+    /// What it counts for where its alerts arrived from the first moment to the last.
+    pub(crate) fn bearing(self, first_arrived_at: i64, arrived_at: i64) -> Bearing {
+        let is_open = !self.is_closed && self.closed_up_to.is_none_or(|up_to| arrived_at > up_to);
+        let is_unseen = self.is_new || self.acknowledged_up_to.is_none_or(|up_to| first_arrived_at > up_to);
+        let calls = is_open && self.severity >= severity_rank(Severity::High) && is_unseen;
+        let acts = is_open && self.severity >= severity_rank(Severity::Medium) && !calls;
+        Bearing { open: i32::from(is_open), call: i32::from(calls), act: i32::from(acts) }
+    }
+}
+
+/// What is added to a hospital's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bearing {
+    open: i32,
+    call: i32,
+    act: i32,
+}
+
+impl Bearing {
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            open: self.open.saturating_add(other.open),
+            call: self.call.saturating_add(other.call),
+            act: self.act.saturating_add(other.act),
+        }
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Self {
+        self.plus(Self { open: -other.open, call: -other.call, act: -other.act })
+    }
+}
+
+/// When a story's alerts arrived first and last at each of these hospitals.
+pub(crate) async fn spans(
+    db: &impl ConnectionTrait,
+    stories: &[i64],
+    facilities: &[&str],
+) -> Result<BTreeMap<(i64, String), (i64, i64)>, StoreError> {
+    const STORIES_PER_SELECT: usize = 500;
+    let mut spans = BTreeMap::new();
+    for part in stories.chunks(STORIES_PER_SELECT) {
+        let rows = story_facility::Entity::find()
+            .filter(story_facility::Column::StoryId.is_in(part.iter().copied()))
+            .filter(story_facility::Column::Facility.is_in(facilities.iter().copied()))
+            .all(db)
+            .await?;
+        spans
+            .extend(rows.into_iter().map(|row| ((row.story_id, row.facility), (row.first_arrived_at, row.arrived_at))));
+    }
+    Ok(spans)
+}
+
+/// Adds differences to the counters of hospitals.
+pub(crate) async fn add(db: &impl ConnectionTrait, differences: &BTreeMap<&str, Bearing>) -> Result<(), StoreError> {
+    let mut alike: BTreeMap<Bearing, Vec<&str>> = BTreeMap::new();
+    for (facility, difference) in differences {
+        if *difference != Bearing::default() {
+            alike.entry(*difference).or_default().push(facility);
+        }
+    }
+    for (Bearing { open, call, act }, facilities) in alike {
+        let plus = |column, number: i32| Expr::col(column).add(number);
+        facility::Entity::update_many()
+            .col_expr(facility::Column::StoriesOpen, plus(facility::Column::StoriesOpen, open))
+            .col_expr(facility::Column::StoriesCall, plus(facility::Column::StoriesCall, call))
+            .col_expr(facility::Column::StoriesAct, plus(facility::Column::StoriesAct, act))
+            .filter(facility::Column::Code.is_in(facilities))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
