@@ -11,6 +11,7 @@ pub mod audit;
 pub mod audit_chain;
 pub mod backup;
 mod bearing;
+mod bulk;
 pub mod bulletin_answers;
 pub mod bulletin_chase;
 pub mod bulletin_content;

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/addresses/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An address with the stories and hospitals in which it was seen */
+        get: operations["get_addresses_address"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{id}": {
         parameters: {
             query?: never;
@@ -521,6 +538,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stories/{id}/warning": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The early warning that can be drafted from a story, once it is a campaign */
+        get: operations["get_stories_id_warning"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -591,6 +625,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/weakness-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The kinds of weakness that are known */
+        get: operations["get_weakness_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -614,6 +665,53 @@ export interface components {
     schemas: {
         Added: {
             by_hand: components["schemas"]["ByHand"][];
+        };
+        AddressHistory: {
+            address: string;
+            /** Format: int64 */
+            alerts: number;
+            /**
+             * Format: int64
+             * @description Hospitals that the caller may see, like all that follows; an address that was seen only elsewhere is unknown
+             */
+            facilities: number;
+            /** @description Packet time of the first and the last alert */
+            first_at: components["schemas"]["Moment"];
+            last_at: components["schemas"]["Moment"];
+            /** @description At most 100, the latest seen first */
+            places: components["schemas"]["AddressPlace"][];
+            /** @description At most 100, the latest seen first */
+            stories: components["schemas"]["AddressStory"][];
+            /** @description False when there is more than could be read: the sums are lower bounds then */
+            whole: boolean;
+        };
+        AddressPlace: {
+            /** Format: int64 */
+            alerts: number;
+            code: string;
+            first_at: components["schemas"]["Moment"];
+            /** @description What the machine of this address calls itself there */
+            host_name?: string | null;
+            last_at: components["schemas"]["Moment"];
+            name: components["schemas"]["Text"];
+        };
+        AddressStory: {
+            /** Format: int64 */
+            as_destination: number;
+            /**
+             * Format: int64
+             * @description Alerts in whose packets the address was the sender, and the receiver
+             */
+            as_source: number;
+            /** Format: int64 */
+            facilities: number;
+            first_at: components["schemas"]["Moment"];
+            last_at: components["schemas"]["Moment"];
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["StoryStatus"];
+            /** Format: int64 */
+            story_id: number;
+            title: components["schemas"]["Text"];
         };
         AlertDetail: components["schemas"]["AlertLine"] & {
             action: string;
@@ -1035,6 +1133,16 @@ export interface components {
              */
             line: number;
         };
+        /**
+         * @description What a check looks for.
+         * @enum {string}
+         */
+        CheckKind: "indicators" | "weakness" | "service";
+        /**
+         * @description What the check says of a hospital that answered `done`; the last three: cannot tell.
+         * @enum {string}
+         */
+        CheckOutcome: "found" | "clear" | "not_watching" | "too_soon" | "not_seen";
         ChosenPassword: {
             /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
             code?: string | null;
@@ -1393,12 +1501,41 @@ export interface components {
             region: number;
             state: components["schemas"]["TileState"];
         };
+        Publishing: {
+            /** @description Hospitals that a person adds */
+            by_hand?: components["schemas"]["ByHand"][];
+            /** @description To all hospitals, whether the check finds them or not */
+            everyone?: boolean;
+            /**
+             * Format: int64
+             * @description To how many hospitals it is meant to go: what the page showed
+             */
+            expected: number;
+        };
         /** @description A QR code: the path of its dark modules in a square of `size` units, without the quiet zone of four around it. */
         QrDrawing: {
             path: string;
             /** Format: int32 */
             size: number;
         };
+        /** @enum {string} */
+        ReasonKind: "sighting" | "finding" | "service";
+        RecipientPage: {
+            items: components["schemas"]["BulletinRecipient"][];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
+        /**
+         * @description Why a hospital gets an early warning: the check found it concerned, a person added it, or it went to everyone.
+         * @enum {string}
+         */
+        RecipientSource: "found" | "hand" | "everyone";
+        /**
+         * @description How far a hospital has come with an early warning.
+         * @enum {string}
+         */
+        RecipientState: "sent" | "acknowledged" | "done" | "not_ours" | "cannot" | "need_help" | "verified" | "reopened";
         /** @description Each works once; shown only now. */
         RecoveryCodes: {
             codes: string[];
@@ -1630,6 +1767,11 @@ export interface components {
         };
         /** @enum {string} */
         TileState: "none" | "calm" | "act" | "call" | "blind";
+        /**
+         * @description How far a text may be passed on (Traffic Light Protocol 2.0).
+         * @enum {string}
+         */
+        Tlp: "clear" | "green" | "amber" | "amber_strict" | "red";
         Token: {
             created_at: components["schemas"]["Moment"];
             expires_at: components["schemas"]["Moment"];
@@ -1761,6 +1903,37 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_addresses_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressHistory"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_alerts_id: {
         parameters: {
             query?: never;
@@ -2996,6 +3169,37 @@ export interface operations {
             };
         };
     };
+    get_stories_id_warning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggested"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_tokens: {
         parameters: {
             query?: {
@@ -3174,6 +3378,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_weakness_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeaknessKinds"];
+                };
             };
             /** @description Refused: what happened, detail, hint */
             default: {

@@ -108,5 +108,6 @@ describe("types of the API", () => {
     expect(existsSync(description)).toBe(true);
     const now = execFileSync(join(UI, "node_modules/.bin/openapi-typescript"), [description], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
     expect(read("src/api/types.ts"), "run `npm run types`").toBe(now);
-  });
+    // A program of its own, on a machine that may be busy.
+  }, 60_000);
 });

@@ -3,13 +3,14 @@
 use super::{Ingest, ROWS_PER_INSERT, Source, TouchedStory, portions, signed, storable, stories};
 use crate::{
     alert_body::{self, StoryWords},
+    bulk,
     error::StoreError,
     rows::{alert, alert_hour},
 };
 use phitak_model::Alert;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Value,
     sea_query::{Expr, OnConflict},
 };
 use std::collections::BTreeMap;
@@ -76,9 +77,7 @@ impl Ingest {
             rows.push(row(source, arrived, story.id, alert_body::write(arrived.alert, words)?, self.now.micros()));
             *by_place.entry(source.facility().as_str()).or_default() += 1;
         }
-        for portion in portions(rows) {
-            alert::Entity::insert_many(portion).exec_without_returning(&self.tx).await?;
-        }
+        bulk::insert(&self.tx, "alerts", &COLUMNS, rows).await?;
         self.count_hour(&by_place).await?;
         Ok(taken.touched)
     }
@@ -103,22 +102,38 @@ impl Ingest {
     }
 }
 
-fn row(source: &Source, arrived: &ArrivedAlert<'_>, story: i64, body: Vec<u8>, now: i64) -> alert::ActiveModel {
+const COLUMNS: [&str; 13] = [
+    "spool_id",
+    "seq",
+    "story_id",
+    "facility",
+    "at",
+    "arrived_at",
+    "src_ip",
+    "src_port",
+    "dest_ip",
+    "dest_port",
+    "proto",
+    "app_proto",
+    "body",
+];
+
+/// The values of [`COLUMNS`].
+fn row(source: &Source, arrived: &ArrivedAlert<'_>, story: i64, body: Vec<u8>, now: i64) -> Vec<Value> {
     let alert = arrived.alert;
-    alert::ActiveModel {
-        spool_id: Set(source.spool_id),
-        seq: Set(signed(arrived.seq)),
-        story_id: Set(story),
-        facility: Set(source.facility().as_str().to_owned()),
-        at: Set(alert.at.micros()),
-        arrived_at: Set(now),
-        src_ip: Set(alert.src_ip.to_string()),
-        src_port: Set(alert.src_port.map(i32::from)),
-        dest_ip: Set(alert.dest_ip.to_string()),
-        dest_port: Set(alert.dest_port.map(i32::from)),
-        proto: Set(storable(&alert.proto)),
-        app_proto: Set(alert.app_proto.as_deref().map(storable)),
-        body: Set(body),
-        ..Default::default()
-    }
+    vec![
+        source.spool_id.into(),
+        signed(arrived.seq).into(),
+        story.into(),
+        source.facility().as_str().into(),
+        alert.at.micros().into(),
+        now.into(),
+        alert.src_ip.to_string().into(),
+        alert.src_port.map(i32::from).into(),
+        alert.dest_ip.to_string().into(),
+        alert.dest_port.map(i32::from).into(),
+        storable(&alert.proto).into(),
+        alert.app_proto.as_deref().map(storable).into(),
+        body.into(),
+    ]
 }
