@@ -3,29 +3,25 @@
 mod audit;
 mod backup;
 mod public_url;
+mod serve_centre;
 
 use crate::{
-    centre::{Centre, FIRST_LINK_SECS, SILENT_AFTER_SECS_DEFAULT, Settings},
+    centre::{Centre, FIRST_LINK_SECS, Settings},
     clock::Clock,
-    enrol,
-    factor_policy::FactorPolicy,
-    import, openapi, secret, serve,
+    enrol, import, openapi, secret,
 };
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use phitak_assets::Pace;
 use phitak_model::{FacilityCode, HealthRegion, SensorId};
 use phitak_store::{
-    AuditLine, FacilityFilter, NewUser, PageAsk, Retention, Role, Scope, ScopeReach, Store, people::secret_digest,
+    AuditLine, FacilityFilter, NewUser, PageAsk, Role, Scope, ScopeReach, Store, people::secret_digest,
 };
 use phitak_uplink::Authority;
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    net::IpAddr,
     path::{Path, PathBuf},
 };
-use tokio::net::TcpListener;
 
 const PUBLIC_URL_DEFAULT: &str = "http://127.0.0.1:8080";
 /// The first administrator's login.
@@ -43,7 +39,7 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the centre until it is interrupted
-    Serve(Serve),
+    Serve(serve_centre::Serve),
     /// Prints a new one-time sign-in link of an administrator; makes the account when there is none
     FirstLink {
         #[command(flatten)]
@@ -165,56 +161,12 @@ struct PublicUrl {
     public_url: String,
 }
 
-#[derive(Debug, Args)]
-struct Serve {
-    #[command(flatten)]
-    data: Data,
-    /// Where pages and API listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: String,
-    /// Where sensors reach the centre
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
-    uplink: String,
-    #[command(flatten)]
-    url: PublicUrl,
-    /// The address of a TLS proxy before --listen, whose X-Forwarded-For counts; may be given several times
-    #[arg(long, value_name = "ADDRESS")]
-    trusted_proxy: Vec<IpAddr>,
-    /// Whether administrators and analysts are asked for a second factor, or reach nothing without one
-    #[arg(long, value_enum, default_value = "asked")]
-    second_factor: FactorWord,
-    /// Whom hospitals call
-    #[arg(long, default_value = "")]
-    phone: String,
-    /// A sensor not heard for so long is silent
-    #[arg(long, value_name = "SECONDS", default_value_t = SILENT_AFTER_SECS_DEFAULT)]
-    silent_after: i64,
-    /// Alerts, and stories without a newer one, are removed after so many days
-    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().alert_days, value_parser = clap::value_parser!(u32).range(1..))]
-    keep_alert_days: u32,
-    /// The audit log and the history of findings are removed after so many days
-    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().audit_days, value_parser = clap::value_parser!(u32).range(90..))]
-    keep_audit_days: u32,
-    /// Most alerts kept of one hospital: past it, its oldest are removed
-    #[arg(long, value_name = "NUMBER", default_value_t = Retention::default().alerts_per_facility, value_parser = clap::value_parser!(u64).range(1_000..))]
-    keep_alerts: u64,
-    /// For demonstrations: a day of waiting for proof takes this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
-    a_day_takes: i64,
-}
-
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum RoleWord {
     Administrator,
     Analyst,
     RegionOfficer,
     Hospital,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FactorWord {
-    Asked,
-    Required,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -233,7 +185,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
     let clock = Clock::of_the_machine();
     let now = clock.now();
     match line.command {
-        Command::Serve(options) => run_centre(options, clock).await,
+        Command::Serve(options) => serve_centre::run(options, clock).await,
         Command::FirstLink { data, url, login } => {
             let name = ADMINISTRATOR_NAME.to_owned();
             let user = NewUser { name, login, role: Role::Administrator, reach: ScopeReach::Sector };
@@ -283,64 +235,11 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             revoked.with_context(|| format!("there is no sensor {id}"))
         }
         Command::Status { data, count } => print_status(&open(&data).await?, count).await,
-        Command::Backup { file, data } => backup::back_up(&file, &data.data, now).await,
-        Command::Restore { file, data, force } => backup::restore(&file, &data.data, force, now).await,
+        Command::Backup { file, data } => backup::back_up(&file, &data, now).await,
+        Command::Restore { file, data, force } => backup::restore(&file, &data, force, now).await,
         Command::Verify { file } => backup::verify(&file).await,
         Command::Audit { command } => audit::run(command).await,
         Command::Openapi => print_line(openapi::text()?.trim_end()),
-    }
-}
-
-async fn run_centre(options: Serve, clock: Clock) -> anyhow::Result<()> {
-    let settings = Settings {
-        public_url: options.url.public_url,
-        phone: options.phone,
-        silent_after_secs: options.silent_after.max(1),
-        pace: Pace::a_day_takes(options.a_day_takes),
-        trusted_proxies: options.trusted_proxy,
-        second_factor: match options.second_factor {
-            FactorWord::Asked => FactorPolicy::Asked,
-            FactorWord::Required => FactorPolicy::Required,
-        },
-        retention: Retention {
-            alert_days: options.keep_alert_days,
-            audit_days: options.keep_audit_days,
-            alerts_per_facility: options.keep_alerts,
-        },
-    };
-    let store = open_or_create(&options.data).await?;
-    let folder = options.data.data;
-    let running = lock_file(&folder, "running.lock")?;
-    if running.try_lock().is_err() {
-        bail!("another centre runs on {}: stop it first", folder.display());
-    }
-    let centre = centre(&folder, store, clock, settings).await?;
-    let listen = |address: String| async move {
-        TcpListener::bind(&address)
-            .await
-            .with_context(|| format!("cannot listen at {address}: something else does, perhaps another centre; choose another by --listen or --uplink"))
-    };
-    let pages = listen(options.listen).await?;
-    let uplink = listen(options.uplink).await?;
-    tracing::info!(
-        pages = %pages.local_addr()?, uplink = %uplink.local_addr()?, rule_texts = centre.texts.count(), "the centre is up"
-    );
-    serve::serve(&centre, pages, uplink, stop_signal()).await?;
-    centre.store.clone().close().await.context("the database could not be closed")?;
-    tracing::info!("stopped");
-    Ok(())
-}
-
-/// Ready at Ctrl-C or SIGTERM.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 
@@ -359,7 +258,7 @@ async fn open(data: &Data) -> anyhow::Result<Store> {
 async fn open_or_create(data: &Data) -> anyhow::Result<Store> {
     let folder = &data.data;
     make_folder(folder)?;
-    if folder.join(backup::RESTORING).exists() && !folder.join("centre.db").exists() {
+    if data.database.is_none() && folder.join(backup::RESTORING).exists() && !folder.join("centre.db").exists() {
         bail!("a restore into {} was cut off: run it again with --force", folder.display());
     }
     // Of two commands that come first at the same moment, one makes the tables.

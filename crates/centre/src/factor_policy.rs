@@ -3,12 +3,12 @@
 use phitak_store::Role;
 
 /// What whoever starts the centre decides. An account that has a second factor needs it, whatever this says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum FactorPolicy {
-    /// Administrators and analysts are asked for one on every page until they have it.
+    /// Administrators and analysts are asked for one on every page until they have it
     #[default]
     Asked,
-    /// They reach nothing but their own account until they have it.
+    /// They reach nothing but their own account until they have it
     Required,
 }
 

@@ -7,7 +7,7 @@ use crate::{
     facilities::region_of,
     ids::UserId,
     page::{Page, PageAsk},
-    rows::{first_link, session, user as row},
+    rows::{first_link, session, token, user as row},
     scope::{Scope, ScopeReach},
     words::Role,
 };
@@ -199,7 +199,8 @@ impl Store {
         Ok(user)
     }
 
-    /// Ends an account: its sessions and links stop at once, and it can sign in no more.
+    /// Ends an account: its sessions, links and tokens stop at once, and it can sign in no more. A new link brings back the
+    /// account, not its tokens.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
@@ -209,6 +210,12 @@ impl Store {
         let user = user.ok_or(StoreError::NotFound)?;
         session::Entity::delete_many().filter(session::Column::UserId.eq(user.id)).exec(&tx).await?;
         first_link::Entity::delete_many().filter(first_link::Column::UserId.eq(user.id)).exec(&tx).await?;
+        token::Entity::update_many()
+            .col_expr(token::Column::RevokedAt, Expr::value(audit.at.micros()))
+            .filter(token::Column::UserId.eq(user.id))
+            .filter(token::Column::RevokedAt.is_null())
+            .exec(&tx)
+            .await?;
         let mut disabled = user.into_active_model();
         disabled.disabled_at = Set(Some(audit.at.micros()));
         row::Entity::update(disabled).exec(&tx).await?;

@@ -495,6 +495,7 @@ export const en: Words = {
       "user.link": "Issued a one-time link",
       "view.address": "Looked at an address",
       "view.alert": "Looked at an alert",
+      "view.bulletin": "Looked at a warning and who got it",
       "view.care": "Looked at a hospital's own page",
       "view.facility": "Looked at a hospital's data",
       "view.hosts": "Looked at a hospital's hosts",
@@ -503,6 +504,7 @@ export const en: Words = {
     objects: {
       bulletin: "warning",
       "enrolment code for": "Enrolment code for",
+      address: "Address",
       alert: "Alert",
       facilities: "List of hospitals",
       facility: "Hospital",

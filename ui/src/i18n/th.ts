@@ -488,8 +488,9 @@ export const th = {
       "user.create": "เพิ่มผู้ใช้",
       "user.disable": "ปิดบัญชีผู้ใช้",
       "user.link": "ออกลิงก์เข้าครั้งแรก",
-      "view.address": "ดูประวัติของที่อยู่เครื่อง",
+      "view.address": "ดูประวัติของเลข IP",
       "view.alert": "ดูการแจ้งเตือน",
+      "view.bulletin": "ดูคำเตือนและโรงพยาบาลที่ได้รับ",
       "view.care": "ดูหน้าของโรงพยาบาล",
       "view.facility": "ดูข้อมูลโรงพยาบาล",
       "view.hosts": "ดูเครื่องในโรงพยาบาล",
@@ -498,6 +499,7 @@ export const th = {
     objects: {
       bulletin: "คำเตือน",
       "enrolment code for": "รหัสลงทะเบียนของ",
+      address: "เลข IP",
       alert: "การแจ้งเตือน",
       facilities: "รายชื่อโรงพยาบาล",
       facility: "โรงพยาบาล",

@@ -1,6 +1,6 @@
 //! `phitak-centre backup`, `restore`, `verify`.
 
-use super::{lock_file, make_folder, print_line};
+use super::{Data, lock_file, make_folder, print_line};
 use crate::{
     backup::{self, AUTHORITY, Manifest, beside, sync_folder},
     command::audit::in_words,
@@ -19,12 +19,19 @@ use std::{
 /// Where an archive is unpacked in the folder that it is restored to; nothing else makes it.
 pub(super) const RESTORING: &str = "restoring";
 
-pub(super) async fn back_up(file: &Path, folder: &Path, now: Timestamp) -> anyhow::Result<()> {
+/// PostgreSQL's tables are its own programs' to keep.
+fn in_the_folder(data: &Data) -> anyhow::Result<&Path> {
     ensure!(
-        folder.join(DATABASE).is_file(),
-        "{} holds no {DATABASE}: either no centre, or one on PostgreSQL, whose tables its own pg_dump keeps",
-        folder.display()
+        data.database.is_none(),
+        "the tables are in PostgreSQL: keep them with pg_dump, and {AUTHORITY} of {} beside them",
+        data.data.display()
     );
+    Ok(&data.data)
+}
+
+pub(super) async fn back_up(file: &Path, data: &Data, now: Timestamp) -> anyhow::Result<()> {
+    let folder = in_the_folder(data)?;
+    ensure!(folder.join(DATABASE).is_file(), "{} holds no centre", folder.display());
     let bytes = backup::make(folder, file, now).await?;
     print_line(&format!("{} holds the centre as of {}, {bytes} bytes", file.display(), now.iso()))
 }
@@ -45,7 +52,8 @@ pub(super) async fn verify(file: &Path) -> anyhow::Result<()> {
     ))
 }
 
-pub(super) async fn restore(file: &Path, folder: &Path, force: bool, now: Timestamp) -> anyhow::Result<()> {
+pub(super) async fn restore(file: &Path, data: &Data, force: bool, now: Timestamp) -> anyhow::Result<()> {
+    let folder = in_the_folder(data)?;
     make_folder(folder)?;
     let empty = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?.next().is_none();
     ensure!(

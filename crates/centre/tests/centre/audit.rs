@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// A centre with this many lines after those of its making, and its file opened behind its back.
 async fn with_lines(number: u64) -> (Sector, SqlitePool) {
-    let sector = Sector::in_a_file().await;
+    let sector = Sector::in_sqlite().await;
     for n in 0..number {
         let mut line = AuditLine::of_operator(sector.now().plus_secs(n as i64), "user.link");
         line.object = format!("user number{n}");
@@ -144,9 +144,34 @@ async fn what_is_forgotten_with_age_leaves_an_anchor_and_the_rest_still_holds() 
 }
 
 #[tokio::test]
+async fn a_centre_of_an_earlier_release_gets_a_chain_over_the_lines_that_it_has() {
+    let (sector, pool) = with_lines(2 * LINES_PER_STEP + 10).await;
+    for undo in [
+        "ALTER TABLE audit DROP COLUMN hash",
+        "ALTER TABLE users DROP COLUMN second_factor_at",
+        "DROP TABLE audit_chain",
+        "DROP TABLE audit_views",
+        "DROP TABLE second_factors",
+        "DROP TABLE recovery_codes",
+        "DROP TABLE api_tokens",
+        "DELETE FROM seaql_migrations WHERE version = 'm0004_people'",
+    ] {
+        sqlx::query(undo).execute(&pool).await.unwrap_or_else(|error| panic!("{undo}: {error}"));
+    }
+    let before = ids(&pool).await;
+    let store = sector.open_again().await;
+    let Chain::Whole { lines, last, .. } = store.verify_audit(None).await.expect("walks") else { panic!("is whole") };
+    assert_eq!((lines as usize, Some(&last.0)), (before.len(), before.last()));
+    store.note(AuditLine::of_operator(sector.now(), "user.link")).await.expect("goes on");
+    assert_eq!(broken_at(&store).await, None);
+    run(&pool, "UPDATE audit SET who = 'nobody' WHERE id = ?", &[before[5]]).await;
+    assert_eq!(broken_at(&store).await, Some(before[5]));
+}
+
+#[tokio::test]
 async fn two_writers_keep_one_chain() {
-    let (sector, _pool) = with_lines(0).await;
-    let other = Store::open(sector.folder()).await.expect("opens");
+    let sector = Sector::empty().await;
+    let other = sector.open_again().await;
     let write = |store: Store, who: &'static str| async move {
         for n in 0..40 {
             let line = AuditLine {

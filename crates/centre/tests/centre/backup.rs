@@ -20,7 +20,8 @@ use std::{
 
 /// A centre's folder with its key, and a place for backups.
 async fn sector_with_key() -> (Sector, tempfile::TempDir) {
-    let sector = Sector::lived_in().await;
+    let sector = Sector::in_sqlite().await;
+    sector.live().await;
     let now = Timestamp::parse(BEGIN).expect("a moment");
     Authority::load_or_create(sector.folder(), now).expect("a key");
     (sector, tempfile::tempdir().expect("a folder"))
@@ -256,10 +257,13 @@ async fn a_folder_without_a_centre_or_its_key_is_told_so() {
     let place = tempfile::tempdir().expect("a folder");
     let file: PathBuf = place.path().join("kept.tar");
     let (code, said) = back_up(&file, place.path());
-    assert!(code == Some(1) && said.contains("pg_dump"), "{said}");
-    let sector = Sector::in_a_file().await;
+    assert!(code == Some(1) && said.contains("holds no centre"), "{said}");
+    let sector = Sector::in_sqlite().await;
     let (code, said) = back_up(&file, sector.folder());
     assert!(code == Some(1) && said.contains("authority.pem"), "{said}");
+    let elsewhere = ["backup", "@", "--data", "@", "--database", "postgres://nobody@localhost/none"];
+    let (code, said) = run(&elsewhere, &[&file, sector.folder()]);
+    assert!(code == Some(1) && said.contains("pg_dump"), "{said}");
     assert_eq!(names(place.path()), Vec::<String>::new());
     // A restore that was cut off before its end is not taken for a new centre.
     fs::create_dir(place.path().join("restoring")).expect("makes");

@@ -283,7 +283,7 @@ async fn hostile_words_from_the_wire_come_back_as_json_text() {
 
 #[tokio::test]
 async fn a_batch_that_cannot_be_stored_stops_no_other_of_its_round() {
-    let sector = Sector::in_a_file().await;
+    let sector = Sector::in_sqlite().await;
     sector.enrol(ALPHA).await;
     sector.enrol(BRAVO).await;
     sector.send(BRAVO, 1, 1, vec![Item::Observation(observation(BRAVO, 20, smb1()))]).await;

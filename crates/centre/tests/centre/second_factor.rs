@@ -153,7 +153,7 @@ async fn another_phone_needs_the_earlier_one_and_ends_the_other_sessions() {
 
 #[tokio::test]
 async fn a_lost_factor_is_reset_by_another_administrator_or_at_the_command_line() {
-    let sector = Sector::empty().await;
+    let sector = Sector::in_sqlite().await;
     let reset = async |person: Person| {
         let path = format!("/api/v1/users/{}/second-factor", sector.user_id(person).await);
         sector.call(Person::Administrator, Method::DELETE, &path, None).await
@@ -202,7 +202,7 @@ async fn where_it_is_required_the_team_reaches_nothing_without_and_hospitals_are
 
 #[tokio::test]
 async fn neither_the_tables_nor_any_list_holds_a_secret_or_a_recovery_code_in_the_clear() {
-    let sector = Sector::empty().await;
+    let sector = Sector::in_sqlite().await;
     let codes = sector.add_factor(Person::Analyst).await;
     let begun = sector.post(Person::Analyst, FACTOR, sector.proof(Person::Analyst).await).await.json();
     let secret = begun["secret"].as_str().expect("a secret").to_owned();

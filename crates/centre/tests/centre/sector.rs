@@ -201,24 +201,20 @@ impl Sector {
     }
 
     pub async fn with(settings: Settings) -> Self {
-        Self::build(settings).await
+        Self::in_database(settings, Database::of_this_run()).await
     }
 
     /// The same, where a day takes as long as somebody likes.
     pub async fn paced(pace: Pace) -> Self {
-        Self::build(Settings { pace, ..Settings::default() }).await
+        Self::with(Settings { pace, ..Settings::default() }).await
     }
 
-    /// The same on SQLite whatever the run is on, for what is done to its file.
-    pub async fn in_a_file() -> Self {
-        Self::on(Database::Sqlite, Settings { pace: Pace::REAL, ..Settings::default() }).await
+    /// For tests that look into the file itself, or run the program on it.
+    pub async fn in_sqlite() -> Self {
+        Self::in_database(Settings { pace: Pace::REAL, ..Settings::default() }, Database::Sqlite).await
     }
 
-    async fn build(settings: Settings) -> Self {
-        Self::on(Database::of_this_run(), settings).await
-    }
-
-    async fn on(database: Database, settings: Settings) -> Self {
+    async fn in_database(settings: Settings, database: Database) -> Self {
         let folder = TempDir::new().expect("a folder");
         let now = Arc::new(AtomicI64::new(Timestamp::parse(BEGIN).expect("a moment").micros()));
         let store = database.open(folder.path()).await;
@@ -238,8 +234,13 @@ impl Sector {
     /// All three hospitals have sent alerts of their own and of a shared signature, hosts, findings and a loss.
     pub async fn lived_in() -> Self {
         let sector = Self::empty().await;
+        sector.live().await;
+        sector
+    }
+
+    pub async fn live(&self) {
         for hospital in HOSPITALS {
-            sector.enrol(hospital).await;
+            self.enrol(hospital).await;
             let records = vec![
                 Item::Alert(Box::new(own_alert(hospital))),
                 Item::Alert(Box::new(shared_alert(hospital))),
@@ -248,10 +249,9 @@ impl Sector {
                 Item::Observation(observation(hospital, 20, Fact::TelnetLogin { port: 23 })),
                 Item::Health(health(hospital)),
             ];
-            sector.send(hospital, 1, 1, records).await;
-            sector.advance_secs(1);
+            self.send(hospital, 1, 1, records).await;
+            self.advance_secs(1);
         }
-        sector
     }
 
     async fn add_hospitals(&self) {

@@ -26,7 +26,8 @@ async fn get(sector: &Sector, token: &str, path: &str) -> Answer {
 
 #[tokio::test]
 async fn a_token_is_shown_once_reaches_what_it_was_given_and_is_named_in_the_audit() {
-    let sector = Sector::lived_in().await;
+    let sector = Sector::in_sqlite().await;
+    sector.live().await;
     let at_alpha = json!({"kind": "facility", "facility": ALPHA.code});
     let made = make(&sector, Person::Administrator, "hospital", at_alpha, 30).await;
     let token = secret(&made);
@@ -119,8 +120,10 @@ async fn a_token_ends_by_itself_by_revocation_and_with_its_makers_account() {
     let made = secret(&make(&sector, Person::Officer, "region_officer", region.clone(), 1).await);
     assert_eq!(get(&sector, &made, STORIES).await.status, StatusCode::OK);
     let audit = AuditLine::of_operator(sector.now(), "user.disable");
-    sector.centre.store.disable_user("officer", audit).await.expect("disables");
+    sector.centre.store.disable_user("officer", audit.clone()).await.expect("disables");
     assert_eq!(get(&sector, &made, STORIES).await.status, StatusCode::UNAUTHORIZED);
+    sector.centre.store.renew_link("officer", "a link", sector.now(), audit).await.expect("brings it back");
+    assert_eq!(get(&sector, &made, STORIES).await.status, StatusCode::UNAUTHORIZED, "the account, not its tokens");
 }
 
 #[tokio::test]

@@ -26,11 +26,13 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/bulletins/{id}")
             .summary("One early warning, whole")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.bulletin")
             .answers::<BulletinDetail>()
             .to(read::detail),
         Route::get("/api/v1/bulletins/{id}/recipients")
             .summary("The caller's hospitals that got it: why, and how far each has come")
             .allow(SIGNED_IN, Reach::Tenant)
+            .viewed("view.bulletin")
             .query::<RecipientQuery>()
             .answers::<RecipientPage>()
             .to(read::recipients),
@@ -48,6 +50,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/stories/{id}/warning")
             .summary("The early warning that can be drafted from a story, once it is a campaign")
             .allow(SECTOR, Reach::Tenant)
+            .viewed("view.story")
             .answers::<Suggested>()
             .to(read::suggested),
         Route::post("/api/v1/bulletins")

@@ -48,7 +48,9 @@ pub(super) async fn detail(
     caller: Caller,
     Named(id): Named<i64>,
 ) -> Result<Json<BulletinDetail>, Refusal> {
-    whole(&centre, caller.scope(), BulletinId(id)).await.map(Json)
+    let shown = whole(&centre, caller.scope(), BulletinId(id)).await?;
+    caller.views(&centre, None, format!("bulletin {id}")).await?;
+    Ok(Json(shown))
 }
 
 /// One warning as the scope may see it.
@@ -90,6 +92,7 @@ pub(super) async fn recipients(
 ) -> Result<Json<RecipientPage>, Refusal> {
     let (store, scope, id) = (&centre.store, caller.scope(), BulletinId(id));
     let bulletin = store.bulletin(scope, id).await?;
+    caller.views(&centre, None, format!("bulletin {id}")).await?;
     let states = words(query.state.as_deref(), RecipientState::parse)?;
     let found = store.recipients(scope, id, &states, &page(query.cursor, query.limit)).await?;
     let codes = found.items.iter().map(|recipient| recipient.facility.to_string());
@@ -158,6 +161,7 @@ pub(super) async fn suggested(
 ) -> Result<Json<Suggested>, Refusal> {
     let story = StoryId(id);
     let campaign = campaign::of_story(&centre, caller.scope(), story).await?;
+    caller.views(&centre, None, format!("story {id}")).await?;
     Ok(Json(Suggested {
         hospitals: campaign.hospitals as u64,
         draft: campaign.draft.as_ref().map(BulletinDraft::from),

@@ -1,0 +1,103 @@
+//! `phitak-centre serve`: how the centre runs.
+
+use super::{Data, PublicUrl, centre, lock_file, open_or_create};
+use crate::{
+    centre::{SILENT_AFTER_SECS_DEFAULT, Settings},
+    clock::Clock,
+    factor_policy::FactorPolicy,
+    serve,
+};
+use anyhow::{Context, bail};
+use clap::Args;
+use phitak_assets::Pace;
+use phitak_store::Retention;
+use std::net::IpAddr;
+use tokio::net::TcpListener;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    data: Data,
+    /// Where pages and API listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Where sensors reach the centre
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    uplink: String,
+    #[command(flatten)]
+    url: PublicUrl,
+    /// The address of a TLS proxy before --listen, whose X-Forwarded-For counts; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    trusted_proxy: Vec<IpAddr>,
+    /// Whether administrators and analysts are asked for a second factor, or reach nothing without one
+    #[arg(long, value_enum, default_value = "asked")]
+    second_factor: FactorPolicy,
+    /// Whom hospitals call
+    #[arg(long, default_value = "")]
+    phone: String,
+    /// A sensor not heard for so long is silent
+    #[arg(long, value_name = "SECONDS", default_value_t = SILENT_AFTER_SECS_DEFAULT)]
+    silent_after: i64,
+    /// Alerts, and stories without a newer one, are removed after so many days
+    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().alert_days, value_parser = clap::value_parser!(u32).range(1..))]
+    keep_alert_days: u32,
+    /// The audit log and the history of findings are removed after so many days
+    #[arg(long, value_name = "DAYS", default_value_t = Retention::default().audit_days, value_parser = clap::value_parser!(u32).range(90..))]
+    keep_audit_days: u32,
+    /// Most alerts kept of one hospital: past it, its oldest are removed
+    #[arg(long, value_name = "NUMBER", default_value_t = Retention::default().alerts_per_facility, value_parser = clap::value_parser!(u64).range(1_000..))]
+    keep_alerts: u64,
+    /// For demonstrations: a day of waiting for proof takes this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    a_day_takes: i64,
+}
+
+pub(super) async fn run(options: Serve, clock: Clock) -> anyhow::Result<()> {
+    let settings = Settings {
+        public_url: options.url.public_url,
+        phone: options.phone,
+        silent_after_secs: options.silent_after.max(1),
+        pace: Pace::a_day_takes(options.a_day_takes),
+        trusted_proxies: options.trusted_proxy,
+        second_factor: options.second_factor,
+        retention: Retention {
+            alert_days: options.keep_alert_days,
+            audit_days: options.keep_audit_days,
+            alerts_per_facility: options.keep_alerts,
+        },
+    };
+    let store = open_or_create(&options.data).await?;
+    let folder = options.data.data;
+    let running = lock_file(&folder, "running.lock")?;
+    if running.try_lock().is_err() {
+        bail!("another centre runs on {}: stop it first", folder.display());
+    }
+    let centre = centre(&folder, store, clock, settings).await?;
+    let listen = |address: String| async move {
+        TcpListener::bind(&address)
+            .await
+            .with_context(|| format!("cannot listen at {address}: something else does, perhaps another centre; choose another by --listen or --uplink"))
+    };
+    let pages = listen(options.listen).await?;
+    let uplink = listen(options.uplink).await?;
+    tracing::info!(
+        pages = %pages.local_addr()?, uplink = %uplink.local_addr()?, rule_texts = centre.texts.count(), "the centre is up"
+    );
+    serve::serve(&centre, pages, uplink, stop_signal()).await?;
+    centre.store.clone().close().await.context("the database could not be closed")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ready at Ctrl-C or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
