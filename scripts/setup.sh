@@ -31,6 +31,13 @@ install_missing() {
   missing_packages=()
 }
 
+# PostgreSQL's server for tests, without a cluster of its own that would run beside them.
+want_postgres() {
+  [ -e /etc/postgresql-common/createcluster.conf ] || as_root sh -c \
+    'mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf'
+  missing_packages+=(postgresql)
+}
+
 ensure_rust() {
   local minor
   minor=$(rustc --version 2>/dev/null | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')

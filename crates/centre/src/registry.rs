@@ -14,6 +14,7 @@ pub fn routes() -> Vec<Route> {
         features::findings::routes(),
         features::stories::routes(),
         features::alerts::routes(),
+        features::addresses::routes(),
         features::bulletins::routes(),
         features::live::routes(),
         features::enrolment::routes(),

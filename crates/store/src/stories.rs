@@ -154,6 +154,20 @@ impl Store {
         self.stories_of(scope, &StoryFilter::default(), &[id.0]).await?.pop().ok_or(StoreError::NotFound)
     }
 
+    /// These stories in this order, as far as they lie in the scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn stories_by_id(
+        &self,
+        scope: &Scope,
+        filter: &StoryFilter,
+        ids: &[StoryId],
+    ) -> Result<Vec<Story>, StoreError> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        self.stories_of(scope, filter, &ids).await
+    }
+
     /// These stories in this order, counted over the hospitals in scope and filter; those with none are left out.
     async fn stories_of(&self, scope: &Scope, filter: &StoryFilter, ids: &[i64]) -> Result<Vec<Story>, StoreError> {
         if ids.is_empty() {

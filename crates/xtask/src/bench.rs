@@ -1,4 +1,4 @@
-//! Measurements: `cargo xtask bench engine|flows`. Each checks its answers and says what it ran on.
+//! Measurements: `cargo xtask bench engine|flows|centre|centre-postgres`. Each checks its answers and says what it ran on.
 
 mod engine;
 mod table;
@@ -14,6 +14,10 @@ pub enum Part {
     Engine,
     /// Work for a packet with few and with a million flows at once
     Flows,
+    /// A month of 1,500 hospitals through the centre's intake, then its pages, on SQLite
+    Centre,
+    /// The same on a PostgreSQL that it starts
+    CentrePostgres,
 }
 
 /// Runs a part; false when it missed its mark.
@@ -24,12 +28,18 @@ pub fn bench(root: &Path, part: Part, rounds: usize, core: usize) -> Result<bool
     print_machine();
     match part {
         Part::Engine => engine::run(root, rounds.max(1), core),
-        // The clock is the program's, so the bench stands beside it.
-        Part::Flows => process::cargo(
-            root,
-            &["bench", "--quiet", "--locked", "--profile", "release", "--package", "phitak-sensor", "--bench", "flows"],
-        ),
+        // The clock is the programs', so their benches stand beside them.
+        Part::Flows => beside(root, "phitak-sensor", "flows", &[]),
+        Part::Centre => beside(root, "phitak-centre", "centre", &[]),
+        Part::CentrePostgres => beside(root, "phitak-centre", "centre", &["postgres"]),
     }
+}
+
+fn beside(root: &Path, package: &str, bench: &str, words: &[&str]) -> Result<bool> {
+    let mut line =
+        vec!["bench", "--quiet", "--locked", "--profile", "release", "--package", package, "--bench", bench, "--"];
+    line.extend(words);
+    process::cargo(root, &line)
 }
 
 fn print_machine() {

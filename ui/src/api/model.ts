@@ -55,6 +55,8 @@ export type Triage = { action: Schemas["TriageAction"]; verdict?: Verdict; reaso
 export type Evidence = Sent<Schemas["AlertEvidence"]>;
 export type Alert = Omit<Sent<Schemas["AlertDetail"]>, "raw"> & { raw: unknown };
 
+export type AddressHistory = Sent<Schemas["AddressHistory"]>;
+
 export type User = Omit<Sent<Schemas["User"]>, "scope"> & { scope: Scope };
 export type UserCreated = { user: User; first_sign_in_url: string };
 export type EnrolmentCode = Sent<Schemas["EnrolmentCode"]>;

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/addresses/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An address with the stories and hospitals in which it was seen */
+        get: operations["get_addresses_address"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{id}": {
         parameters: {
             query?: never;
@@ -527,6 +544,53 @@ export interface components {
     schemas: {
         Added: {
             by_hand: components["schemas"]["ByHand"][];
+        };
+        AddressHistory: {
+            address: string;
+            /** Format: int64 */
+            alerts: number;
+            /**
+             * Format: int64
+             * @description Hospitals that the caller may see, like all that follows; an address that was seen only elsewhere is unknown
+             */
+            facilities: number;
+            /** @description Packet time of the first and the last alert */
+            first_at: components["schemas"]["Moment"];
+            last_at: components["schemas"]["Moment"];
+            /** @description At most 100, the latest seen first */
+            places: components["schemas"]["AddressPlace"][];
+            /** @description At most 100, the latest seen first */
+            stories: components["schemas"]["AddressStory"][];
+            /** @description False when there is more than could be read: the sums are lower bounds then */
+            whole: boolean;
+        };
+        AddressPlace: {
+            /** Format: int64 */
+            alerts: number;
+            code: string;
+            first_at: components["schemas"]["Moment"];
+            /** @description What the machine of this address calls itself there */
+            host_name?: string | null;
+            last_at: components["schemas"]["Moment"];
+            name: components["schemas"]["Text"];
+        };
+        AddressStory: {
+            /** Format: int64 */
+            as_destination: number;
+            /**
+             * Format: int64
+             * @description Alerts in whose packets the address was the sender, and the receiver
+             */
+            as_source: number;
+            /** Format: int64 */
+            facilities: number;
+            first_at: components["schemas"]["Moment"];
+            last_at: components["schemas"]["Moment"];
+            severity: components["schemas"]["Severity"];
+            status: components["schemas"]["StoryStatus"];
+            /** Format: int64 */
+            story_id: number;
+            title: components["schemas"]["Text"];
         };
         AlertDetail: components["schemas"]["AlertLine"] & {
             action: string;
@@ -1607,6 +1671,37 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_addresses_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressHistory"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_alerts_id: {
         parameters: {
             query?: never;

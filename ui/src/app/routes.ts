@@ -38,6 +38,7 @@ export const routes: readonly Route[] = [
   { path: "/bulletins/:id", page: () => import("../pages/bulletin/Bulletin.svelte"), who: TEAM, frame: "work" },
   { path: "/bulletins/:id/edit", page: () => import("../pages/compose/Compose.svelte"), who: SECTOR, frame: "work" },
   { path: "/alerts/:id", page: () => import("../pages/alert/Alert.svelte"), who: TEAM, frame: "work" },
+  { path: "/addresses/:address", page: () => import("../pages/address/Address.svelte"), who: TEAM, frame: "work" },
   { path: "/facilities/:code", page: () => import("../pages/facility/Facility.svelte"), who: TEAM, frame: "work" },
   { path: "/care", page: () => import("../pages/care/Care.svelte"), who: ["hospital"], frame: "bare" },
   { path: "/h/:code", page: () => import("../pages/care/Care.svelte"), who: EVERYBODY, frame: "bare" },

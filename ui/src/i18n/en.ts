@@ -172,6 +172,19 @@ export const en: Words = {
     submit: "Close",
     up_to: (at) => `Closes what was seen up to ${at}; a new alert opens the story again`,
   },
+  address: {
+    title: "Address",
+    seen_at: (n: number) => `Seen at ${count(n)} ${n === 1 ? "hospital" : "hospitals"}`,
+    stories: "Seen in these stories",
+    side: "Side",
+    source: "as the sender",
+    destination: "as the receiver",
+    both: (from: number, to: number) => `as the sender ${count(from)} times, as the receiver ${count(to)} times`,
+    called: "Host name",
+    partial: "This address was seen too often to count it all: the numbers are at least these",
+    none: (address: string) => `No alert was ever about ${address}`,
+    none_next: "See whether it is typed in full; older alerts may have been removed by age",
+  },
   story: {
     what: "What happened",
     why: "Why it matters",
@@ -215,6 +228,7 @@ export const en: Words = {
     who: "Who with whom",
   },
   value: {
+    history: "History of this address",
     menu: (value) => `Menu for ${value}`,
     filter: "Show only this in the queue",
     copy: "Copy",

@@ -1,5 +1,6 @@
 //! What the centre can do, one slice a file: types, logic, routes. Slices do not import each other.
 
+pub mod addresses;
 pub mod alerts;
 pub mod audit;
 pub mod bulletins;

@@ -159,7 +159,7 @@ async fn a_centre_that_starts_again_knows_what_it_acknowledged() {
     let sector = Sector::empty().await;
     sector.enrol(ALPHA).await;
     sector.send_batch(ALPHA, alerts(ALPHA, &[1, 2, 3])).await;
-    let again = phitak_store::Store::open(sector.folder()).await.expect("opens the same file");
+    let again = sector.open_again().await;
     let spool = SpoolId([1; 16]).to_string();
     let mut ingest = again.begin_ingest(sector.now(), sector.now()).await.expect("begins");
     let source = ingest.open(&[(&ALPHA.sensor(), spool)]).await.expect("opens").pop().flatten().expect("is known");

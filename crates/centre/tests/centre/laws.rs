@@ -1,7 +1,9 @@
 //! Laws that hold on every declared route, walked over all routes and all people. A new route is walked by itself; one
 //! with a part that varies, or one that writes, must be given a sample here, or these tests fail.
 
-use crate::sector::{ALPHA, BRAVO, CHARLIE, HOSPITALS, Hospital, INTRUDER, Person, Sector, addresses, bulletin};
+use crate::sector::{
+    ALPHA, BRAVO, CHARLIE, HOSPITALS, Hospital, INTRUDER, Person, Sector, addresses, bulletin, own_alert,
+};
 use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
@@ -26,6 +28,7 @@ async fn sample_path(sector: &Sector, path: &str, hospital: Hospital) -> String 
             fill("id", &sector.story_id(&format!("own%20{}", hospital.mark)).await.to_string())
         }
         "/api/v1/alerts/{id}" => fill("id", &sector.alert_id(hospital).await.to_string()),
+        "/api/v1/addresses/{address}" => fill("address", &own_alert(hospital).src_ip.to_string()),
         "/api/v1/first-sign-in/{token}" => fill("token", "at-alpha"),
         "/api/v1/bulletins/{id}/draft" | "/api/v1/bulletins/{id}/publish" => {
             fill("id", &sector.draft(json!({"kind": "service", "protocol": "telnet"})).await.to_string())
@@ -46,7 +49,10 @@ async fn sample_path(sector: &Sector, path: &str, hospital: Hospital) -> String 
 
 /// The same path with an id that nobody has.
 fn unknown_path(path: &str) -> String {
-    path.replace("{code}", "99999").replace("{id}", "999999999").replace("{token}", "nobody")
+    path.replace("{code}", "99999")
+        .replace("{id}", "999999999")
+        .replace("{token}", "nobody")
+        .replace("{address}", "192.0.2.77")
 }
 
 /// A body with which the write succeeds.

@@ -7,6 +7,7 @@ mod journeys;
 mod laws;
 mod live;
 mod openapi;
+mod postgres;
 mod retention;
 mod sector;
 mod sign_in;

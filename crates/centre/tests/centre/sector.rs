@@ -1,6 +1,7 @@
 //! A small sector in a temporary folder: three hospitals in two regions, each with its own marks in everything that it
 //! sent, and an account of every kind.
 
+use crate::postgres;
 use axum::{
     Router,
     body::Body,
@@ -25,7 +26,7 @@ use phitak_uplink::{Authority, Batch, Intake, Item, Record, SpoolId};
 use serde_json::{Value, json};
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -124,6 +125,32 @@ impl Person {
     }
 }
 
+/// Where a sector's tables are: SQLite, or PostgreSQL for a run with `PHITAK_TEST_DATABASE=postgres`.
+enum Database {
+    Sqlite,
+    Postgres { name: String, made: AtomicBool },
+}
+
+impl Database {
+    fn of_this_run() -> Self {
+        match std::env::var("PHITAK_TEST_DATABASE").as_deref() {
+            Ok("postgres") => Self::Postgres { name: postgres::new_name(), made: AtomicBool::new(false) },
+            Ok("sqlite") | Err(_) => Self::Sqlite,
+            Ok(other) => panic!("PHITAK_TEST_DATABASE is postgres or sqlite, not {other}"),
+        }
+    }
+
+    async fn open(&self, folder: &std::path::Path) -> Store {
+        match self {
+            Self::Sqlite => Store::open(folder).await.expect("opens"),
+            Self::Postgres { name, made } if made.swap(true, Ordering::SeqCst) => {
+                Store::open_url(&postgres::url(name)).await.expect("opens")
+            }
+            Self::Postgres { name, .. } => postgres::store(name).await,
+        }
+    }
+}
+
 /// The centre with its time.
 pub struct Sector {
     pub centre: Centre,
@@ -131,6 +158,7 @@ pub struct Sector {
     pub router: Router,
     now: Arc<AtomicI64>,
     folder: TempDir,
+    database: Database,
 }
 
 /// An answer, read whole.
@@ -161,13 +189,15 @@ impl Sector {
     pub async fn paced(pace: Pace) -> Self {
         let folder = TempDir::new().expect("a folder");
         let now = Arc::new(AtomicI64::new(Timestamp::parse(BEGIN).expect("a moment").micros()));
-        let store = Store::open(folder.path()).await.expect("opens");
+        let database = Database::of_this_run();
+        let store = database.open(folder.path()).await;
         let authority = Authority::create(Timestamp::parse(BEGIN).expect("a moment")).expect("a CA");
         let tell = now.clone();
         let clock = Clock::of(move || Timestamp::from_micros(tell.load(Ordering::SeqCst)));
         let settings = Settings { pace, ..Settings::default() };
         let centre = Centre::new(store, clock, settings, authority).expect("a centre");
-        let sector = Self { intake: CentreIntake::new(centre.clone()), router: router(&centre), centre, now, folder };
+        let sector =
+            Self { intake: CentreIntake::new(centre.clone()), router: router(&centre), centre, now, folder, database };
         sector.add_hospitals().await;
         for person in Person::SIGNED_IN {
             sector.add_person(person).await;
@@ -261,8 +291,9 @@ impl Sector {
         self.now.fetch_add(secs * 1_000_000, Ordering::SeqCst);
     }
 
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    /// The same database, as a centre that starts again finds it.
+    pub async fn open_again(&self) -> Store {
+        self.database.open(self.folder.path()).await
     }
 
     pub async fn get(&self, person: Person, path: &str) -> Answer {

@@ -44,7 +44,11 @@ const TABLES: &[Table] = &[
         ],
         key: &[],
         unique: &[&["spool_id", "seq"]],
-        indices: &[&["story_id", "facility", "id"], &["src_ip", "facility", "at"], &["dest_ip", "facility", "at"]],
+        indices: &[
+            &["story_id", "facility", "id"],
+            &["src_ip", "facility", "at", "story_id"],
+            &["dest_ip", "facility", "at", "story_id"],
+        ],
     },
     Table {
         name: "story_hours",

@@ -1,0 +1,173 @@
+//! A real PostgreSQL for tests: a cluster in a temporary folder, reached by its socket alone, that ends with the process.
+
+use phitak_store::Store;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// The account that PostgreSQL's package makes: the server refuses to run as root.
+const SERVER_ACCOUNT: &str = "postgres";
+/// Then the number of the process that made it.
+const FOLDER_PREFIX: &str = "phitak-postgres-";
+
+/// A new, empty database of this name.
+pub async fn store(name: &str) -> Store {
+    create(name);
+    Store::open_url(&url(name)).await.expect("the database opens")
+}
+
+/// A name that no other database of this process has.
+#[allow(dead_code, reason = "not every program with this module makes many")]
+pub fn new_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("sector{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Bytes of a database on the disk.
+#[allow(dead_code, reason = "not every program with this module measures")]
+pub async fn bytes(name: &str) -> u64 {
+    let text = psql("postgres", &format!("CHECKPOINT; SELECT pg_database_size('{name}')"));
+    text.lines().rev().find_map(|line| line.trim().parse().ok()).expect("a number")
+}
+
+pub fn url(name: &str) -> String {
+    let socket = cluster().display().to_string().replace('/', "%2F");
+    format!("postgres://{SERVER_ACCOUNT}@{socket}/{name}")
+}
+
+fn create(name: &str) {
+    psql(
+        "postgres",
+        &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"),
+    );
+}
+
+fn psql(database: &str, sql: &str) -> String {
+    let output = Command::new(programs().join("psql"))
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", SERVER_ACCOUNT, "-d", database])
+        .arg("-h")
+        .arg(cluster())
+        .args(sql.split("; ").flat_map(|statement| ["-c", statement]))
+        .output()
+        .expect("psql runs");
+    assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The newest installed server's programs.
+fn programs() -> PathBuf {
+    let all = fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed (package postgresql)");
+    let mut versions: Vec<(u32, PathBuf)> = all
+        .filter_map(|entry| {
+            let path = entry.ok()?.path().join("bin");
+            let version = path.parent()?.file_name()?.to_str()?.parse().ok()?;
+            path.join("initdb").is_file().then_some((version, path))
+        })
+        .collect();
+    versions.sort();
+    versions.pop().expect("a server of PostgreSQL").1
+}
+
+/// The folder of the running cluster, with its socket.
+fn cluster() -> &'static Path {
+    static CLUSTER: OnceLock<PathBuf> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        remove_dead();
+        let folder = std::env::temp_dir().join(format!("{FOLDER_PREFIX}{}", std::process::id()));
+        fs::create_dir(&folder).expect("a folder");
+        if is_root() {
+            let owned = Command::new("chown").arg(SERVER_ACCOUNT).arg(&folder).status().expect("chown runs");
+            assert!(owned.success(), "the account {SERVER_ACCOUNT} is there");
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("its mode");
+        let data = folder.join("data");
+        let made = as_server("initdb")
+            .args([
+                "--no-sync",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--username",
+                SERVER_ACCOUNT,
+                "-D",
+            ])
+            .arg(&data)
+            .output()
+            .expect("initdb runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        start(&folder, &data);
+        let begun = Instant::now();
+        while !folder.join(".s.PGSQL.5432").exists() {
+            assert!(begun.elapsed() < WAIT_MAX, "PostgreSQL did not start: {}", log(&folder));
+            thread::sleep(Duration::from_millis(50));
+        }
+        folder
+    })
+}
+
+/// Folders of processes that have ended.
+fn remove_dead() {
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn log(folder: &Path) -> String {
+    fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+/// Starts the server from a thread that lives as long as the process: its end is the server's.
+fn start(folder: &Path, data: &Path) {
+    let (folder, data) = (folder.to_owned(), data.to_owned());
+    let (sender, started) = mpsc::channel();
+    thread::spawn(move || {
+        let log = fs::File::create(folder.join("log")).expect("a log");
+        let child = as_server("postgres")
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(&folder)
+            .args(["-c", "listen_addresses=", "-c", "max_connections=500", "-c", "shared_buffers=256MB"])
+            .args(["-c", "max_wal_size=4GB"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn();
+        sender.send(child.is_ok()).expect("somebody waits");
+        if let Ok(mut child) = child {
+            let _ = child.wait();
+        }
+    });
+    assert!(started.recv().unwrap_or(false), "PostgreSQL starts");
+}
+
+/// One of the server's programs under an account that may run it, ending with this process.
+fn as_server(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "QUIT"]);
+    if is_root() {
+        command.args(["--reuid", SERVER_ACCOUNT, "--regid", SERVER_ACCOUNT, "--clear-groups"]);
+    }
+    command.arg(programs().join(program));
+    command
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
