@@ -8,8 +8,10 @@ use crate::{
     centre::Centre,
     concern,
 };
-use phitak_model::FacilityCode;
-use phitak_store::{BulletinId, CheckOutcome, RecipientState, Scope, StoreError, bulletin_chase::CHASE_LEVELS};
+use phitak_model::{FacilityCode, Timestamp};
+use phitak_store::{
+    BulletinId, Check, CheckOutcome, Recipient, RecipientState, Scope, StoreError, bulletin_chase::CHASE_LEVELS,
+};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -47,21 +49,27 @@ impl BulletinWatch {
         let contents = store.bulletin_contents(&Scope::of_the_centre_itself(), &recipients).await?;
         for recipient in &recipients {
             let Some((_, content)) = contents.iter().find(|(id, _)| *id == recipient.bulletin) else { continue };
-            let times = (centre.silent_before(now), now);
-            let settlement = concern::judge(store, recipient, &content.check, centre.settings.pace, times).await?;
-            // Proved once, it stays proved until it is found again: a sensor that falls silent later takes nothing back.
-            let proved = recipient.state == RecipientState::Verified;
-            if proved && settlement.outcome != CheckOutcome::Found {
-                continue;
-            }
-            if let Some(state) = store.settle_recipient(recipient, &settlement, now).await? {
-                tracing::info!(bulletin = %recipient.bulletin, facility = %recipient.facility, state = state.as_str(), "a warning's check was judged");
-                tell(centre, recipient.bulletin, &recipient.facility, state, recipient.chase_level).await?;
+            // One hospital whose data cannot be read must not keep the others waiting.
+            if let Err(error) = settle(centre, recipient, &content.check, now).await {
+                tracing::error!(%error, bulletin = %recipient.bulletin, facility = %recipient.facility, "a warning's check could not be asked");
             }
         }
         self.after = recipients.last().filter(|_| !round_ends).map(|last| (last.bulletin, last.facility.clone()));
         Ok(())
     }
+}
+
+/// Asks the check of one recipient and keeps what it says.
+async fn settle(centre: &Centre, recipient: &Recipient, check: &Check, now: Timestamp) -> Result<(), StoreError> {
+    let times = (centre.silent_before(now), now);
+    let settlement = concern::judge(&centre.store, recipient, check, centre.settings.pace, times).await?;
+    // Proved once, it stays proved until it is found again: a sensor that falls silent later takes nothing back.
+    if recipient.state == RecipientState::Verified && settlement.outcome != CheckOutcome::Found {
+        return Ok(());
+    }
+    let Some(state) = centre.store.settle_recipient(recipient, &settlement, now).await? else { return Ok(()) };
+    tracing::info!(bulletin = %recipient.bulletin, facility = %recipient.facility, state = state.as_str(), "a warning's check was judged");
+    tell(centre, recipient.bulletin, &recipient.facility, state, recipient.chase_level).await
 }
 
 /// Raises whoever has not answered in time; tells of each after it is stored.

@@ -169,7 +169,7 @@ async fn reasons(
                 seen_after: window.seen_after,
                 arrived_after: window.arrived_after,
             };
-            let (sightings, whole) = store.sightings(scope, addresses, &filter).await?;
+            let (sightings, whole) = store.sightings_by_machine(scope, addresses, &filter).await?;
             for sighting in sightings {
                 by_facility.entry(sighting.facility).or_default().push(Reason::Sighting {
                     address: sighting.address,

@@ -153,7 +153,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn sightings(
+    pub async fn sightings_by_machine(
         &self,
         scope: &Scope,
         addresses: &[IpAddr],

@@ -515,3 +515,33 @@ async fn generated_warnings_show_each_person_exactly_its_own_hospitals() {
         }
     }
 }
+
+#[tokio::test]
+async fn so_many_warnings_may_be_open_and_no_more() {
+    let sector = Sector::empty().await;
+    let first = sector.draft(addresses(&[INTRUDER])).await;
+    for _ in 1..phitak_store::bulletins::OPEN_MAX {
+        sector.draft(addresses(&[INTRUDER])).await;
+    }
+    let one_more = async || sector.post(Person::Analyst, "/api/v1/bulletins", bulletin(addresses(&[INTRUDER]))).await;
+    assert_eq!(one_more().await.status, StatusCode::CONFLICT);
+    let close = format!("/api/v1/bulletins/{first}/close");
+    sector.post(Person::Analyst, &close, json!({"reason": "not needed"})).await;
+    assert_eq!(one_more().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_reasons_of_one_hospital_are_kept_up_to_a_limit_and_the_rest_is_counted() {
+    let sector = Sector::empty().await;
+    sector.enrol(ALPHA).await;
+    let most = phitak_store::concern::REASONS_MAX as u8;
+    let machines = most + 5;
+    let items = (1..=machines).map(|host| seen(&sector, ALPHA, host, Fact::TelnetLogin { port: 23 })).collect();
+    sector.send(ALPHA, 1, 1, items).await;
+    let preview = sector.get(Person::Analyst, "/api/v1/concerned?kind=service&protocol=telnet").await.json();
+    let reasons = &preview["items"][0]["reasons"];
+    assert_eq!((reasons["shown"].as_array().map(Vec::len), &reasons["more"]), (Some(usize::from(most)), &json!(5)));
+    let id = sector.sent(json!({"kind": "service", "protocol": "telnet"}), 1).await;
+    let part = sector.part(id, ALPHA).await.reasons;
+    assert_eq!((part.shown.len(), part.more), (usize::from(most), 5), "frozen as it was shown");
+}

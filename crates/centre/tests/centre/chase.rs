@@ -86,7 +86,7 @@ async fn the_chase_goes_on_where_it_was_when_the_centre_dies() {
     let mut reached = Vec::new();
     // Every look is another centre's, that opened the tables which the one before left without closing them.
     for hour in [0, 1, 1, 3, 6, 7, 23, 24, 24, 30] {
-        let store = Store::open(sector.folder()).await.expect("opens");
+        let store = sector.open_again().await;
         let now = begun.plus_secs(hour * 3_600);
         let authority = Authority::create(now).expect("a CA");
         let centre = Centre::new(store, Clock::of(move || now), Settings::default(), authority).expect("a centre");
@@ -102,7 +102,7 @@ async fn two_centres_that_look_at_the_same_moment_reach_a_level_once() {
     let sector = visited().await;
     let id = sector.sent(addresses(&[INTRUDER]), 2).await;
     let now = sector.now().plus_secs(CHASE_SECS[2]);
-    let other = Store::open(sector.folder()).await.expect("opens");
+    let other = sector.open_again().await;
     let micros = CHASE_SECS.map(|secs| secs * 1_000_000);
     let (one, two) =
         tokio::join!(sector.centre.store.raise_unanswered(micros, now), other.raise_unanswered(micros, now));

@@ -93,3 +93,18 @@ async fn the_audit_log_ends_where_its_time_does() {
     forget(&sector, keep(), 90 * DAY_SECS - 1).await;
     assert_eq!(lines(&sector).await, 1, "only the line of half an hour later");
 }
+
+#[tokio::test]
+async fn a_closed_warning_goes_with_the_time_of_the_audit_and_an_open_one_never() {
+    let sector = Sector::empty().await;
+    let (closed, open) = (sector.sent_only_to(ALPHA).await, sector.sent_only_to(ALPHA).await);
+    let close = format!("/api/v1/bulletins/{closed}/close");
+    sector.post(Person::Analyst, &close, serde_json::json!({"reason": "over"})).await;
+    let forget = async |later_secs: i64| {
+        sector.centre.store.forget_bulletins(&keep(), sector.now().plus_secs(later_secs)).await.expect("forgets")
+    };
+    assert_eq!(forget(90 * DAY_SECS - 1).await, 0);
+    assert_eq!((forget(90 * DAY_SECS + 1).await, forget(9_000 * DAY_SECS).await), (1, 0));
+    let status = async |id: i64| sector.get(Person::AtAlpha, &format!("/api/v1/bulletins/{id}")).await.status;
+    assert_eq!((status(closed).await, status(open).await), (StatusCode::NOT_FOUND, StatusCode::OK));
+}
