@@ -79,6 +79,17 @@ impl Detector {
         self.inspector.profile.as_deref()
     }
 
+    /// Settles all alerts that are open up to now, when their turn has come.
+    pub fn settle(&self) {
+        self.inspector.common.settle();
+    }
+
+    /// Alerts of all workers that were open and were settled as alerts.
+    #[must_use]
+    pub fn alerts_settled(&self) -> u64 {
+        self.inspector.common.alerts_settled()
+    }
+
     #[must_use]
     pub fn rules(&self) -> &Ruleset {
         &self.rules

@@ -33,7 +33,7 @@ mod zones;
 pub use compile::found_by::{FoundBy, SHORT_BYTES, found_by, is_on_any_port};
 pub use detector::Detector;
 pub use flow_state::FlowState;
-pub use host_memory::{Common, Turn};
+pub use host_memory::{Common, Moment, OpenAlert, Turn};
 pub use input::{AppView, FlowView, Input, StreamView};
 pub use outcome::{Detail, Effect, Match, MatchDetail, Outcome, Place, Source, StoredFile, Unlogged};
 pub use reputation::Reputations;

@@ -1,11 +1,13 @@
 //! What inspecting a packet led to.
 
+use crate::host_memory::OpenAlert;
 use phitak_model::Direction;
 use phitak_rules::{
     Action,
     condition::{ConfigScope, FileScope},
     pattern::CaptureScope,
 };
+use std::sync::Arc;
 
 /// Results of one packet, in order. Cleared and reused by the caller.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub struct Outcome {
     pub details: Vec<MatchDetail>,
     /// Records that a `config` rule turned off.
     pub unlogged: Vec<Unlogged>,
+    /// Matches of which is not known yet whether their thresholds let them through: all have the action `alert`.
+    pub open: Vec<(u32, Arc<OpenAlert>)>,
     /// Alerts that were left out because the packet had too many.
     pub overflow: u32,
 }
@@ -34,6 +38,7 @@ impl Outcome {
         self.bypass = false;
         self.details.clear();
         self.unlogged.clear();
+        self.open.clear();
         self.overflow = 0;
     }
 }

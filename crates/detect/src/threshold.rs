@@ -73,8 +73,24 @@ pub(crate) struct Thresholds {
 
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-fn key(rule: u32, which: u8, track: ThresholdTrack, input: &Input<'_>) -> Key {
-    let (src, dst) = input.packet.ip.as_ref().map_or((NOBODY, NOBODY), |ip| (ip.src, ip.dst));
+/// What thresholds look at of a packet whose rule fired.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fired {
+    pub at: Timestamp,
+    src: (IpAddr, u16),
+    dst: (IpAddr, u16),
+}
+
+impl Fired {
+    pub fn new(input: &Input<'_>) -> Self {
+        let packet = input.packet;
+        let (src, dst) = packet.ip.as_ref().map_or((NOBODY, NOBODY), |ip| (ip.src, ip.dst));
+        Self { at: packet.at, src: (src, packet.src_port()), dst: (dst, packet.dst_port()) }
+    }
+}
+
+fn key(rule: u32, which: u8, track: ThresholdTrack, fired: &Fired) -> Key {
+    let ((src, _), (dst, _)) = (fired.src, fired.dst);
     let (a, b) = match track {
         ThresholdTrack::Source => (src, NOBODY),
         ThresholdTrack::Destination => (dst, NOBODY),
@@ -85,8 +101,8 @@ fn key(rule: u32, which: u8, track: ThresholdTrack, input: &Input<'_>) -> Key {
 }
 
 /// Counts one match and says whether it alerts.
-pub(crate) fn count(counter: &mut Counter, threshold: &Threshold, input: &Input<'_>) -> Verdict {
-    let now = input.packet.at;
+pub(crate) fn count(counter: &mut Counter, threshold: &Threshold, fired: &Fired) -> Verdict {
+    let now = fired.at;
     let period = i64::from(threshold.seconds).saturating_mul(1_000_000);
     let expired = now.micros_since(counter.started_at) > period;
     if !counter.used || (expired && threshold.seconds != u32::MAX) {
@@ -119,17 +135,17 @@ pub(crate) fn count(counter: &mut Counter, threshold: &Threshold, input: &Input<
         ThresholdKind::DetectionFilter { unique } => {
             let reached = match unique {
                 None => counter.count > limit,
-                Some(port) => distinct(counter, port, input) > limit,
+                Some(port) => distinct(counter, port, fired) > limit,
             };
             if reached { Verdict::Alert } else { Verdict::Nothing }
         }
     }
 }
 
-fn distinct(counter: &mut Counter, which: UniquePort, input: &Input<'_>) -> u64 {
-    let port = match which {
-        UniquePort::Source => input.packet.src_port(),
-        UniquePort::Destination => input.packet.dst_port(),
+fn distinct(counter: &mut Counter, which: UniquePort, fired: &Fired) -> u64 {
+    let (_, port) = match which {
+        UniquePort::Source => fired.src,
+        UniquePort::Destination => fired.dst,
     };
     if let Err(at) = counter.ports.binary_search(&port)
         && counter.ports.len() < PORTS_MAX
@@ -140,10 +156,16 @@ fn distinct(counter: &mut Counter, which: UniquePort, input: &Input<'_>) -> u64 
 }
 
 impl Thresholds {
+    /// Counts one match of a rule and says whether it alerts.
+    pub fn verdict(&mut self, rule: u32, threshold: &Threshold, fired: &Fired) -> Verdict {
+        // Without a place to count, the alert is not lost.
+        self.counter(rule, threshold, fired).map_or(Verdict::Alert, |counter| count(counter, threshold, fired))
+    }
+
     /// The counter of a rule for a packet's key; `None` when the table is full.
-    pub fn counter(&mut self, rule: u32, threshold: &Threshold, input: &Input<'_>) -> Option<&mut Counter> {
-        let key = key(rule, 0, threshold.track, input);
-        self.make_room(input.packet.at, threshold.seconds);
+    fn counter(&mut self, rule: u32, threshold: &Threshold, fired: &Fired) -> Option<&mut Counter> {
+        let key = key(rule, 0, threshold.track, fired);
+        self.make_room(fired.at, threshold.seconds);
         if self.counters.len() >= TRACKED_MAX && !self.counters.contains_key(&key) {
             return None;
         }
@@ -169,10 +191,10 @@ impl Thresholds {
     }
 
     /// The action after rate filters.
-    pub fn rated(&mut self, rule: u32, action: Action, extra: &Extra, input: &Input<'_>) -> Action {
-        let now = input.packet.at;
+    pub fn rated(&mut self, rule: u32, action: Action, extra: &Extra, fired: &Fired) -> Action {
+        let now = fired.at;
         for (which, rate) in (1u8..).zip(&extra.rates) {
-            let key = key(rule, which, rate.track, input);
+            let key = key(rule, which, rate.track, fired);
             if let Some(until) = self.changed.get(&key) {
                 if now <= *until {
                     return rate.action;

@@ -1,9 +1,10 @@
 //! What the worker knows about one flow beyond its key and counters.
 
 use crate::app::AppLayer;
-use phitak_detect::FlowState;
+use phitak_detect::{FlowState, OpenAlert};
 use phitak_model::{Direction, Mac};
 use phitak_packet::{packet::Checksum, tcp::TcpSession};
+use std::sync::Arc;
 
 /// EVE's `flow.state`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub(crate) struct Conversation {
     pub phase: Phase,
     pub verdict: Verdict,
     pub alerted: bool,
+    /// As long as no alert is certain: those that may become one.
+    pub open_alerts: Vec<Arc<OpenAlert>>,
     /// Packets were seen in this direction.
     pub seen: [bool; 2],
     /// Link addresses of client and server.

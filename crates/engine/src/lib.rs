@@ -22,6 +22,6 @@ pub use rules::{Companions, Loaded, Loader, RuleFile, load};
 pub use sink::Sink;
 
 // What programs need of the layers below, so that they need not know them.
-pub use phitak_detect::{Common, Ruleset, Turn, profile::Cost};
+pub use phitak_detect::{Common, Moment, OpenAlert, Ruleset, Turn, profile::Cost};
 pub use phitak_packet::{Capture, CaptureError, CaptureFault, Frame, LinkType, filter::Filter, lane::lane};
 pub use phitak_rules::{Diagnostic, Parsed};

@@ -5,17 +5,19 @@ use crate::{
     check::FlowIntOperand,
     compiled::{CompiledEffect, CompiledRule},
     flow_state::FlowState,
+    host_memory::OpenAlert,
     outcome::{Detail, Effect, Match, MatchDetail, Outcome, StoredFile, Unlogged},
     prefilter::small,
     ruleset::Ruleset,
     scene::Scene,
-    threshold::{self, Thresholds, Verdict},
+    threshold::{self, Fired, Thresholds, Verdict},
 };
 use phitak_rules::{
     Action,
     condition::{BitChange, FlowIntChange, Track},
     threshold::ThresholdTrack,
 };
+use std::sync::Arc;
 
 impl Inspector {
     /// Effects of a rule that fired, which rules behind it on the same packet see.
@@ -87,6 +89,8 @@ impl Inspector {
     ) {
         let mut pending = std::mem::take(&mut self.pending);
         pending.sort_by_key(|p| (p.rule, p.transaction));
+        // With more than one packet may have, which of them are left out depends on those before.
+        let may_stay_open = out.matches.len().saturating_add(pending.len()) <= rules.alerts_max;
         for fired in pending.drain(..) {
             let Some(rule) = rules.rules.get(fired.rule as usize) else { continue };
             if rule.action == Action::Config {
@@ -96,13 +100,18 @@ impl Inspector {
                 self.pass(rule, flow.as_deref_mut(), out);
                 break;
             }
-            let verdict = self.verdict(fired.rule, rule, scene, flow.as_deref_mut());
-            if verdict == Verdict::Nothing {
-                continue;
-            }
+            let mut open = None;
+            let verdict = match self.verdict(fired.rule, rule, scene, flow.as_deref_mut(), may_stay_open) {
+                Ok(Verdict::Nothing) => continue,
+                Ok(verdict) => verdict,
+                Err(alert) => {
+                    open = Some(alert);
+                    Verdict::Alert
+                }
+            };
             let action = match &rule.extra {
                 Some(extra) if !extra.rates.is_empty() => {
-                    self.common.get().thresholds.rated(fired.rule, rule.action, extra, scene.input)
+                    self.common.get().thresholds.rated(fired.rule, rule.action, extra, &Fired::new(scene.input))
                 }
                 _ => rule.action,
             };
@@ -115,6 +124,7 @@ impl Inspector {
                 continue;
             }
             let match_index = small(out.matches.len());
+            out.open.extend(open.map(|alert| (match_index, alert)));
             out.details.extend(fired.details.into_iter().map(|detail| MatchDetail { match_index, detail }));
             out.matches.push(Match { rule: fired.rule, action, transaction: fired.transaction, place: fired.place });
         }
@@ -131,29 +141,31 @@ impl Inspector {
         }
     }
 
+    /// Whether a match alerts, or the alert that is still open.
     fn verdict(
         &mut self,
         number: u32,
         rule: &CompiledRule,
         scene: &Scene<'_>,
         flow: Option<&mut FlowState>,
-    ) -> Verdict {
+        may_stay_open: bool,
+    ) -> Result<Verdict, Arc<OpenAlert>> {
         let suppressed = rule.extra.as_ref().is_some_and(|extra| Thresholds::is_suppressed(extra, scene.input));
         if suppressed {
-            return Verdict::Quiet;
+            return Ok(Verdict::Quiet);
         }
-        let Some(limits) = &rule.threshold else { return Verdict::Alert };
-        let verdict = match (limits.track, flow) {
-            (ThresholdTrack::Flow, Some(state)) => Some(threshold::count(state.counter(number), limits, scene.input)),
-            (ThresholdTrack::Flow, None) => None,
-            _ => {
-                let mut shared = self.common.get();
-                let counter = shared.thresholds.counter(number, limits, scene.input);
-                counter.map(|counter| threshold::count(counter, limits, scene.input))
-            }
-        };
-        // Without a place to count, the alert is not lost.
-        verdict.unwrap_or(Verdict::Alert)
+        let Some(limits) = &rule.threshold else { return Ok(Verdict::Alert) };
+        let fired = Fired::new(scene.input);
+        if limits.track == ThresholdTrack::Flow {
+            let counter = flow.map(|state| state.counter(number));
+            return Ok(counter.map_or(Verdict::Alert, |counter| threshold::count(counter, limits, &fired)));
+        }
+        let has_rates = rule.extra.as_ref().is_some_and(|extra| !extra.rates.is_empty());
+        // More than the alert depends on it.
+        if !may_stay_open || rule.action != Action::Alert || has_rates {
+            return Ok(self.common.get().thresholds.verdict(number, limits, &fired));
+        }
+        self.common.threshold(number, limits, &fired)
     }
 }
 

@@ -38,6 +38,7 @@ impl Desk {
         } else {
             self.finish_flow(&mut flow, sink);
         }
+        self.settle_alerts(&mut flow.state);
         self.flow_record(&flow, reason, sink);
         if let Some(tcp) = &mut flow.state.tcp {
             tcp.close(&mut self.memory);

@@ -10,6 +10,10 @@ use crate::{
 use phitak_detect::{Detail, Match};
 use phitak_model::Direction::{self, ToClient, ToServer};
 use phitak_packet::{DECODER_EVENTS, Packet, STREAM_EVENTS, decode::DecoderCounters, flow::Flow};
+use std::sync::Arc;
+
+/// Alerts of one flow that are open at once.
+const OPEN_ALERTS_MAX: usize = 64;
 
 impl Desk {
     /// Records the rules that fired on this packet.
@@ -24,12 +28,16 @@ impl Desk {
         }
         let matches: Vec<Match> = self.outcome.matches.clone();
         if let Some((flow, _)) = &mut flow {
-            flow.state.alerted = true;
+            self.note_alerts(&mut flow.state);
         }
         let flow = flow.as_ref().map(|(flow, direction)| (&**flow, *direction));
         for (index, found) in (0_u32..).zip(matches) {
             let Some(rule) = self.rules.rule(found.rule) else { continue };
-            self.counters.alerts += 1;
+            match self.outcome.open.iter().find(|(open, _)| *open == index) {
+                // It is counted when it is settled.
+                Some((_, alert)) => sink.open(Arc::clone(alert)),
+                None => self.counters.alerts += 1,
+            }
             let details = self.outcome.details.iter().filter(|detail| detail.match_index == index);
             let details: Vec<&Detail> = details.map(|detail| &detail.detail).collect();
             let parts = AlertParts {
@@ -45,6 +53,29 @@ impl Desk {
             let fields = self.records.alert(&parts, sink);
             sink.alert(crate::alert::summary(&parts, fields, &mut self.scratch));
         }
+    }
+
+    /// Whether the flow has an alert, or may have one.
+    fn note_alerts(&mut self, conversation: &mut Conversation) {
+        let open = &self.outcome.open;
+        conversation.alerted |= open.len() < self.outcome.matches.len();
+        if conversation.alerted {
+            conversation.open_alerts = Vec::new();
+            return;
+        }
+        conversation.open_alerts.extend(open.iter().map(|(_, alert)| Arc::clone(alert)));
+        if conversation.open_alerts.len() > OPEN_ALERTS_MAX {
+            self.settle_alerts(conversation);
+        }
+    }
+
+    /// Waits until it is known whether the flow has an alert.
+    pub(crate) fn settle_alerts(&mut self, conversation: &mut Conversation) {
+        if conversation.open_alerts.iter().any(|alert| alert.is_alert().is_none()) {
+            self.detector.settle();
+        }
+        let open = std::mem::take(&mut conversation.open_alerts);
+        conversation.alerted |= open.iter().any(|alert| alert.is_alert() == Some(true));
     }
 
     /// Decoder and stream events as anomalies.
@@ -175,7 +206,9 @@ impl Desk {
 
     pub(crate) fn stats(&mut self, decoder: &DecoderCounters, flows: u64, sink: &mut dyn Sink) {
         if self.config.eve.stats {
-            self.records.stats(self.now, decoder, &self.counters, flows, sink);
+            let alerts = self.counters.alerts.saturating_add(self.detector.alerts_settled());
+            let counters = crate::Counters { alerts, ..self.counters.clone() };
+            self.records.stats(self.now, decoder, &counters, flows, sink);
         }
     }
 }

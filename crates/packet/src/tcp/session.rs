@@ -306,6 +306,15 @@ impl TcpSession {
         [released, at_once.then_some(direction)]
     }
 
+    /// The handshake's answer was not seen, and the client goes on as after one: the session is picked up on its way.
+    fn goes_on_unanswered(&mut self, segment: &Segment<'_>, direction: Direction, settings: &TcpSettings) -> bool {
+        let goes_on = segment.seq == self.side(direction).isn.wrapping_add(1);
+        if goes_on {
+            self.from_middle(segment, direction, settings);
+        }
+        goes_on
+    }
+
     /// How far this direction may be read.
     fn limit(&self, direction: Direction, settings: &TcpSettings) -> u64 {
         self.side(direction).limit(settings.inline)

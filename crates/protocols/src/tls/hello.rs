@@ -5,6 +5,7 @@
 
 use super::event::Event;
 use crate::bytes::Reader;
+use phitak_model::TlsVersion;
 
 /// Most names, protocols and numbers kept of one list; a message itself is bounded by the handshake buffer.
 const LIST_MAX: usize = 512;
@@ -156,6 +157,20 @@ impl Hello {
     pub(crate) fn chosen_version(&self) -> u16 {
         self.versions.first().copied().unwrap_or(self.version)
     }
+}
+
+/// The version that a server chose, in words.
+pub(super) fn served(number: u16) -> Option<TlsVersion> {
+    Some(match number {
+        0x0002 => TlsVersion::Ssl2,
+        0x0300 => TlsVersion::Ssl3,
+        0x0301 => TlsVersion::Tls10,
+        0x0302 => TlsVersion::Tls11,
+        0x0303 => TlsVersion::Tls12,
+        // Drafts of 1.3 have numbers of their own.
+        0x0304 | 0x7f00..=0x7fff => TlsVersion::Tls13,
+        _ => return None,
+    })
 }
 
 fn numbers(bytes: &[u8]) -> Vec<u16> {

@@ -8,7 +8,7 @@ use super::{
     handshake::{
         CERTIFICATE, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, Handshake, SERVER_HELLO, SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE,
     },
-    hello::Hello,
+    hello::{Hello, served},
 };
 use crate::{
     bytes::Reader,
@@ -220,7 +220,7 @@ impl TlsSession {
             SERVER_HELLO if from_server && self.handshake.server.is_none() => {
                 let mut events = Vec::new();
                 let hello = Hello::server(body, &mut |event| events.push(event));
-                if let Some(version) = version(hello.chosen_version()) {
+                if let Some(version) = served(hello.chosen_version()) {
                     context.server_fact(Fact::TlsServed { port: context.server_port, version });
                 }
                 self.handshake.server_hello(hello, events);
@@ -335,19 +335,6 @@ impl TlsSession {
         let spent = |half: &Half| half.lost || half.data_seen;
         if self.halves.iter().all(spent) { Outcome::Done } else { Outcome::Continue }
     }
-}
-
-fn version(number: u16) -> Option<TlsVersion> {
-    Some(match number {
-        0x0002 => TlsVersion::Ssl2,
-        0x0300 => TlsVersion::Ssl3,
-        0x0301 => TlsVersion::Tls10,
-        0x0302 => TlsVersion::Tls11,
-        0x0303 => TlsVersion::Tls12,
-        // Drafts of 1.3 have numbers of their own.
-        0x0304 | 0x7f00..=0x7fff => TlsVersion::Tls13,
-        _ => return None,
-    })
 }
 
 impl Transactions for TlsSession {

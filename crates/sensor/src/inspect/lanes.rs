@@ -4,7 +4,7 @@
 //! began, then the frame itself is looked at. All workers go through all moments; at each but the ends of flows only one
 //! of them has anything to do. So "nobody is at an earlier moment" means that all that is older was done.
 
-use phitak_engine::Turn;
+use phitak_engine::{Moment, Turn};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Release},
@@ -70,7 +70,7 @@ impl Lane {
         let Some(place) = self.place() else { return };
         // In this order, so that who sees the new moment never sees an old flow with it.
         place.born.store(0, Release);
-        place.moment.store(frame.saturating_mul(2), Release);
+        place.moment.store(Moment::of_ends(frame, 0).step, Release);
     }
 
     /// This flow ends.
@@ -83,7 +83,7 @@ impl Lane {
     /// The frame itself is looked at, here or by another worker.
     pub(super) fn at_frame(&self, frame: u64) {
         if let Some(place) = self.place() {
-            place.moment.store(frame.saturating_mul(2) | 1, Release);
+            place.moment.store(Moment::of_frame(frame).step, Release);
         }
     }
 
@@ -117,16 +117,35 @@ impl Lane {
 }
 
 impl Turn for Lane {
+    fn moment(&self) -> Moment {
+        self.place().map_or(Moment { step: OVER, born: 0 }, Place::read)
+    }
+
+    fn has_come(&self) -> bool {
+        let moment = self.moment();
+        self.others().all(|other| other.has_reached(moment))
+    }
+
     fn wait(&self) {
-        let Some(place) = self.place() else { return };
-        let (moment, born) = (place.moment.load(Acquire), place.born.load(Acquire));
-        let flows_end = moment & 1 == 0;
+        let moment = self.moment();
         for other in self.others() {
-            self.wait_until(|| {
-                let there = other.moment.load(Acquire);
-                there > moment || there == moment && (!flows_end || other.born.load(Acquire) >= born)
-            });
+            self.wait_until(|| other.has_reached(moment));
         }
+    }
+}
+
+impl Place {
+    fn read(&self) -> Moment {
+        let step = self.moment.load(Acquire);
+        let born = if step & 1 == 0 { self.born.load(Acquire) } else { 0 };
+        Moment { step, born }
+    }
+
+    /// Whether the worker here will do nothing older than `moment` any more.
+    fn has_reached(&self, moment: Moment) -> bool {
+        let there = self.moment.load(Acquire);
+        let flows_end = moment.step & 1 == 0;
+        there > moment.step || there == moment.step && (!flows_end || self.born.load(Acquire) >= moment.born)
     }
 }
 

@@ -4,11 +4,11 @@
 //! turns with them on the same cores.
 
 use super::output::Results;
-use phitak_engine::Sink as _;
+use phitak_engine::{Common, OpenAlert, Sink as _};
 use phitak_model::Alert;
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Results of a frame itself come after those of flows that ended because of its time.
@@ -25,12 +25,20 @@ pub(super) struct Batch {
     pub upto: u64,
 }
 
-#[derive(Clone, Copy)]
 pub(super) struct Told {
     pub frame: u64,
     /// The first frame of a flow that ended, or [`OF_FRAME`].
     pub born: u64,
     pub what: What,
+    /// It counts only if this is an alert.
+    pub open: Option<Arc<OpenAlert>>,
+}
+
+impl Told {
+    /// All that it depends on is settled by now.
+    fn counts(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.is_alert() == Some(true))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -43,6 +51,8 @@ pub(super) struct Merger<'r> {
     /// Batches with the numbers of their workers, as they came.
     inbox: Mutex<Vec<(usize, Batch)>>,
     order: Mutex<Order<'r>>,
+    /// Settles alerts that workers left open.
+    common: Common,
     /// Batches that are empty: their memory is used again.
     spare: Mutex<Vec<Batch>>,
 }
@@ -56,10 +66,10 @@ struct Order<'r> {
 }
 
 impl<'r> Merger<'r> {
-    pub fn new(workers: usize, results: &'r mut Results) -> Self {
+    pub fn new(workers: usize, common: Common, results: &'r mut Results) -> Self {
         let waiting = std::iter::repeat_with(VecDeque::new).take(workers).collect();
         let order = Order { waiting, upto: vec![0; workers], results };
-        Self { inbox: Mutex::default(), order: Mutex::new(order), spare: Mutex::default() }
+        Self { inbox: Mutex::default(), order: Mutex::new(order), common, spare: Mutex::default() }
     }
 
     /// A batch to be filled.
@@ -96,6 +106,7 @@ impl<'r> Merger<'r> {
                 queue.push_back(batch);
             }
             let bound = order.upto.iter().copied().min().unwrap_or(0);
+            self.common.settle_before(bound);
             while let Some(own) = next(&mut order.waiting, &self.spare, bound) {
                 if let Some(batch) = order.waiting.get_mut(own).and_then(VecDeque::front_mut) {
                     tell(batch, order.results);
@@ -133,10 +144,12 @@ fn next(waiting: &mut [VecDeque<Batch>], spare: &Mutex<Vec<Batch>>, bound: u64) 
 fn tell(batch: &mut Batch, results: &mut Results) {
     let Some(key) = batch.told.front().map(|told| (told.frame, told.born)) else { return };
     while let Some(told) = batch.told.pop_front_if(|told| (told.frame, told.born) == key) {
+        let counts = told.counts();
         match told.what {
+            What::Record { .. } if !counts => {}
             What::Record { kind, start, end } => results.record(kind, batch.bytes.get(start..end).unwrap_or_default()),
             What::Alert => {
-                if let Some(alert) = batch.alerts.pop_front() {
+                if let Some(alert) = batch.alerts.pop_front().filter(|_| counts) {
                     results.alert(alert);
                 }
             }

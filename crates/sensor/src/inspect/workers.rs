@@ -13,7 +13,7 @@ use super::{
     run::Read,
     settings::Plan,
 };
-use phitak_engine::{Common, Engine, Frame, Ruleset, Sink};
+use phitak_engine::{Common, Engine, Frame, OpenAlert, Ruleset, Sink};
 use phitak_model::{Alert, Observation};
 use std::sync::Arc;
 
@@ -22,7 +22,17 @@ struct Teller {
     batch: Batch,
     frame: u64,
     born: u64,
+    /// What the next record and the next alert depend on.
+    open: [Option<Arc<OpenAlert>>; 2],
     lane: Arc<Lane>,
+}
+
+impl Teller {
+    fn tell(&mut self, what: What) {
+        let [of_record, of_alert] = &mut self.open;
+        let open = if matches!(what, What::Alert) { of_alert.take() } else { of_record.take() };
+        self.batch.told.push_back(Told { frame: self.frame, born: self.born, what, open });
+    }
 }
 
 impl Sink for Teller {
@@ -30,7 +40,11 @@ impl Sink for Teller {
         let start = self.batch.bytes.len();
         self.batch.bytes.extend_from_slice(line);
         let what = What::Record { kind, start, end: self.batch.bytes.len() };
-        self.batch.told.push_back(Told { frame: self.frame, born: self.born, what });
+        self.tell(what);
+    }
+
+    fn open(&mut self, alert: Arc<OpenAlert>) {
+        self.open = [Some(Arc::clone(&alert)), Some(alert)];
     }
 
     fn ending(&mut self, born: u64) {
@@ -40,7 +54,7 @@ impl Sink for Teller {
 
     fn alert(&mut self, alert: Alert) {
         self.batch.alerts.push_back(alert);
-        self.batch.told.push_back(Told { frame: self.frame, born: self.born, what: What::Alert });
+        self.tell(What::Alert);
     }
 
     fn observation(&mut self, _observation: Observation) {}
@@ -56,7 +70,7 @@ pub(super) fn read_captures(
     let lanes = Lanes::new(workers);
     let frames = Frames::new(plan, workers);
     let common = Common::new(rules);
-    let merger = Merger::new(workers, results);
+    let merger = Merger::new(workers, common.clone(), results);
     let stop = || {
         lanes.stop();
         frames.stop();
@@ -66,7 +80,13 @@ pub(super) fn read_captures(
             .map(|own| {
                 let (lane, reader) = (lanes.lane(own), frames.reader(own));
                 let engine = engine(plan, rules, &common.with_turn(Arc::clone(&lane) as _), workers);
-                let teller = Teller { batch: Batch::default(), frame: 0, born: OF_FRAME, lane: Arc::clone(&lane) };
+                let teller = Teller {
+                    batch: Batch::default(),
+                    frame: 0,
+                    born: OF_FRAME,
+                    open: [None, None],
+                    lane: Arc::clone(&lane),
+                };
                 let worker = Worker { reader, merger: &merger, own, engine, teller, lane, stop: &stop };
                 scope.spawn(move || worker.work())
             })
@@ -140,3 +160,6 @@ impl Worker<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

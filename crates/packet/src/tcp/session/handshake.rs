@@ -83,7 +83,7 @@ impl TcpSession {
     }
 
     /// Data of a session that began before the capture did.
-    fn from_middle(&mut self, segment: &Segment<'_>, direction: Direction, settings: &TcpSettings) {
+    pub(super) fn from_middle(&mut self, segment: &Segment<'_>, direction: Direction, settings: &TcpSettings) {
         self.midstream = true;
         self.asynchronous = settings.async_oneside;
         self.state = TcpState::Established;
@@ -129,12 +129,7 @@ impl TcpSession {
             return self.complete_four_way(segment, events);
         }
         if !settings.async_oneside {
-            // The answer was not seen, and the client goes on as after one: a session that is picked up on its way.
-            let goes_on = settings.midstream && segment.seq == self.side(ToServer).isn.wrapping_add(1);
-            if goes_on {
-                self.from_middle(segment, direction, settings);
-            }
-            return goes_on;
+            return settings.midstream && self.goes_on_unanswered(segment, direction, settings);
         }
         let client = self.side_mut(ToServer);
         if segment.seq != client.next_seq && segment.seq != client.isn.wrapping_add(1) {
