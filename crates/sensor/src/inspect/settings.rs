@@ -59,3 +59,49 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let captures = captures.into_iter().map(PathBuf::from).collect();
     Ok(Plan { config, captures, filter, expression, rule_settings, warnings })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        inspect: Inspect,
+    }
+
+    fn planned(words: &[&OsStr]) -> Result<Plan, String> {
+        let line = Line::try_parse_from([OsStr::new("inspect")].iter().chain(words).copied()).expect("a command line");
+        plan(&line.inspect)
+    }
+
+    #[test]
+    fn captures_have_any_name_and_other_words_are_a_filter() {
+        let folder = tempfile::tempdir().expect("folder");
+        let capture = folder.path().join(OsStr::from_bytes(b"\xff\xfe.pcap"));
+        fs::write(&capture, b"").expect("written");
+        let plan = planned(&[OsStr::new("port"), capture.as_os_str(), OsStr::new("22")]).expect("a plan");
+        assert_eq!((plan.captures, plan.expression.as_str()), (vec![capture], "port 22"));
+    }
+
+    #[test]
+    fn the_standard_input_is_read_once() {
+        let dash = OsStr::new("-");
+        assert_eq!(planned(&[dash]).expect("a plan").captures, [PathBuf::from("-")]);
+        assert!(planned(&[dash, dash]).is_err_and(|why| why.contains("once")));
+    }
+
+    #[test]
+    fn checksums_are_verified_and_offloading_is_believed_by_default() {
+        let read = |words: &[&str]| {
+            let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+            let config = planned(&words).expect("a plan").config;
+            (config.decoder.checksums, config.tcp.offloading_believed)
+        };
+        assert_eq!(read(&["-"]), (true, true));
+        assert_eq!(read(&["-k", "all", "-"]), (true, false));
+        assert!(!read(&["-k", "none", "-"]).0);
+    }
+}
