@@ -1,6 +1,6 @@
 //! What a story at a hospital counts for on the hospital's own row: open, to be called about, to be acted on.
 //!
-//! The same words stand in SQL in `facilities::Changed`: ingest adds differences by these, other writes count anew by
+//! The same words stand in SQL in `recount::Changed`: ingest adds differences by these, other writes count anew by
 //! those, and a test holds the two against each other.
 
 use crate::{

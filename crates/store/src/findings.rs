@@ -4,10 +4,11 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
-    facilities::{self, Changed, region_of},
+    facilities::region_of,
     finding_write::{FindingValues, save_findings},
     ids::FindingId,
     page::{Page, PageAsk},
+    recount::{self, Changed},
     rows::finding as row,
     scope::Scope,
     words::model_words::{confidence_of, response_of, severity_of, state_of, state_word},
@@ -216,7 +217,7 @@ impl Store {
         let said = values.response.map_or("none", crate::words::model_words::response_word);
         let who = audit.who.clone();
         save_findings(&tx, &record.facility, record.region, vec![values], Some((&who, reason)), audit.at).await?;
-        facilities::recount_alike(&tx, &[record.facility.as_str()], Changed::FINDINGS).await?;
+        recount::recount_alike(&tx, &[record.facility.as_str()], Changed::FINDINGS).await?;
         let detail = reason.map_or(said.to_owned(), |reason| format!("{said}: {reason}"));
         audit.about(format!("finding {id}"), Some(&record.facility)).saying(detail).store(&tx).await?;
         tx.commit().await?;

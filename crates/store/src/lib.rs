@@ -33,6 +33,7 @@ pub mod overview;
 pub mod page;
 pub mod people;
 pub mod provinces;
+mod recount;
 pub mod retention;
 mod rows;
 pub mod scope;

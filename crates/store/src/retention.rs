@@ -6,8 +6,8 @@
 use crate::{
     database::Store,
     error::StoreError,
-    facilities::{self, Changed},
     ingest::signed,
+    recount::{self, Changed},
     rows::{
         alert, alert_hour, audit, finding_event, sensor, spool, story, story_day, story_event, story_facility,
         story_hour,
@@ -217,7 +217,7 @@ async fn old_stories(tx: &DatabaseTransaction, before: i64) -> Result<u64, Store
     story_facility::Entity::delete_many().filter(story_facility::Column::StoryId.is_in(ids())).exec(tx).await?;
     let gone = story::Entity::delete_many().filter(story::Column::Id.is_in(ids())).exec(tx).await?;
     let places: Vec<&str> = places.iter().map(String::as_str).collect();
-    facilities::recount_alike(tx, &places, Changed::STORIES).await?;
+    recount::recount_alike(tx, &places, Changed::STORIES).await?;
     Ok(gone.rows_affected)
 }
 

@@ -4,9 +4,9 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
-    facilities::{self, Changed},
     ids::EnrolmentId,
     page::{Page, PageAsk},
+    recount::{self, Changed},
     rows::{certificate, enrolment, loss, sensor as row},
     scope::Scope,
 };
@@ -305,7 +305,7 @@ impl Store {
         let mut revoked = row.into_active_model();
         revoked.revoked_at = Set(Some(audit.at.micros()));
         row::Entity::update(revoked).exec(&tx).await?;
-        facilities::recount_alike(&tx, &[facility.as_str()], Changed::HEARD).await?;
+        recount::recount_alike(&tx, &[facility.as_str()], Changed::HEARD).await?;
         audit.about(format!("sensor {sensor}"), Some(&facility)).store(&tx).await?;
         tx.commit().await?;
         Ok(())

@@ -310,7 +310,7 @@ pub(crate) fn places(scope: &Scope, filter: &StoryFilter) -> Condition {
 }
 
 /// A story is open at a hospital while it is not closed for what arrived there. The same words stand in
-/// `facilities::recount`.
+/// `recount::Changed`.
 pub(crate) fn open_condition() -> Condition {
     let of_story = |column| Expr::col((row::Entity, column));
     Condition::all().add(of_story(row::Column::Status).ne(StoryStatus::Closed.as_str())).add(

@@ -4,8 +4,8 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
-    facilities::{self, Changed},
     ids::{StoryId, UserId},
+    recount::{self, Changed},
     rows::{story as row, story_event, story_facility},
     scope::Scope,
     stories::Story,
@@ -94,7 +94,7 @@ impl Store {
         add_event(&tx, id, now, Some(&triage.by.1), triage.action.as_str(), verdict, reason, Some(up_to)).await?;
         let facilities = facilities_of(&tx, id).await?;
         let facilities: Vec<&str> = facilities.iter().map(String::as_str).collect();
-        facilities::recount_alike(&tx, &facilities, Changed::STORIES).await?;
+        recount::recount_alike(&tx, &facilities, Changed::STORIES).await?;
         let told = verdict.map_or(String::new(), |verdict| format!(" as {}", verdict.as_str()));
         audit
             .about(format!("story {id}"), None)

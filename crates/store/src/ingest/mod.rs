@@ -9,6 +9,7 @@ mod inventory;
 mod reports;
 mod sources;
 mod stories;
+mod tallies;
 
 pub use alerts::ArrivedAlert;
 pub use inventory::HostValues;
@@ -19,8 +20,8 @@ pub use stories::{ATTACK_MAX, SIGNATURE_CHARS_MAX};
 use crate::{
     database::Store,
     error::StoreError,
-    facilities::{self, Changed},
     ids::StoryId,
+    recount::{self, Changed},
 };
 use phitak_model::{Severity, Timestamp};
 use sea_orm::DatabaseTransaction;
@@ -72,7 +73,7 @@ impl Ingest {
         for (source, _) in sources {
             changed.entry(source.facility().as_str().to_owned()).or_default().heard = true;
         }
-        facilities::recount(&self.tx, &changed).await?;
+        recount::recount(&self.tx, &changed).await?;
         self.tx.commit().await?;
         Ok(())
     }
@@ -208,7 +209,7 @@ mod tests {
             }
             let before = facility::Entity::find().all(store.reader()).await.expect("reads");
             let tx = store.write().await.expect("begins");
-            facilities::recount_alike(&tx, &CODES, Changed::STORIES).await.expect("counts");
+            recount::recount_alike(&tx, &CODES, Changed::STORIES).await.expect("counts");
             let after = facility::Entity::find().all(&tx).await.expect("reads");
             assert_eq!(before, after, "after step {step}");
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Ingest, Source, signed, storable,
-    stories::{Keep, kept},
+    tallies::{Keep, kept},
 };
 use crate::{
     error::StoreError,

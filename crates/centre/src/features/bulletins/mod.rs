@@ -16,6 +16,10 @@ use shapes::{
 const OVERSEERS: Who = Who::Roles(&[Role::Administrator, Role::Analyst, Role::RegionOfficer]);
 
 pub(crate) fn routes() -> Vec<Route> {
+    reading().into_iter().chain(writing()).collect()
+}
+
+fn reading() -> Vec<Route> {
     vec![
         Route::get("/api/v1/bulletins")
             .summary("Early warnings, the latest first: drafts only for the sector's team, others as far as they were sent to the caller's hospitals")
@@ -53,6 +57,11 @@ pub(crate) fn routes() -> Vec<Route> {
             .viewed("view.story")
             .answers::<Suggested>()
             .to(read::suggested),
+    ]
+}
+
+fn writing() -> Vec<Route> {
+    vec![
         Route::post("/api/v1/bulletins")
             .summary("Keeps a new draft")
             .allow(SECTOR, Reach::Sector)
