@@ -5,7 +5,10 @@ mod read;
 mod shapes;
 mod write;
 
-use crate::route::{Reach, Route, SECTOR, SIGNED_IN, Who};
+use crate::{
+    route::{Reach, Route, SECTOR, SIGNED_IN, Who},
+    wire_bulletin::BulletinDraft,
+};
 use phitak_store::Role;
 use shapes::{
     Added, BulletinDetail, BulletinPage, BulletinQuery, Closing, ConcernPage, ConcernQuery, Publishing, RecipientPage,
@@ -16,6 +19,10 @@ use shapes::{
 const OVERSEERS: Who = Who::Roles(&[Role::Administrator, Role::Analyst, Role::RegionOfficer]);
 
 pub(crate) fn routes() -> Vec<Route> {
+    reading().into_iter().chain(writing()).collect()
+}
+
+fn reading() -> Vec<Route> {
     vec![
         Route::get("/api/v1/bulletins")
             .summary("Early warnings, the latest first: drafts only for the sector's team, others as far as they were sent to the caller's hospitals")
@@ -50,18 +57,23 @@ pub(crate) fn routes() -> Vec<Route> {
             .allow(SECTOR, Reach::Tenant)
             .answers::<Suggested>()
             .to(read::suggested),
+    ]
+}
+
+fn writing() -> Vec<Route> {
+    vec![
         Route::post("/api/v1/bulletins")
             .summary("Keeps a new draft")
             .allow(SECTOR, Reach::Sector)
             .audited("bulletin.draft")
-            .takes::<crate::wire_bulletin::BulletinDraft>()
+            .takes::<BulletinDraft>()
             .answers::<BulletinDetail>()
             .to(write::draft),
         Route::post("/api/v1/bulletins/{id}/draft")
             .summary("Changes a draft")
             .allow(SECTOR, Reach::Sector)
             .audited("bulletin.edit")
-            .takes::<crate::wire_bulletin::BulletinDraft>()
+            .takes::<BulletinDraft>()
             .answers::<BulletinDetail>()
             .to(write::edit),
         Route::post("/api/v1/bulletins/{id}/publish")
