@@ -6,8 +6,7 @@
 //! **Standing**, most urgent first:
 //! - *call*: a high or critical story has alerts here that nobody at the centre has looked at yet;
 //! - *blind*: no sensor here has been heard since the silence limit, or there never was one;
-//! - *act*: a finding is open or reopened, a story of medium severity or more is not closed for what arrived here, or a
-//!   warning waits for the hospital;
+//! - *act*: a finding or a warning is open, or a story of medium severity or more is not closed for what arrived here;
 //! - *calm*: none of these.
 
 use crate::{
@@ -69,7 +68,6 @@ pub struct Facility {
     pub stories_act: u64,
     pub stories_call: u64,
     pub hosts: u64,
-    /// Warnings that wait for its answer or work.
     pub bulletins_open: u64,
 }
 

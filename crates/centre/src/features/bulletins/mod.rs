@@ -5,7 +5,10 @@ mod read;
 mod shapes;
 mod write;
 
-use crate::route::{Reach, Route, SECTOR, SIGNED_IN, Who};
+use crate::{
+    route::{Reach, Route, SECTOR, SIGNED_IN, Who},
+    wire_bulletin::BulletinDraft,
+};
 use phitak_store::Role;
 use shapes::{
     Added, BulletinDetail, BulletinPage, BulletinQuery, Closing, ConcernPage, ConcernQuery, Publishing, RecipientPage,
@@ -66,14 +69,14 @@ fn writing() -> Vec<Route> {
             .summary("Keeps a new draft")
             .allow(SECTOR, Reach::Sector)
             .audited("bulletin.draft")
-            .takes::<crate::wire_bulletin::BulletinDraft>()
+            .takes::<BulletinDraft>()
             .answers::<BulletinDetail>()
             .to(write::draft),
         Route::post("/api/v1/bulletins/{id}/draft")
             .summary("Changes a draft")
             .allow(SECTOR, Reach::Sector)
             .audited("bulletin.edit")
-            .takes::<crate::wire_bulletin::BulletinDraft>()
+            .takes::<BulletinDraft>()
             .answers::<BulletinDetail>()
             .to(write::edit),
         Route::post("/api/v1/bulletins/{id}/publish")
