@@ -74,11 +74,11 @@ impl Running {
     fn start(folder: &Path) -> Self {
         let mut command =
             centre(&["serve", "--listen", "127.0.0.1:0", "--uplink", "127.0.0.1:0", "--data", "@"], &[folder]);
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
-        let said = BufReader::new(child.stderr.take().expect("piped"));
+        let mut running = Self(command.stderr(Stdio::piped()).spawn().expect("starts"));
+        let said = BufReader::new(running.0.stderr.take().expect("piped"));
         for line in said.lines() {
             if line.expect("text").contains("the centre is up") {
-                return Self(child);
+                return running;
             }
         }
         panic!("the centre did not start");
