@@ -4,6 +4,7 @@ use crate::{
     audit::AuditLine,
     database::Store,
     error::StoreError,
+    facilities,
     ids::EnrolmentId,
     page::{Page, PageAsk},
     recount::{self, Changed},

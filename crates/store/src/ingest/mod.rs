@@ -146,7 +146,10 @@ mod tests {
             let (name_th, name_en) = ("ก".to_owned(), "A".to_owned());
             let new = NewFacility { code: code.clone(), name_th, name_en, province_code: "19".to_owned() };
             store.import_facilities(&[new], audit.clone()).await.expect("imports");
-            store.add_enrolment_code(&scope, &code, code.as_str(), now, audit.clone()).await.expect("a code");
+            store
+                .add_enrolment_code(&scope, &code, code.as_str(), now.plus_secs(60), audit.clone())
+                .await
+                .expect("a code");
             match store.redeem(code.as_str(), "key", now).await.expect("redeems") {
                 Redeemed::Sensor(sensor) => sensors.push(sensor),
                 other => panic!("{other:?}"),
