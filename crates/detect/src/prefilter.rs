@@ -260,6 +260,36 @@ mod tests {
             .prop_map(|(before, (byte, length), after)| [before, vec![byte; length], after].concat())
     }
 
+    #[test]
+    fn what_stands_over_the_end_of_a_long_run_is_found_at_every_alignment() {
+        let literals = [&b"bbb\0"[..], b"bb\0x", b"b\0xy", b"abbb"];
+        for before in 0..20 {
+            for length in 1..120 {
+                let text =
+                    [vec![b'.'; before], vec![b'a'], vec![b'b'; length], b"\0xyz................".to_vec()].concat();
+                for bytes in literals {
+                    let literal = Literal {
+                        bytes: bytes.to_vec(),
+                        nocase: false,
+                        standing: Standing::Anywhere,
+                        first: 0,
+                        last: u32::MAX,
+                    };
+                    let mut builder = MatcherBuilder::default();
+                    builder.add(literal.clone(), 0);
+                    let mut candidates = Candidates::default();
+                    candidates.clear();
+                    builder.build().find(&text, &mut candidates);
+                    assert_eq!(
+                        !candidates.sorted().is_empty(),
+                        stands(&literal, &text),
+                        "{bytes:?} after {before}, {length}"
+                    );
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn every_literal_that_stands_in_the_text_is_found(

@@ -2,6 +2,9 @@
 
 use super::sieve::{STRIDE, STRIDE_BYTES};
 
+/// Bytes of a stretch.
+const STRETCH: usize = 4;
+
 /// A long run of one byte (padding, mostly): all of its inner places look the same, so that only its ends are looked at.
 #[derive(Default)]
 pub(super) struct Run {
@@ -23,7 +26,8 @@ impl Run {
             self.end = at + rest.iter().take_while(|other| *other == byte).count();
             self.skip_from = at + reach + STRIDE;
         }
-        let last = self.end.saturating_sub(reach);
+        // A stretch that begins in the run and ends beyond it must be seen, too.
+        let last = self.end.saturating_sub(reach.max(STRETCH));
         if at < self.skip_from || last <= at + STRIDE {
             return STRIDE;
         }
