@@ -108,12 +108,18 @@ fn cluster() -> &'static Path {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         start(&folder, &data);
         let begun = Instant::now();
-        while !folder.join(".s.PGSQL.5432").exists() {
+        while !answers(&folder) {
             assert!(begun.elapsed() < WAIT_MAX, "PostgreSQL did not start: {}", log(&folder));
             thread::sleep(Duration::from_millis(50));
         }
         folder
     })
+}
+
+/// The socket is there before the server takes connections by it.
+fn answers(folder: &Path) -> bool {
+    let asked = Command::new(programs().join("pg_isready")).arg("-q").arg("-h").arg(folder).status();
+    asked.expect("pg_isready runs").success()
 }
 
 /// Folders of processes that have ended.
