@@ -8,6 +8,9 @@ use std::{
 };
 use tracing_subscriber::EnvFilter;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     // PHITAK_LOG=debug tells more; requests are logged without query, cookie or body.

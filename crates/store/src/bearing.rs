@@ -4,13 +4,14 @@
 //! those, and a test holds the two against each other.
 
 use crate::{
+    bulk,
     error::StoreError,
-    rows::{facility, story, story_facility},
+    rows::{facility, story},
     words::{StoryStatus, model_words::severity_rank},
 };
 use phitak_model::Severity;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value,
     sea_query::{Expr, ExprTrait},
 };
 use std::collections::BTreeMap;
@@ -78,22 +79,19 @@ impl Bearing {
     }
 }
 
-/// When a story's alerts arrived first and last at each of these hospitals.
+/// When the alerts of these stories (numbers) arrived first and last at these hospitals (codes), where there are some.
 pub(crate) async fn spans(
     db: &impl ConnectionTrait,
-    stories: &[i64],
-    facilities: &[&str],
+    pairs: Vec<Vec<Value>>,
 ) -> Result<BTreeMap<(i64, String), (i64, i64)>, StoreError> {
-    const STORIES_PER_SELECT: usize = 500;
+    let find = (
+        "SELECT f.story_id, f.facility, f.first_arrived_at, f.arrived_at FROM",
+        "AS v CROSS JOIN story_facilities f WHERE f.story_id = v.column1 AND f.facility = v.column2",
+    );
     let mut spans = BTreeMap::new();
-    for part in stories.chunks(STORIES_PER_SELECT) {
-        let rows = story_facility::Entity::find()
-            .filter(story_facility::Column::StoryId.is_in(part.iter().copied()))
-            .filter(story_facility::Column::Facility.is_in(facilities.iter().copied()))
-            .all(db)
-            .await?;
-        spans
-            .extend(rows.into_iter().map(|row| ((row.story_id, row.facility), (row.first_arrived_at, row.arrived_at))));
+    for row in bulk::query(db, find, pairs).await? {
+        let pair = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        spans.insert(pair, (row.try_get_by_index(2)?, row.try_get_by_index(3)?));
     }
     Ok(spans)
 }
@@ -108,11 +106,12 @@ pub(crate) async fn add(db: &impl ConnectionTrait, differences: &BTreeMap<&str, 
     }
     for (Bearing { open, call, act }, facilities) in alike {
         let plus = |column, number: i32| Expr::col(column).add(number);
+        let facilities = facility::Column::Code.is_in(bulk::padded(&facilities));
         facility::Entity::update_many()
             .col_expr(facility::Column::StoriesOpen, plus(facility::Column::StoriesOpen, open))
             .col_expr(facility::Column::StoriesCall, plus(facility::Column::StoriesCall, call))
             .col_expr(facility::Column::StoriesAct, plus(facility::Column::StoriesAct, act))
-            .filter(facility::Column::Code.is_in(facilities))
+            .filter(facilities)
             .exec(db)
             .await?;
     }

@@ -21,7 +21,9 @@ const READER_CACHE_KIB: i64 = 8 * 1024;
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Pages of the write-ahead log (4 KiB each) after which they are moved into the file: seldom enough that a page which
 /// changes with each round is moved once for many.
-const CHECKPOINT_PAGES: u32 = 8_192;
+const CHECKPOINT_PAGES: u32 = 16_384;
+/// Statements that stay prepared on each connection.
+const STATEMENTS_KEPT: usize = 256;
 /// PostgreSQL's advisory lock that every write holds: the bytes of `phitak` in a number.
 const WRITE_LOCK: i64 = 0x7068_6974_616b;
 
@@ -122,8 +124,11 @@ fn options(url: &str, access: Access) -> ConnectOptions {
                 .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
                 .pragma("temp_store", "2")
                 .pragma("query_only", query_only)
+                .statement_cache_capacity(STATEMENTS_KEPT)
         })
-        .map_sqlx_postgres_opts(move |postgres| postgres.options([("default_transaction_read_only", read_only)]));
+        .map_sqlx_postgres_opts(move |postgres| {
+            postgres.options([("default_transaction_read_only", read_only)]).statement_cache_capacity(STATEMENTS_KEPT)
+        });
     options
 }
 

@@ -1,12 +1,12 @@
 //! A facility's counters, brought up to date inside the write that changed what they count.
 
-use crate::error::StoreError;
+use crate::{bulk, error::StoreError};
 use phitak_model::Severity;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use std::collections::BTreeMap;
 
 /// Facilities whose counters one statement brings up to date.
-const FACILITIES_PER_RECOUNT: usize = 500;
+const FACILITIES_PER_RECOUNT: usize = bulk::LIST_MAX;
 
 /// Which of a facility's counters a write may have changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ pub(crate) async fn recount_alike(
         return Ok(());
     }
     for part in facilities.chunks(FACILITIES_PER_RECOUNT) {
-        let (places, values) = in_list(db.get_database_backend(), part);
+        let (places, values) = in_list(db.get_database_backend(), &bulk::padded(part));
         let sql = format!("UPDATE facilities SET {assignments} WHERE code IN ({places})");
         db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
     }

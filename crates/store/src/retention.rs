@@ -9,8 +9,7 @@ use crate::{
     ingest::signed,
     recount::{self, Changed},
     rows::{
-        alert, alert_hour, audit, finding_event, sensor, spool, story, story_day, story_event, story_facility,
-        story_hour,
+        alert, alert_hour, finding_event, sensor, spool, story, story_day, story_event, story_facility, story_hour,
     },
     stories::sum,
 };
@@ -265,19 +264,8 @@ async fn old_hours(tx: &DatabaseTransaction, now: Timestamp, before: i64) -> Res
     Ok(gone)
 }
 
+/// The audit is not among them: its chain keeps an anchor (`forget_audit`).
 async fn old_log_lines(tx: &DatabaseTransaction, before: i64) -> Result<u64, StoreError> {
-    let lines: Vec<(i64, i64)> = audit::Entity::find()
-        .select_only()
-        .columns([audit::Column::Id, audit::Column::At])
-        .order_by_asc(audit::Column::Id)
-        .limit(ROWS_PER_ROUND_MAX)
-        .into_tuple()
-        .all(tx)
-        .await?;
-    let mut gone = 0;
-    if let Some(last) = last_before(&lines, before) {
-        gone += audit::Entity::delete_many().filter(audit::Column::Id.lte(last)).exec(tx).await?.rows_affected;
-    }
     let events: Vec<(i64, i64)> = finding_event::Entity::find()
         .select_only()
         .columns([finding_event::Column::Id, finding_event::Column::At])
@@ -286,9 +274,6 @@ async fn old_log_lines(tx: &DatabaseTransaction, before: i64) -> Result<u64, Sto
         .into_tuple()
         .all(tx)
         .await?;
-    if let Some(last) = last_before(&events, before) {
-        let old = finding_event::Entity::delete_many().filter(finding_event::Column::Id.lte(last));
-        gone += old.exec(tx).await?.rows_affected;
-    }
-    Ok(gone)
+    let Some(last) = last_before(&events, before) else { return Ok(0) };
+    Ok(finding_event::Entity::delete_many().filter(finding_event::Column::Id.lte(last)).exec(tx).await?.rows_affected)
 }

@@ -19,5 +19,5 @@ pub mod wire;
 pub use authority::{Authority, Enrolled, SigningRequest};
 pub use code::EnrolmentCode;
 pub use intake::{EnrolError, Intake, IntakeError};
-pub use server::Server;
+pub use server::{BATCHES_KIB_MAX, Server, batch_kib};
 pub use wire::{Ack, Batch, Item, Record, SpoolId};

@@ -47,8 +47,8 @@ use turnstile::Turnstile;
 
 /// Connections at a time; further ones wait in the listener's queue.
 pub const CONNECTIONS_MAX: usize = 4096;
-/// Batches at a time that are taken in, over all sensors.
-pub const BATCHES_MAX: usize = 16;
+/// Bytes of the batches that are taken in at a time, over all sensors, in KiB: many small ones or a few large.
+pub const BATCHES_KIB_MAX: usize = 16 << 10;
 const ENROL_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
@@ -99,7 +99,7 @@ impl<I: Intake> Server<I> {
             intake,
             turnstile: Mutex::default(),
             readers: Readers::default(),
-            batches: Semaphore::new(BATCHES_MAX),
+            batches: Semaphore::new(BATCHES_KIB_MAX),
         };
         Ok(Self { tls: TlsAcceptor::from(Arc::new(config)), desk: Arc::new(desk) })
     }
@@ -235,9 +235,15 @@ async fn batch<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incoming
     let unavailable = |what: &str| Refusal::new(RefusalCode::Unavailable, what);
     let read = desk.readers.enter(&sensor.id).read(read(request, BODY_BYTES_MAX)).await;
     let body = read.ok_or_else(|| unavailable("a newer request of this sensor has come"))??;
-    let _place = desk.batches.acquire().await.map_err(|_| unavailable("stopping"))?;
+    let _room = desk.batches.acquire_many(batch_kib(body.len())).await.map_err(|_| unavailable("stopping"))?;
     let ack = desk.intake.accept(&sensor.id, Batch::decode(&body)?).await?;
     Ok(ack.encode())
+}
+
+/// What a batch takes of [`BATCHES_KIB_MAX`].
+#[must_use]
+pub fn batch_kib(body_bytes: usize) -> u32 {
+    u32::try_from(body_bytes.div_ceil(1 << 10).clamp(1, BATCHES_KIB_MAX)).unwrap_or(u32::MAX)
 }
 
 async fn renew<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {

@@ -21,7 +21,7 @@ use phitak_store::{
     AuditLine, NewFacility, NewUser, Retention, Role, Scope, ScopeReach, Store, people::secret_digest,
     sensors::Redeemed,
 };
-use phitak_uplink::{Authority, Batch, Intake, Item, Record, SpoolId};
+use phitak_uplink::{Authority, BATCHES_KIB_MAX, Batch, Intake, Item, Record, SpoolId, batch_kib};
 use std::{
     fs,
     path::Path,
@@ -31,17 +31,22 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 use world::{Truth, World};
 
 const FACILITIES: usize = 1_500;
 const DAYS: usize = 30;
 const ALERTS_PER_DAY: usize = 100_000;
-/// Batches on their way at a time, as many as the uplink lets in.
-const AT_A_TIME: usize = 16;
+/// Hospitals that send at a time; what is on its way at once has the uplink's own limit.
+const AT_A_TIME: usize = 1_500;
 const RECORDS_PER_BATCH: usize = 500;
 const INGEST_PER_SEC_MIN: f64 = 20_000.0;
 const BYTES_PER_ALERT_MAX: f64 = 900.0;
 const MEMORY_MIB_MAX: u64 = 500;
+
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -88,7 +93,7 @@ async fn run(on_postgres: bool, facilities: usize, days: usize, per_day: usize) 
     Ok(are_quick && ingest >= INGEST_PER_SEC_MIN && per_alert <= BYTES_PER_ALERT_MAX && peak_mib <= MEMORY_MIB_MAX)
 }
 
-/// Time and alerts of each slot: backlogs of a day at first, then each hour's own.
+/// Time and alerts of each step: backlogs of a day at first, then each hour's own.
 struct Slot {
     took: Duration,
     alerts: u64,
@@ -170,17 +175,17 @@ async fn fill(
     spent: &mut Vec<Slot>,
 ) -> Result<()> {
     let intake = CentreIntake::new(centre.clone());
+    let room = Arc::new(Semaphore::new(BATCHES_KIB_MAX));
     let mut seqs = vec![0_u64; world.sensors.len()];
-    for hour in 0..days * 24 {
-        now.fetch_add(3_600_000_000, Ordering::SeqCst);
-        // The last two days come hour by hour; before, each hospital sends a day's alerts at its own hour.
-        let is_hour = hour + 48 >= days * 24;
-        let facilities = 0..world.sensors.len();
-        let sending: Vec<usize> = facilities.filter(|facility| is_hour || facility % 24 == hour % 24).collect();
+    // The last two days come hour by hour; before, a day at once: as from hospitals that were cut off.
+    let days_at_once = days.saturating_sub(2);
+    for step in 0..days_at_once + 48 {
+        let is_hour = step >= days_at_once;
+        now.fetch_add(if is_hour { 1 } else { 24 } * 3_600_000_000, Ordering::SeqCst);
         let at = centre.clock.now();
         let mut slot = Slot { took: Duration::ZERO, alerts: 0, batches: 0, is_hour };
         let mut bodies: Vec<(SensorId, Vec<Vec<u8>>)> = Vec::new();
-        for facility in sending {
+        for facility in 0..world.sensors.len() {
             let wanted = per_day as f64 * world.sizes.share(facility) / if is_hour { 24.0 } else { 1.0 };
             let number = wanted as usize + usize::from(world.dice.below(1_000) < (wanted.fract() * 1_000.0) as usize);
             let mut items = Vec::with_capacity(number);
@@ -197,9 +202,10 @@ async fn fill(
         let begun = Instant::now();
         let sent: Vec<Result<()>> = stream::iter(bodies)
             .map(|(sensor, batches)| {
-                let intake = intake.clone();
+                let (intake, room) = (intake.clone(), room.clone());
                 tokio::spawn(async move {
                     for body in batches {
+                        let _room = room.acquire_many(batch_kib(body.len())).await?;
                         intake.accept(&sensor, Batch::decode(&body)?).await?;
                     }
                     Ok(())
@@ -212,7 +218,7 @@ async fn fill(
         slot.took = begun.elapsed();
         sent.into_iter().collect::<Result<()>>()?;
         spent.push(slot);
-        if hour % 120 == 119 {
+        if step % 5 == 4 {
             tidy(centre).await?;
         }
     }

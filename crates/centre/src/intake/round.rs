@@ -13,9 +13,9 @@ use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::{mpsc, oneshot};
 
 /// Batches that wait for the next round; further senders wait with theirs.
-pub(super) const WAITING_MAX: usize = 64;
+pub(super) const WAITING_MAX: usize = 512;
 /// Most batches of a round.
-const BATCHES_MAX: usize = 32;
+const BATCHES_MAX: usize = 256;
 /// A round that has so many records takes no further batch.
 const RECORDS_MAX: usize = 16_000;
 

@@ -15,3 +15,4 @@ mod second_factor;
 mod sector;
 mod sign_in;
 mod tokens;
+mod week;

@@ -1,18 +1,14 @@
 //! Alerts as rows, under the numbers by which their sensors know them.
 
-use super::{Ingest, ROWS_PER_INSERT, Source, TouchedStory, portions, signed, storable, stories};
+use super::{Ingest, ROWS_PER_INSERT, Source, TouchedStory, signed, storable, stories, tallies::summed};
 use crate::{
     alert_body::{self, StoryWords},
-    bulk,
+    bulk::{self, Target},
     error::StoreError,
-    rows::{alert, alert_hour},
+    rows::alert,
 };
 use phitak_model::Alert;
-use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Value,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Value};
 use std::collections::BTreeMap;
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -77,28 +73,18 @@ impl Ingest {
             rows.push(row(source, arrived, story.id, alert_body::write(arrived.alert, words)?, self.now.micros()));
             *by_place.entry(source.facility().as_str()).or_default() += 1;
         }
-        bulk::insert(&self.tx, "alerts", &COLUMNS, rows).await?;
+        bulk::insert(&self.tx, Target { table: "alerts", columns: &COLUMNS, on_conflict: "" }, rows).await?;
         self.count_hour(&by_place).await?;
         Ok(taken.touched)
     }
 
     async fn count_hour(&self, by_place: &BTreeMap<&str, i64>) -> Result<(), StoreError> {
-        let rows = by_place.iter().map(|(facility, alerts)| alert_hour::ActiveModel {
-            facility: Set((*facility).to_owned()),
-            hour: Set(self.now.micros().div_euclid(MICROS_PER_HOUR)),
-            alerts: Set(*alerts),
-        });
-        for portion in portions(rows.collect()) {
-            alert_hour::Entity::insert_many(portion)
-                .on_conflict(
-                    OnConflict::columns([alert_hour::Column::Facility, alert_hour::Column::Hour])
-                        .value(alert_hour::Column::Alerts, Expr::cust("alert_hours.alerts + excluded.alerts"))
-                        .to_owned(),
-                )
-                .exec_without_returning(&self.tx)
-                .await?;
-        }
-        Ok(())
+        const TABLE: &str = "alert_hours";
+        let hour = self.now.micros().div_euclid(MICROS_PER_HOUR);
+        let rows = by_place.iter().map(|(facility, alerts)| vec![(*facility).into(), hour.into(), (*alerts).into()]);
+        let on_conflict = format!("ON CONFLICT (facility, hour) DO UPDATE SET {}", summed(TABLE));
+        let columns = &["facility", "hour", "alerts"];
+        bulk::insert(&self.tx, Target { table: TABLE, columns, on_conflict: &on_conflict }, rows.collect()).await
     }
 }
 

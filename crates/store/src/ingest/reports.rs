@@ -5,14 +5,12 @@ use super::{
     tallies::{Keep, kept},
 };
 use crate::{
+    bulk::{self, Target},
     error::StoreError,
     rows::{loss, sensor},
 };
 use phitak_model::{Health, Timestamp};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 /// Losses kept of one sensor; the oldest go first.
 pub const LOSSES_PER_SENSOR_MAX: u64 = 1_000;
@@ -74,23 +72,22 @@ impl Ingest {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<(), StoreError> {
-        loss::Entity::insert(loss::ActiveModel {
-            sensor: Set(source.sensor().as_str().to_owned()),
-            facility: Set(source.facility().as_str().to_owned()),
-            cause: Set(cause.to_owned()),
-            count: Set(signed(count)),
-            from_at: Set(from.micros()),
-            until_at: Set(until.micros()),
-            ..Default::default()
-        })
-        .on_conflict(
-            OnConflict::columns([loss::Column::Sensor, loss::Column::Cause, loss::Column::FromAt])
-                .value(loss::Column::Count, kept("losses", "count", Keep::Larger))
-                .value(loss::Column::UntilAt, kept("losses", "until_at", Keep::Larger))
-                .to_owned(),
-        )
-        .exec_without_returning(&self.tx)
-        .await?;
+        const TABLE: &str = "losses";
+        let on_conflict = format!(
+            "ON CONFLICT (sensor, cause, from_at) DO UPDATE SET {}, {}",
+            kept(TABLE, "count", Keep::Larger),
+            kept(TABLE, "until_at", Keep::Larger)
+        );
+        let columns = &["sensor", "facility", "cause", "count", "from_at", "until_at"];
+        let row = vec![
+            source.sensor().as_str().into(),
+            source.facility().as_str().into(),
+            cause.into(),
+            signed(count).into(),
+            from.micros().into(),
+            until.micros().into(),
+        ];
+        bulk::insert(&self.tx, Target { table: TABLE, columns, on_conflict: &on_conflict }, vec![row]).await?;
         let oldest_kept: Option<i64> = loss::Entity::find()
             .select_only()
             .column(loss::Column::Id)

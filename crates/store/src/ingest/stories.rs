@@ -1,23 +1,20 @@
 //! How alerts are taken into their stories: a story's own row, its rows by hospital, by hour and by day of arrival.
 
 use super::{
-    ArrivedAlert, ROWS_PER_INSERT, Source, TouchedStory, portions, storable,
-    tallies::{Keep, count_days, count_hours, count_places, kept, summed},
+    ArrivedAlert, Source, TouchedStory, portions, storable,
+    tallies::{Keep, count_days, count_hours, count_places, kept, tallied},
 };
 use crate::{
     bearing::{self, Bearing, Judged},
+    bulk::{self, Target},
     error::StoreError,
     ids::StoryId,
     rows::{story as row, story_event},
     words::{StoryStatus, model_words::severity_rank},
 };
 use phitak_model::{Alert, Severity, Timestamp};
-use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, OnConflict},
-};
-use std::collections::{BTreeMap, BTreeSet};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value};
+use std::collections::BTreeMap;
 
 /// Most technique ids kept of a story.
 pub const ATTACK_MAX: usize = 16;
@@ -178,11 +175,10 @@ fn gains<'a>(sources: &[&'a Source], alerts: &[ArrivedAlert<'a>]) -> (Vec<Gain<'
 
 async fn stories_of(db: &impl ConnectionTrait, gains: &[Gain<'_>]) -> Result<BTreeMap<Key, row::Model>, StoreError> {
     let mut known = BTreeMap::new();
-    for part in gains.chunks(ROWS_PER_INSERT) {
-        let rows = row::Entity::find()
-            .filter(row::Column::SignatureId.is_in(part.iter().map(|gain| gain.key.signature_id)))
-            .all(db)
-            .await?;
+    for part in gains.chunks(bulk::LIST_MAX) {
+        let signatures: Vec<i64> = part.iter().map(|gain| gain.key.signature_id).collect();
+        let signatures = row::Column::SignatureId.is_in(bulk::padded(&signatures));
+        let rows = row::Entity::find().filter(signatures).all(db).await?;
         known.extend(rows.into_iter().map(|row| (Key::of_row(&row), row)));
     }
     Ok(known)
@@ -221,50 +217,50 @@ async fn save_stories(
     known: &BTreeMap<Key, row::Model>,
     arrived: &[i64],
 ) -> Result<(), StoreError> {
-    use row::Column;
-    let mut rows = Vec::with_capacity(gains.len());
+    const TABLE: &str = "stories";
+    let mut rows: Vec<Vec<Value>> = Vec::with_capacity(gains.len());
     for (gain, arrived_at) in gains.iter().zip(arrived) {
-        rows.push(row::ActiveModel {
-            gid: Set(gain.key.gid),
-            signature_id: Set(gain.key.signature_id),
-            rev: Set(i64::from(gain.latest.rev)),
-            signature: Set(gain.key.signature.clone()),
-            category: Set(words(&gain.latest.category)),
-            severity: Set(gain.key.severity),
-            attack: Set(attack(known.get(&gain.key), gain)?),
-            status: Set(StoryStatus::New.as_str().to_owned()),
-            verdict: Set(None),
-            assignee_id: Set(None),
-            assignee_name: Set(None),
-            alerts: Set(gain.all.alerts),
-            first_at: Set(gain.all.first_at.micros()),
-            last_at: Set(gain.all.last_at.micros()),
-            arrived_at: Set(*arrived_at),
-            acknowledged_up_to: Set(None),
-            closed_up_to: Set(None),
-            ..Default::default()
-        });
+        rows.push(vec![
+            gain.key.gid.into(),
+            gain.key.signature_id.into(),
+            i64::from(gain.latest.rev).into(),
+            gain.key.signature.as_str().into(),
+            words(&gain.latest.category).into(),
+            gain.key.severity.into(),
+            attack(known.get(&gain.key), gain)?.into(),
+            StoryStatus::New.as_str().into(),
+            gain.all.alerts.into(),
+            gain.all.first_at.micros().into(),
+            gain.all.last_at.micros().into(),
+            (*arrived_at).into(),
+        ]);
     }
+    let columns = &[
+        "gid",
+        "signature_id",
+        "rev",
+        "signature",
+        "category",
+        "severity",
+        "attack",
+        "status",
+        "alerts",
+        "first_at",
+        "last_at",
+        "arrived_at",
+    ];
     let unless_closed = |column: &str, then: &str| {
-        Expr::cust(format!("CASE WHEN stories.status = 'closed' THEN {then} ELSE stories.{column} END"))
+        format!("{column} = CASE WHEN stories.status = 'closed' THEN {then} ELSE stories.{column} END")
     };
-    for portion in portions(rows) {
-        row::Entity::insert_many(portion)
-            .on_conflict(
-                OnConflict::columns([Column::Gid, Column::SignatureId, Column::Severity, Column::Signature])
-                    .value(Column::Rev, kept("stories", "rev", Keep::Larger))
-                    .value(Column::Status, unless_closed("status", "'new'"))
-                    .value(Column::AcknowledgedUpTo, unless_closed("acknowledged_up_to", "NULL"))
-                    .value(Column::Alerts, summed("stories"))
-                    .value(Column::FirstAt, kept("stories", "first_at", Keep::Smaller))
-                    .value(Column::LastAt, kept("stories", "last_at", Keep::Larger))
-                    .update_columns([Column::Attack, Column::ArrivedAt])
-                    .to_owned(),
-            )
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(())
+    let on_conflict = format!(
+        "ON CONFLICT (gid, signature_id, severity, signature) DO UPDATE SET {}, {}, {}, {}, \
+         attack = excluded.attack, arrived_at = excluded.arrived_at",
+        kept(TABLE, "rev", Keep::Larger),
+        unless_closed("status", "'new'"),
+        unless_closed("acknowledged_up_to", "NULL"),
+        tallied(TABLE)
+    );
+    bulk::insert(db, Target { table: TABLE, columns, on_conflict: &on_conflict }, rows).await
 }
 
 /// The techniques of a story with those of its new alerts, as JSON.
@@ -289,11 +285,11 @@ async fn bear(
     stories: &[StoryRow],
     arrived: &[i64],
 ) -> Result<(), StoreError> {
-    let facilities: BTreeSet<&str> = gains.iter().flat_map(|gain| gain.places.keys().copied()).collect();
-    let facilities: Vec<&str> = facilities.into_iter().collect();
-    let known: Vec<i64> =
-        stories.iter().zip(judged).filter(|(_, judged)| judged.is_some()).map(|(story, _)| story.id).collect();
-    let spans = bearing::spans(db, &known, &facilities).await?;
+    let mut pairs: Vec<Vec<Value>> = Vec::new();
+    for ((gain, story), _) in gains.iter().zip(stories).zip(judged).filter(|(_, judged)| judged.is_some()) {
+        pairs.extend(gain.places.keys().map(|facility| vec![story.id.into(), (*facility).into()]));
+    }
+    let spans = bearing::spans(db, pairs).await?;
     let mut differences: BTreeMap<&str, Bearing> = BTreeMap::new();
     for (((gain, judged), story), arrived_at) in gains.iter().zip(judged).zip(stories).zip(arrived) {
         let after = judged.map_or(Judged::unseen(gain.key.severity), Judged::returned);

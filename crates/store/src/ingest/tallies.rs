@@ -1,19 +1,15 @@
 //! The rows in which stories are counted: by hospital, by hour and by day of arrival.
 
 use super::{
-    Source, portions,
+    Source,
     stories::{Gain, StoryRow, Tally},
 };
 use crate::{
+    bulk::{self, Target},
     error::StoreError,
-    rows::{story_day, story_facility, story_hour},
 };
 use phitak_model::Timestamp;
-use sea_orm::{
-    ActiveValue::Set,
-    ConnectionTrait, EntityTrait,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ConnectionTrait, Value};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
@@ -26,37 +22,31 @@ pub(super) async fn count_places(
     stories: &[StoryRow],
     arrived: &[i64],
 ) -> Result<(), StoreError> {
-    use story_facility::Column;
+    const TABLE: &str = "story_facilities";
     let mut rows = Vec::new();
     for ((gain, story), arrived_at) in gains.iter().zip(stories).zip(arrived) {
         for (facility, (source, tally)) in &gain.places {
             let Some(source) = sources.get(*source) else { continue };
-            rows.push(story_facility::ActiveModel {
-                story_id: Set(story.id),
-                facility: Set((*facility).to_owned()),
-                region: Set(i32::from(source.region().number())),
-                alerts: Set(tally.alerts),
-                first_at: Set(tally.first_at.micros()),
-                last_at: Set(tally.last_at.micros()),
-                first_arrived_at: Set(*arrived_at),
-                arrived_at: Set(*arrived_at),
-            });
+            rows.push(vec![
+                story.id.into(),
+                (*facility).into(),
+                i32::from(source.region().number()).into(),
+                tally.alerts.into(),
+                tally.first_at.micros().into(),
+                tally.last_at.micros().into(),
+                (*arrived_at).into(),
+                (*arrived_at).into(),
+            ]);
         }
     }
-    for portion in portions(rows) {
-        story_facility::Entity::insert_many(portion)
-            .on_conflict(
-                OnConflict::columns([Column::StoryId, Column::Facility])
-                    .value(Column::Alerts, summed("story_facilities"))
-                    .value(Column::FirstAt, kept("story_facilities", "first_at", Keep::Smaller))
-                    .value(Column::LastAt, kept("story_facilities", "last_at", Keep::Larger))
-                    .value(Column::ArrivedAt, kept("story_facilities", "arrived_at", Keep::Larger))
-                    .to_owned(),
-            )
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(())
+    let on_conflict = format!(
+        "ON CONFLICT (story_id, facility) DO UPDATE SET {}, {}",
+        tallied(TABLE),
+        kept(TABLE, "arrived_at", Keep::Larger)
+    );
+    let columns =
+        &["story_id", "facility", "region", "alerts", "first_at", "last_at", "first_arrived_at", "arrived_at"];
+    bulk::insert(db, Target { table: TABLE, columns, on_conflict: &on_conflict }, rows).await
 }
 
 /// The stories' rows by hour of arrival.
@@ -66,28 +56,7 @@ pub(super) async fn count_hours(
     stories: &[StoryRow],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    use story_hour::Column;
-    let rows = places(gains, stories).map(|(story, facility, tally)| story_hour::ActiveModel {
-        story_id: Set(story),
-        hour: Set(now.micros().div_euclid(MICROS_PER_HOUR)),
-        facility: Set(facility.to_owned()),
-        alerts: Set(tally.alerts),
-        first_at: Set(tally.first_at.micros()),
-        last_at: Set(tally.last_at.micros()),
-    });
-    for portion in portions(rows.collect()) {
-        story_hour::Entity::insert_many(portion)
-            .on_conflict(
-                OnConflict::columns([Column::StoryId, Column::Hour, Column::Facility])
-                    .value(Column::Alerts, summed("story_hours"))
-                    .value(Column::FirstAt, kept("story_hours", "first_at", Keep::Smaller))
-                    .value(Column::LastAt, kept("story_hours", "last_at", Keep::Larger))
-                    .to_owned(),
-            )
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(())
+    count_spans(db, gains, stories, ("story_hours", "hour", now.micros().div_euclid(MICROS_PER_HOUR))).await
 }
 
 /// The stories' rows by day of arrival.
@@ -97,28 +66,29 @@ pub(super) async fn count_days(
     stories: &[StoryRow],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    use story_day::Column;
-    let rows = places(gains, stories).map(|(story, facility, tally)| story_day::ActiveModel {
-        story_id: Set(story),
-        day: Set(now.micros().div_euclid(MICROS_PER_DAY)),
-        facility: Set(facility.to_owned()),
-        alerts: Set(tally.alerts),
-        first_at: Set(tally.first_at.micros()),
-        last_at: Set(tally.last_at.micros()),
-    });
-    for portion in portions(rows.collect()) {
-        story_day::Entity::insert_many(portion)
-            .on_conflict(
-                OnConflict::columns([Column::StoryId, Column::Day, Column::Facility])
-                    .value(Column::Alerts, summed("story_days"))
-                    .value(Column::FirstAt, kept("story_days", "first_at", Keep::Smaller))
-                    .value(Column::LastAt, kept("story_days", "last_at", Keep::Larger))
-                    .to_owned(),
-            )
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(())
+    count_spans(db, gains, stories, ("story_days", "day", now.micros().div_euclid(MICROS_PER_DAY))).await
+}
+
+async fn count_spans(
+    db: &impl ConnectionTrait,
+    gains: &[Gain<'_>],
+    stories: &[StoryRow],
+    (table, unit, span): (&str, &str, i64),
+) -> Result<(), StoreError> {
+    let row = |(story, facility, tally): (i64, &str, &Tally)| -> Vec<Value> {
+        vec![
+            story.into(),
+            span.into(),
+            facility.into(),
+            tally.alerts.into(),
+            tally.first_at.micros().into(),
+            tally.last_at.micros().into(),
+        ]
+    };
+    let rows = places(gains, stories).map(row).collect();
+    let on_conflict = format!("ON CONFLICT (story_id, {unit}, facility) DO UPDATE SET {}", tallied(table));
+    let columns = &["story_id", unit, "facility", "alerts", "first_at", "last_at"];
+    bulk::insert(db, Target { table, columns, on_conflict: &on_conflict }, rows).await
 }
 
 /// Each story with each of its hospitals in this round.
@@ -129,6 +99,13 @@ fn places<'a>(gains: &'a [Gain<'_>], stories: &'a [StoryRow]) -> impl Iterator<I
         .flat_map(|(gain, story)| gain.places.iter().map(|(facility, (_, tally))| (story.id, *facility, tally)))
 }
 
+/// What a row of counted alerts becomes when more come to it.
+pub(super) fn tallied(table: &str) -> String {
+    let first = kept(table, "first_at", Keep::Smaller);
+    let last = kept(table, "last_at", Keep::Larger);
+    format!("{}, {first}, {last}", summed(table))
+}
+
 /// Which of two values stays when a row comes again.
 #[derive(Clone, Copy)]
 pub(super) enum Keep {
@@ -136,18 +113,18 @@ pub(super) enum Keep {
     Larger,
 }
 
-/// The smaller or larger of a column's value and the new one.
-pub(super) fn kept(table: &str, column: &str, keep: Keep) -> Expr {
+/// The assignment that leaves a column the smaller or larger of its value and the new one.
+pub(super) fn kept(table: &str, column: &str, keep: Keep) -> String {
     let word = match keep {
         Keep::Smaller => "<",
         Keep::Larger => ">",
     };
-    Expr::cust(format!(
-        "CASE WHEN excluded.{column} {word} {table}.{column} THEN excluded.{column} ELSE {table}.{column} END"
-    ))
+    format!(
+        "{column} = CASE WHEN excluded.{column} {word} {table}.{column} THEN excluded.{column} ELSE {table}.{column} END"
+    )
 }
 
-/// A column of alerts with the new ones.
-pub(super) fn summed(table: &str) -> Expr {
-    Expr::cust(format!("{table}.alerts + excluded.alerts"))
+/// The assignment that adds a column of new alerts.
+pub(super) fn summed(table: &str) -> String {
+    format!("alerts = {table}.alerts + excluded.alerts")
 }
