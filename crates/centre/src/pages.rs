@@ -30,14 +30,19 @@ pub async fn serve(request: Request) -> Response {
     if let Some(file) = Files::get(path).filter(|_| !path.is_empty() && !path.starts_with('.')) {
         return file_response(path, file);
     }
-    // An address with a dot asks for a file that is not there; others belong to the page.
-    if path.rsplit('/').next().is_some_and(|name| name.contains('.')) {
+    if is_file(path) {
         return Refusal::not_found().into_response();
     }
     match Files::get("index.html") {
         Some(file) => file_response("index.html", file),
         None => html(StatusCode::OK, NOT_BUILT.as_bytes().to_vec()),
     }
+}
+
+/// Whether this asks for a file that was built beside the page. Everything else is the page's own to understand, dots or
+/// not: `/addresses/203.0.113.5`.
+fn is_file(path: &str) -> bool {
+    path.starts_with("assets/") || (!path.contains('/') && path.contains('.'))
 }
 
 fn file_response(path: &str, file: EmbeddedFile) -> Response {

@@ -81,6 +81,14 @@ impl Addresses {
     }
 }
 
+/// Reads an address list that stands alone, outside of a rule.
+///
+/// # Errors
+/// A sentence about the first fault.
+pub fn read(text: &str, variables: &Variables) -> Result<Addresses, String> {
+    parse(Text::new(text, 0), variables).map_err(|fault| fault.reason)
+}
+
 /// Reads an address list.
 pub(crate) fn parse(text: Text<'_>, variables: &Variables) -> Result<Addresses, Fault> {
     let set = element(text.trim(), variables, 0)?;

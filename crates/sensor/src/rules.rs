@@ -10,10 +10,14 @@ pub(crate) mod load;
 mod settings;
 
 use clap::{Args, Subcommand};
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 pub(crate) use files::RuleSettings;
 pub(crate) use load::load_rules;
+pub(crate) use settings::set_home_net;
 
 /// Looks at rules without traffic.
 #[derive(Debug, Args)]
@@ -36,5 +40,14 @@ impl Rules {
             Command::Check(check) => check.run(),
             Command::Explain(explain) => explain.run(),
         }
+    }
+}
+
+/// Writes to the standard output. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }

@@ -549,6 +549,19 @@ async fn what_is_not_there_is_a_json_refusal_for_everybody() {
         }
         let answer = sector.call(person, Method::PUT, "/api/v1/session", None).await;
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::METHOD_NOT_ALLOWED, "method"));
+        for file in ["/assets/none.js", "/none.ico", "/.git"] {
+            assert_eq!(sector.get(person, file).await.code(), "not_found", "{file}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_the_pages_opens_the_page_dots_or_not() {
+    let sector = Sector::empty().await;
+    for path in ["/", "/queue", "/stories/7", "/addresses/203.0.113.5", "/addresses/fe80::1", "/facilities/a.b"] {
+        let answer = sector.get(Person::Stranger, path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+        assert!(answer.text.starts_with("<!doctype html>"), "{path}");
     }
 }
 

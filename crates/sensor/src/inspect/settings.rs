@@ -1,7 +1,7 @@
 //! What the command line says, as the engine's configuration.
 
 use super::{Inspect, source};
-use crate::rules::RuleSettings;
+use crate::rules::{RuleSettings, set_home_net};
 use phitak_engine::{Config, Filter, SetOutcome};
 use std::{ffi::OsString, path::PathBuf};
 
@@ -24,10 +24,7 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let mut warnings = Vec::new();
     let mut rule_settings = args.rule_settings.clone();
     args.checksums.apply(&mut config);
-    if let Some(networks) = &args.home_net {
-        let list = if networks.starts_with(['[', '!', '$']) { networks.clone() } else { format!("[{networks}]") };
-        config.variables.insert("HOME_NET".to_owned(), list);
-    }
+    set_home_net(&mut config, args.home_net.as_deref())?;
     for setting in &args.settings {
         let (name, value) =
             setting.split_once('=').ok_or_else(|| format!("--set {setting}: a name, = and a value are needed"))?;

@@ -23,7 +23,7 @@ use std::{
 };
 
 const USAGE: u8 = 2;
-const REFUSED: u8 = 1;
+const FAILED: u8 = 1;
 /// Bytes of a pattern that are shown.
 const SHOWN_BYTES: usize = 24;
 
@@ -83,12 +83,12 @@ impl Check {
                 for note in notes {
                     eprintln!("note: {note}");
                 }
-                if self.json {
-                    println!("{}", serde_json::to_string_pretty(&findings).unwrap_or_default());
-                } else {
-                    print!("{}", findings.text());
+                let json = || serde_json::to_string_pretty(&findings).map(|json| json + "\n").unwrap_or_default();
+                if let Err(error) = super::print(&if self.json { json() } else { findings.text() }) {
+                    eprintln!("error: the findings cannot be written: {error}");
+                    return ExitCode::from(FAILED);
                 }
-                if findings.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) }
+                if findings.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
             }
             Err(message) => {
                 eprintln!("error: {message}");

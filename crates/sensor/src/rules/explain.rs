@@ -74,10 +74,13 @@ struct Bit<'r> {
 impl Explain {
     pub fn run(&self) -> ExitCode {
         match self.text() {
-            Ok(text) => {
-                print!("{text}");
-                ExitCode::SUCCESS
-            }
+            Ok(text) => match super::print(&text) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("error: the words cannot be written: {error}");
+                    ExitCode::from(FAILED)
+                }
+            },
             Err((code, message)) => {
                 eprintln!("error: {message}");
                 ExitCode::from(code)

@@ -2,6 +2,7 @@
 
 use super::files::RuleSettings;
 use phitak_engine::{Config, SetOutcome};
+use phitak_rules::Variables;
 
 /// The configuration, and words about settings that are not known.
 ///
@@ -14,10 +15,7 @@ pub(super) fn config(
 ) -> Result<(Config, Vec<String>), String> {
     let mut config = Config::default();
     let mut notes = Vec::new();
-    if let Some(networks) = home_net {
-        let list = if networks.starts_with(['[', '!', '$']) { networks.to_owned() } else { format!("[{networks}]") };
-        config.variables.insert("HOME_NET".to_owned(), list);
-    }
+    set_home_net(&mut config, home_net)?;
     for setting in settings {
         let (name, value) =
             setting.split_once('=').ok_or_else(|| format!("--set {setting}: a name, = and a value are needed"))?;
@@ -32,4 +30,33 @@ pub(super) fn config(
         }
     }
     Ok((config, notes))
+}
+
+/// Makes the home network what `--home-net` says.
+///
+/// # Errors
+/// A sentence about what is no list of addresses.
+pub(crate) fn set_home_net(config: &mut Config, networks: Option<&str>) -> Result<(), String> {
+    let Some(networks) = networks else { return Ok(()) };
+    let list = if networks.starts_with(['[', '!', '$']) { networks.to_owned() } else { format!("[{networks}]") };
+    phitak_rules::address::read(&list, &Variables::default())
+        .map_err(|reason| format!("--home-net {networks}: {reason}"))?;
+    config.variables.insert("HOME_NET".to_owned(), list);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_network_is_a_list_of_addresses_or_is_refused_by_name() {
+        for good in ["10.0.0.0/8", "10.0.0.0/8,192.168.1.1", "[10.0.0.0/8,!10.1.0.0/16]", "!192.0.2.1", "fe80::/10"] {
+            assert_eq!(set_home_net(&mut Config::default(), Some(good)), Ok(()), "{good}");
+        }
+        for bad in ["banana", "10.0.0.0/99", "[10.0.0.0/8", "", "$NOT_SET"] {
+            let refused = set_home_net(&mut Config::default(), Some(bad)).expect_err(bad);
+            assert!(refused.starts_with(&format!("--home-net {bad}: ")), "{refused}");
+        }
+    }
 }
