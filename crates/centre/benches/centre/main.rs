@@ -185,7 +185,7 @@ async fn fill(
         let at = centre.clock.now();
         let mut slot = Slot { took: Duration::ZERO, alerts: 0, batches: 0, is_hour };
         let mut bodies: Vec<(SensorId, Vec<Vec<u8>>)> = Vec::new();
-        for facility in 0..world.sensors.len() {
+        for (facility, seq) in seqs.iter_mut().enumerate() {
             let wanted = per_day as f64 * world.sizes.share(facility) / if is_hour { 24.0 } else { 1.0 };
             let number = wanted as usize + usize::from(world.dice.below(1_000) < (wanted.fract() * 1_000.0) as usize);
             let mut items = Vec::with_capacity(number);
@@ -195,7 +195,7 @@ async fn fill(
                 items.push(Item::Alert(Box::new(alert)));
             }
             slot.alerts += number as u64;
-            let batches = encoded(items, &mut seqs[facility])?;
+            let batches = encoded(items, seq)?;
             slot.batches += batches.len() as u64;
             bodies.push((world.sensors[facility].clone(), batches));
         }

@@ -277,7 +277,7 @@ impl Week {
         for _ in 0..self.dice.below(3) {
             let signature = self.dice.below(NOISE_SIGNATURES);
             if Self::is_about(signature, self.hour / 24) {
-                let severity = if signature % 3 == 0 { Severity::Medium } else { Severity::Low };
+                let severity = if signature.is_multiple_of(3) { Severity::Medium } else { Severity::Low };
                 items.push(self.alert(place, NOISE + signature as u32, severity, INTRUDER, 80));
             }
         }
