@@ -235,7 +235,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Messages, the latest first: all for administrators, else those to the own people of the caller's hospital */
+        /** Messages, the latest first: all for the sector's team, else those to the own people of the caller's hospital */
         get: operations["get_deliveries"];
         put?: never;
         post?: never;

@@ -13,10 +13,6 @@ use channels::{ChannelList, ChannelSetting, ChannelTest, ChannelView, TestOutcom
 use contacts::{ContactSetting, OwnContacts};
 use duty::{RosterSetting, RosterView};
 use log::{DeliveryPage, DeliveryQuery};
-use phitak_store::Role;
-
-/// Those who read the log: of all messages, or of those to their own hospital.
-const READERS: Who = Who::Roles(&[Role::Administrator, Role::Hospital]);
 
 pub(crate) fn routes() -> Vec<Route> {
     let parts = [of_channels(), of_people(), of_rosters(), of_links()];
@@ -48,8 +44,8 @@ fn of_channels() -> Vec<Route> {
             .answers::<TestOutcome>()
             .to(channels::test),
         Route::get("/api/v1/deliveries")
-            .summary("Messages, the latest first: all for administrators, else those to the own people of the caller's hospital")
-            .allow(READERS, Reach::Tenant)
+            .summary("Messages, the latest first: all for the sector's team, else those to the own people of the caller's hospital")
+            .allow(RESPONDERS, Reach::Tenant)
             .query::<DeliveryQuery>()
             .answers::<DeliveryPage>()
             .to(log::list),
