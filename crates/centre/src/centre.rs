@@ -1,8 +1,18 @@
 //! The running centre: what every handler can reach.
 
 use crate::{
-    announce::Announcer, clock::Clock, factor_policy::FactorPolicy, password::Passwords, rule_texts::RuleTexts,
-    seal::Seal, streams::Streams, turnstile::Turnstile,
+    announce::Announcer,
+    clock::Clock,
+    factor_policy::FactorPolicy,
+    notify::{
+        Telling,
+        outward::{Outward, OutwardSettings},
+    },
+    password::Passwords,
+    rule_texts::RuleTexts,
+    seal::Seal,
+    streams::Streams,
+    turnstile::Turnstile,
 };
 use phitak_assets::Pace;
 use phitak_model::Timestamp;
@@ -34,6 +44,8 @@ pub struct Settings {
     pub second_factor: FactorPolicy,
     /// How long things are kept.
     pub retention: Retention,
+    /// Where channels of notification may lead.
+    pub outward: OutwardSettings,
 }
 
 impl Default for Settings {
@@ -46,6 +58,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             second_factor: FactorPolicy::default(),
             retention: Retention::default(),
+            outward: OutwardSettings::default(),
         }
     }
 }
@@ -62,6 +75,8 @@ pub struct Parts {
     pub authority: Authority,
     /// For secrets that must be read again.
     pub seal: Seal,
+    /// For telling people outside the pages.
+    pub telling: Telling,
     pub announcer: Announcer,
     pub texts: RuleTexts,
     pub passwords: Passwords,
@@ -78,6 +93,7 @@ impl Centre {
         Ok(Self(Arc::new(Parts {
             store,
             clock,
+            telling: Telling::new(&authority, Outward::new(settings.outward.clone())),
             settings,
             seal: Seal::of(&authority),
             authority,

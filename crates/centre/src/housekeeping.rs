@@ -29,7 +29,8 @@ pub async fn tidy(centre: &Centre) -> Result<(), StoreError> {
         let now = centre.clock.now();
         let forgotten = centre.store.forget(&centre.settings.retention, now).await?;
         let bulletins = centre.store.forget_bulletins(&centre.settings.retention, now).await?;
-        if !forgotten.is_anything() && bulletins == 0 {
+        let matters = centre.store.forget_matters(&centre.settings.retention, now).await?;
+        if !forgotten.is_anything() && bulletins == 0 && matters == 0 {
             break;
         }
         tracing::info!(
@@ -37,6 +38,7 @@ pub async fn tidy(centre: &Centre) -> Result<(), StoreError> {
             stories = forgotten.stories,
             log_lines = forgotten.log_lines,
             bulletins,
+            matters,
             "removed what is past its time"
         );
         sleep(PAUSE).await;

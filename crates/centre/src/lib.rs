@@ -23,6 +23,7 @@ pub mod import;
 pub mod intake;
 pub mod inventory;
 pub mod names;
+pub mod notify;
 pub mod openapi;
 pub mod pages;
 pub mod password;

@@ -184,6 +184,17 @@ impl Refusal {
         refusal
     }
 
+    /// Whatever is wrong with an answering link: made up, used, too old, or of somebody who may not sign in any more.
+    #[must_use]
+    pub fn dead_link() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "This link does not work, or not any more.",
+            "Each works once, for seven days. Sign in to see what there is, or call the team.",
+        )
+    }
+
     #[must_use]
     pub fn media_type() -> Self {
         Self::new(

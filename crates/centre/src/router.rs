@@ -86,14 +86,12 @@ async fn dress(State(behind_tls): State<bool>, request: Request, next: Next) -> 
     response
 }
 
-/// A first sign-in link's token is a secret and stands in the path.
+/// The token of a first sign-in link or an answering link is a secret and stands in the path.
 fn logged_path(path: &str) -> String {
-    const SECRET_AFTER: &str = "first-sign-in/";
-    match path.find(SECRET_AFTER) {
-        Some(at) => {
-            let kept = path.get(..at.saturating_add(SECRET_AFTER.len())).unwrap_or_default();
-            format!("{kept}…")
-        }
+    const SECRET_AFTER: [&str; 3] = ["first-sign-in/", "acknowledge/", "acknowledgements/"];
+    let ends = SECRET_AFTER.iter().filter_map(|before| Some(path.find(before)?.saturating_add(before.len())));
+    match ends.min() {
+        Some(end) => format!("{}…", path.get(..end).unwrap_or_default()),
         None => path.chars().take(200).collect(),
     }
 }
@@ -106,6 +104,8 @@ mod tests {
     fn a_log_line_never_holds_a_sign_in_link() {
         assert_eq!(logged_path("/api/v1/first-sign-in/abcdef"), "/api/v1/first-sign-in/…");
         assert_eq!(logged_path("/first-sign-in/abcdef"), "/first-sign-in/…");
+        assert_eq!(logged_path("/api/v1/acknowledgements/1-2-ab"), "/api/v1/acknowledgements/…");
+        assert_eq!(logged_path("/acknowledge/1-2-ab"), "/acknowledge/…");
         assert_eq!(logged_path("/api/v1/stories"), "/api/v1/stories");
     }
 }

@@ -10,8 +10,10 @@ use ring::{
 };
 use std::fmt;
 
-/// What this key is for: another purpose has another key.
-const PURPOSE: &[u8] = b"phitak centre: second factors, 1";
+/// What a key is for: another purpose has another key.
+const SECOND_FACTORS: &[u8] = b"phitak centre: second factors, 1";
+const CHANNELS: &[u8] = b"phitak centre: notification channels, 1";
+const LINKS: &[u8] = b"phitak centre: answering links, 1";
 
 /// Seals and opens.
 pub struct Seal {
@@ -25,10 +27,20 @@ impl fmt::Debug for Seal {
 }
 
 impl Seal {
+    /// For second factors.
     #[must_use]
     pub fn of(authority: &Authority) -> Self {
-        let whole = hmac::Key::new(hmac::HMAC_SHA256, authority.to_pem().as_bytes());
-        let bytes = hmac::sign(&whole, PURPOSE);
+        Self::for_purpose(authority, SECOND_FACTORS)
+    }
+
+    /// For the secrets of notification channels.
+    #[must_use]
+    pub fn of_channels(authority: &Authority) -> Self {
+        Self::for_purpose(authority, CHANNELS)
+    }
+
+    fn for_purpose(authority: &Authority, purpose: &[u8]) -> Self {
+        let bytes = derived(authority, purpose);
         let key = UnboundKey::new(&CHACHA20_POLY1305, bytes.as_ref()).expect("SHA-256 gives the 32 bytes of a key");
         Self { key: LessSafeKey::new(key) }
     }
@@ -58,6 +70,17 @@ impl Seal {
     }
 }
 
+/// The key that signs answering links.
+#[must_use]
+pub fn link_key(authority: &Authority) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, derived(authority, LINKS).as_ref())
+}
+
+fn derived(authority: &Authority, purpose: &[u8]) -> hmac::Tag {
+    let whole = hmac::Key::new(hmac::HMAC_SHA256, authority.to_pem().as_bytes());
+    hmac::sign(&whole, purpose)
+}
+
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
@@ -80,6 +103,7 @@ mod tests {
         let again = Seal::of(&Authority::from_pem(&first.to_pem()).expect("reads"));
         assert_eq!(again.open("user 1", &sealed).as_deref(), Some(b"secret of one".as_slice()));
         assert_eq!(seal.open("user 2", &sealed), None);
+        assert_eq!(Seal::of_channels(&first).open("user 1", &sealed), None, "another purpose");
         assert_eq!(Seal::of(&authority()).open("user 1", &sealed), None);
         for at in 0..sealed.len() {
             let mut changed = sealed.clone().into_bytes();

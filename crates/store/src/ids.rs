@@ -35,4 +35,8 @@ row_id!(
     EnrolmentId,
     /// An early warning.
     BulletinId,
+    /// Something that has to be told to people.
+    MatterId,
+    /// One message of it to one person.
+    DeliveryId,
 );

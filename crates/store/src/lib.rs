@@ -1,5 +1,5 @@
 //! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, early warnings, people,
-//! sessions, audit.
+//! sessions, audit, notification.
 //!
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
 //! for takes an [`AuditLine`] and stores it in the same transaction.
@@ -7,6 +7,7 @@
 pub mod addresses;
 mod alert_body;
 pub mod alerts;
+pub mod answering_links;
 pub mod audit;
 pub mod audit_chain;
 pub mod backup;
@@ -20,7 +21,11 @@ pub mod bulletin_proof;
 pub mod bulletin_recipients;
 pub mod bulletins;
 pub mod concern;
+pub mod contacts;
 pub mod database;
+pub mod deliveries;
+pub mod delivery_log;
+pub mod duty;
 pub mod error;
 pub mod facilities;
 pub mod finding_write;
@@ -28,7 +33,12 @@ pub mod findings;
 pub mod hosts;
 pub mod ids;
 pub mod ingest;
+pub mod matters;
 mod migration;
+pub mod notify_channels;
+mod notify_rows;
+pub mod notify_sources;
+pub mod notify_words;
 pub mod overview;
 pub mod page;
 pub mod people;
@@ -55,13 +65,19 @@ pub use bulletin_proof::Settlement;
 pub use bulletin_recipients::{NewRecipient, Recipient};
 pub use bulletins::{Bulletin, BulletinFilter};
 pub use concern::{Reason, Reasons};
+pub use contacts::{Contact, ContactBook, QuietHours};
 pub use database::Store;
+pub use deliveries::{Attempt, Claimed, Delivery, NewDelivery};
+pub use duty::{Duty, Roster};
 pub use error::StoreError;
 pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
-pub use ids::{AlertId, BulletinId, EnrolmentId, FindingId, StoryId, TokenId, UserId};
+pub use ids::{AlertId, BulletinId, DeliveryId, EnrolmentId, FindingId, MatterId, StoryId, TokenId, UserId};
 pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
+pub use matters::{Matter, Step};
+pub use notify_channels::{ChannelRecord, ChannelSetup};
+pub use notify_words::{DeliveryState, MatterKind, MatterState};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
 pub use retention::{Forgotten, Retention};

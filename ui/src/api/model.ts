@@ -87,5 +87,14 @@ export type WeaknessKinds = Sent<Schemas["WeaknessKinds"]>;
 export type Suggested = Sent<Schemas["Suggested"]>;
 export type Warnings = Sent<Schemas["WarningCounts"]>;
 
+export type ChannelList = Sent<Schemas["ChannelList"]>;
+export type Channel = Sent<Schemas["ChannelView"]>;
+export type TestOutcome = Sent<Schemas["TestOutcome"]>;
+export type OwnContacts = Sent<Schemas["OwnContacts"]>;
+export type Roster = Sent<Schemas["RosterView"]>;
+export type Delivery = Sent<Schemas["DeliveryView"]>;
+export type FailingChannel = Sent<Schemas["FailingChannel"]>;
+export type Told = Sent<Schemas["Told"]>;
+
 /** A page of a long list; lists that cannot count leave `total` out. */
 export type Page<T> = { items: T[]; next_cursor: string | null; total?: number; total_exact?: boolean; latest_at?: string | null; chain?: AuditChain };

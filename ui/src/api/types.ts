@@ -4,6 +4,24 @@
  */
 
 export interface paths {
+    "/api/v1/acknowledgements/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When the message of an answering link was made; answers nothing and does not use the link up */
+        get: operations["get_acknowledgements_token"];
+        put?: never;
+        /** Says that somebody knows, so that nobody further is told; uses the link up */
+        post: operations["post_acknowledgements_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/addresses/{address}": {
         parameters: {
             query?: never;
@@ -210,6 +228,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages, the latest first: all for the sector's team, else those to the own people of the caller's hospital */
+        get: operations["get_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of the sector's team is told */
+        get: operations["get_duty"];
+        put?: never;
+        /** Replaces the sector's roster */
+        post: operations["post_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/enrolment-codes": {
         parameters: {
             query?: never;
@@ -296,6 +349,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/facilities/{code}/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of a hospital is told first, who next, and after how long */
+        get: operations["get_facilities_code_duty"];
+        put?: never;
+        /** Replaces a hospital's roster */
+        post: operations["post_facilities_code_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings": {
         parameters: {
             query?: never;
@@ -365,6 +436,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notification-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every channel of notification: how it is set up, and how it fares */
+        get: operations["get_notification_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets a channel up; a secret that is not given stays as it is */
+        post: operations["post_notification_channels_kind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{kind}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test message by a channel, now, and says what became of it */
+        post: operations["post_notification_channels_kind_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -399,6 +521,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/regions/{region}/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of a health region is told */
+        get: operations["get_regions_region_duty"];
+        put?: never;
+        /** Replaces a health region's roster */
+        post: operations["post_regions_region_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -413,6 +553,24 @@ export interface paths {
         post: operations["post_session"];
         /** Sign out */
         delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the caller is told outside the pages, and when not */
+        get: operations["get_session_contacts"];
+        put?: never;
+        /** Replaces where the caller is told, and when not */
+        post: operations["post_session_contacts"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -663,6 +821,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Acknowledged: {
+            acknowledged_at: components["schemas"]["Moment"];
+            told_at: components["schemas"]["Moment"];
+        };
+        Acknowledgement: Record<string, never>;
         Added: {
             by_hand: components["schemas"]["ByHand"][];
         };
@@ -1133,6 +1296,66 @@ export interface components {
              */
             line: number;
         };
+        ChannelChoice: {
+            label: components["schemas"]["Text"];
+            value: string;
+        };
+        ChannelField: {
+            /** @description Empty for any text */
+            choices: components["schemas"]["ChannelChoice"][];
+            default: string;
+            hint: components["schemas"]["Text"];
+            label: components["schemas"]["Text"];
+            long: boolean;
+            name: string;
+            required: boolean;
+        };
+        ChannelList: {
+            items: components["schemas"]["ChannelView"][];
+            /** @description Whether channels may be on the centre's own machine */
+            loopback: boolean;
+            telling_since?: components["schemas"]["Moment"] | null;
+        };
+        ChannelSetting: {
+            enabled: boolean;
+            /** @description A new one; the earlier one stays where none is given */
+            secret?: string | null;
+            values?: {
+                [key: string]: string;
+            };
+        };
+        ChannelTest: {
+            /** @description To whom */
+            address: string;
+        };
+        ChannelView: {
+            /** @description What a person's address is */
+            address_label: components["schemas"]["Text"];
+            changed_at?: components["schemas"]["Moment"] | null;
+            changed_by?: string | null;
+            enabled: boolean;
+            /** @description Whether other channels are used in its place */
+            failing: boolean;
+            failing_since?: components["schemas"]["Moment"] | null;
+            fields: components["schemas"]["ChannelField"][];
+            /** @description The secret itself is never shown */
+            has_secret: boolean;
+            kind: string;
+            last_error?: string | null;
+            last_sent_at?: components["schemas"]["Moment"] | null;
+            may_stand_alone: boolean;
+            name: components["schemas"]["Text"];
+            secret_label?: components["schemas"]["Text"] | null;
+            /** @description By the names of the fields */
+            values: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Messages that wait for it
+             */
+            waiting: number;
+        };
         /**
          * @description What a check looks for.
          * @enum {string}
@@ -1186,6 +1409,63 @@ export interface components {
          * @enum {string}
          */
         Confidence: "low" | "medium" | "high";
+        ContactChannel: {
+            address_label: components["schemas"]["Text"];
+            /** @description Whether the administrators have switched it on */
+            enabled: boolean;
+            kind: string;
+            may_stand_alone: boolean;
+            name: components["schemas"]["Text"];
+        };
+        ContactSetting: {
+            contacts: components["schemas"]["OwnContact"][];
+            quiet?: components["schemas"]["OwnQuietHours"] | null;
+        };
+        DeliveryPage: {
+            /** @description Channels that fail: others are used in their place */
+            failing: components["schemas"]["FailingChannel"][];
+            items: components["schemas"]["DeliveryView"][];
+            next_cursor?: string | null;
+            /** @description Whether anything is told at all */
+            telling: boolean;
+        };
+        DeliveryView: {
+            /** @description Its last letters */
+            address: string;
+            /** Format: int32 */
+            attempts: number;
+            channel: components["schemas"]["Text"];
+            created_at: components["schemas"]["Moment"];
+            due_at?: components["schemas"]["Moment"] | null;
+            /** Format: int64 */
+            id: number;
+            last_error?: string | null;
+            matter: components["schemas"]["MatterView"];
+            /** @description Whom it told */
+            name: string;
+            sent_at?: components["schemas"]["Moment"] | null;
+            /** @description `waiting`, `sending`, `sent`, `replaced`, `withdrawn`, `failed` */
+            state: string;
+        };
+        DutySetting: {
+            login: string;
+            /**
+             * Format: int32
+             * @description 1 to 1440
+             */
+            wait_minutes: number;
+        };
+        DutyView: {
+            /** @description Words of the channels by which they can be told, and that are switched on */
+            channels: string[];
+            login: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description After so long without an answer the next one is told
+             */
+            wait_minutes: number;
+        };
         EnrolmentCode: {
             created_at: components["schemas"]["Moment"];
             expires_at: components["schemas"]["Moment"];
@@ -1284,6 +1564,11 @@ export interface components {
         FactorCode: {
             /** @description The six digits that the app shows */
             code: string;
+        };
+        FailingChannel: {
+            kind: string;
+            name: components["schemas"]["Text"];
+            since?: components["schemas"]["Moment"] | null;
         };
         Finding: {
             claimed_at?: components["schemas"]["Moment"] | null;
@@ -1402,6 +1687,23 @@ export interface components {
             from: components["schemas"]["Moment"];
             until: components["schemas"]["Moment"];
         };
+        MatterView: {
+            /** @description Null outside the sector's own team, and when it was answered on the pages */
+            answered_by?: string | null;
+            /** Format: int64 */
+            bulletin_id?: number | null;
+            ended_at?: components["schemas"]["Moment"] | null;
+            facility?: components["schemas"]["FacilityName"] | null;
+            /** Format: int64 */
+            id: number;
+            /** @description `story`, `bulletin`, `chase`, `silence` */
+            kind: string;
+            severity: components["schemas"]["Severity"];
+            /** @description `open`, `answered`, `over`, `unanswered` */
+            state: string;
+            /** Format: int64 */
+            story_id?: number | null;
+        };
         /** @description Who is signed in, and what the page needs to write. */
         Me: {
             /** @description The value of the header `x-csrf-token` in every write. */
@@ -1484,6 +1786,33 @@ export interface components {
              * @description Facilities with a sensor that speaks
              */
             watching: number;
+        };
+        OwnContact: {
+            address: string;
+            /** @description The channel's word */
+            channel: string;
+        };
+        OwnContacts: {
+            /** @description What there is to choose from */
+            channels: components["schemas"]["ContactChannel"][];
+            /** @description The first is tried first */
+            contacts: components["schemas"]["OwnContact"][];
+            quiet?: components["schemas"]["OwnQuietHours"] | null;
+        };
+        /** @description In Thailand's time; past midnight when it begins later than it ends. */
+        OwnQuietHours: {
+            /**
+             * Format: int32
+             * @description 0 to 1439
+             */
+            from_minute: number;
+            /** @description From this severity on one is told all the same; the critical is always told */
+            passes: components["schemas"]["Severity"];
+            /**
+             * Format: int32
+             * @description 0 to 1439
+             */
+            until_minute: number;
         };
         /** @description Who asks proves again who they are. */
         Proof: {
@@ -1575,6 +1904,21 @@ export interface components {
          * @enum {string}
          */
         Role: "administrator" | "analyst" | "region_officer" | "hospital";
+        RosterPerson: {
+            channels: string[];
+            login: string;
+            name: string;
+        };
+        RosterSetting: {
+            /** @description At most 10, each once */
+            duties: components["schemas"]["DutySetting"][];
+        };
+        RosterView: {
+            /** @description All who may stand on it */
+            candidates: components["schemas"]["RosterPerson"][];
+            /** @description In the order in which they are told */
+            duties: components["schemas"]["DutyView"][];
+        };
         /** @enum {string} */
         ScopeKind: "sector" | "region" | "facility";
         /** @description Which facilities the account may see. */
@@ -1760,6 +2104,11 @@ export interface components {
              */
             hospitals: number;
         };
+        TestOutcome: {
+            /** @description Why not */
+            detail?: string | null;
+            taken: boolean;
+        };
         /** @description A text for people, in both languages. */
         Text: {
             en: string;
@@ -1795,6 +2144,10 @@ export interface components {
             next_cursor?: string | null;
             /** Format: int64 */
             total: number;
+        };
+        /** @description Nothing but when: whoever holds a link may not be whom it was sent to. */
+        Told: {
+            told_at: components["schemas"]["Moment"];
         };
         TopWeakness: {
             /** Format: int64 */
@@ -1903,6 +2256,72 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_acknowledgements_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_acknowledgements_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_addresses_address: {
         parameters: {
             query?: never;
@@ -2385,6 +2804,102 @@ export interface operations {
             };
         };
     };
+    get_deliveries: {
+        parameters: {
+            query?: {
+                /** @description One or more states, with commas */
+                state?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_enrolment_codes: {
         parameters: {
             query?: {
@@ -2584,6 +3099,72 @@ export interface operations {
             };
         };
     };
+    get_facilities_code_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_facilities_code_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_findings: {
         parameters: {
             query?: {
@@ -2752,6 +3333,105 @@ export interface operations {
             };
         };
     };
+    get_notification_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelList"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_notification_channels_kind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_notification_channels_kind_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelTest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestOutcome"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_openapi_json: {
         parameters: {
             query?: never;
@@ -2797,6 +3477,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_regions_region_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                region: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_regions_region_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                region: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -2887,6 +3633,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_session_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnContacts"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_session_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnContacts"];
+                };
             };
             /** @description Refused: what happened, detail, hint */
             default: {

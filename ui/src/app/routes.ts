@@ -31,6 +31,7 @@ export const routes: readonly Route[] = [
   { path: "/facilities", page: () => import("../pages/facilities/Facilities.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.facilities, go: "h" } },
   { path: "/weaknesses", page: () => import("../pages/weaknesses/Weaknesses.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.weaknesses, go: "w" } },
   { path: "/bulletins", page: () => import("../pages/bulletins/Bulletins.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.bulletins, go: "b" } },
+  { path: "/duty", page: () => import("../pages/duty/Duty.svelte"), who: SECTOR, frame: "work", menu: { words: (t) => t.notify.title, go: "d" } },
   { path: "/people", page: () => import("../pages/people/People.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.people, go: "p" } },
   { path: "/audit", page: () => import("../pages/audit/Audit.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.audit, go: "l" } },
   { path: "/stories/:id", page: () => import("../pages/story/Story.svelte"), who: TEAM, frame: "work" },
@@ -40,10 +41,14 @@ export const routes: readonly Route[] = [
   { path: "/alerts/:id", page: () => import("../pages/alert/Alert.svelte"), who: TEAM, frame: "work" },
   { path: "/addresses/:address", page: () => import("../pages/address/Address.svelte"), who: TEAM, frame: "work" },
   { path: "/facilities/:code", page: () => import("../pages/facility/Facility.svelte"), who: TEAM, frame: "work" },
+  { path: "/channels", page: () => import("../pages/channels/Channels.svelte"), who: ADMINISTRATOR, frame: "work" },
+  { path: "/deliveries", page: () => import("../pages/deliveries/Deliveries.svelte"), who: SECTOR, frame: "work" },
+  { path: "/care/duty", page: () => import("../pages/duty/OwnDuty.svelte"), who: ["hospital"], frame: "bare" },
   { path: "/account", page: () => import("../pages/account/Account.svelte"), who: EVERYBODY, frame: "bare" },
   { path: "/care", page: () => import("../pages/care/Care.svelte"), who: ["hospital"], frame: "bare" },
   { path: "/h/:code", page: () => import("../pages/care/Care.svelte"), who: EVERYBODY, frame: "bare" },
   { path: "/sign-in", page: () => import("../pages/sign-in/SignIn.svelte"), who: "anyone", frame: "bare" },
+  { path: "/acknowledge/:token", page: () => import("../pages/acknowledge/Acknowledge.svelte"), who: "anyone", frame: "bare" },
   { path: "/first-sign-in/:token", page: () => import("../pages/first-sign-in/FirstSignIn.svelte"), who: "anyone", frame: "bare" },
 ];
 

@@ -1,5 +1,6 @@
 // What the pages say in English: the same keys as Thai, held to it by the type.
 import { count } from "../time/format";
+import { notify } from "./notify.en";
 import type { Words } from "./th";
 
 function n_of(n: number, one: string, many = `${one}s`): string {
@@ -472,6 +473,10 @@ export const en: Words = {
       "bulletin.edit": "changed a draft",
       "bulletin.publish": "sent a warning",
       "bulletin.rate": "rated a warning",
+      "channel.save": "Set a channel up",
+      "channel.test": "Sent a test message",
+      "contacts.save": "Changed where they are told",
+      "duty.save": "Changed who is told",
       "enrolment.create": "Issued an enrolment code",
       "facilities.import": "Imported the list of hospitals",
       "factor.begin": "Began a second factor",
@@ -479,6 +484,7 @@ export const en: Words = {
       "factor.recovery_codes": "Made new recovery codes",
       "factor.reset": "Reset a second factor",
       "finding.response": "Answered a weakness",
+      "notification.acknowledge": "Acknowledged by a link",
       "sensor.enrol": "Enrolled a sensor",
       "sensor.revoke": "Revoked a sensor",
       "session.code_refused": "Gave a wrong code",
@@ -497,6 +503,7 @@ export const en: Words = {
       "view.alert": "Looked at an alert",
       "view.bulletin": "Looked at a warning and who got it",
       "view.care": "Looked at a hospital's own page",
+      "view.duty": "Looked at who is told",
       "view.facility": "Looked at a hospital's data",
       "view.hosts": "Looked at a hospital's hosts",
       "view.story": "Looked at a story",
@@ -506,6 +513,9 @@ export const en: Words = {
       "enrolment code for": "Enrolment code for",
       address: "Address",
       alert: "Alert",
+      channel: "channel",
+      duty: "roster of",
+      message: "message",
       facilities: "List of hospitals",
       facility: "Hospital",
       finding: "Weakness",
@@ -760,6 +770,7 @@ export const en: Words = {
     leaves_lead: "This list is the very policy that the sensor applies; what is not on it does not leave.",
     printed: (at) => `Printed ${at}`,
   },
+  notify,
   missing: {
     title: "No such page",
     next: "The address may be mistyped, or the page has moved.",

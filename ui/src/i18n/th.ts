@@ -1,5 +1,6 @@
 // What the pages say in Thai. The same thing has the same word everywhere: see GLOSSARY.md.
 import { count } from "../time/format";
+import { notify } from "./notify.th";
 
 export const th = {
   brand: "พิทักษ์",
@@ -467,6 +468,10 @@ export const th = {
       "bulletin.edit": "แก้ร่างคำเตือน",
       "bulletin.publish": "ส่งคำเตือน",
       "bulletin.rate": "ให้คะแนนคำเตือน",
+      "channel.save": "ตั้งค่าช่องทางแจ้ง",
+      "channel.test": "ส่งข้อความทดสอบ",
+      "contacts.save": "เปลี่ยนช่องทางที่ให้แจ้งตนเอง",
+      "duty.save": "จัดลำดับผู้รับแจ้ง",
       "enrolment.create": "ออกรหัสลงทะเบียน",
       "facilities.import": "นำเข้ารายชื่อโรงพยาบาล",
       "factor.begin": "เริ่มตั้งการยืนยันสองชั้น",
@@ -474,6 +479,7 @@ export const th = {
       "factor.recovery_codes": "ขอรหัสกู้คืนชุดใหม่",
       "factor.reset": "ยกเลิกการยืนยันสองชั้น",
       "finding.response": "ตอบเรื่องจุดอ่อน",
+      "notification.acknowledge": "รับทราบด้วยลิงก์",
       "sensor.enrol": "ลงทะเบียนเครื่องเฝ้าระวัง",
       "sensor.revoke": "เพิกถอนเครื่องเฝ้าระวัง",
       "session.code_refused": "รหัสจากแอปไม่ผ่าน",
@@ -492,6 +498,7 @@ export const th = {
       "view.alert": "ดูการแจ้งเตือน",
       "view.bulletin": "ดูคำเตือนและโรงพยาบาลที่ได้รับ",
       "view.care": "ดูหน้าของโรงพยาบาล",
+      "view.duty": "ดูลำดับผู้รับแจ้ง",
       "view.facility": "ดูข้อมูลโรงพยาบาล",
       "view.hosts": "ดูเครื่องในโรงพยาบาล",
       "view.story": "ดูทั้งเรื่อง",
@@ -501,6 +508,9 @@ export const th = {
       "enrolment code for": "รหัสลงทะเบียนของ",
       address: "เลข IP",
       alert: "การแจ้งเตือน",
+      channel: "ช่องทางแจ้ง",
+      duty: "ลำดับผู้รับแจ้งของ",
+      message: "ข้อความแจ้ง",
       facilities: "รายชื่อโรงพยาบาล",
       facility: "โรงพยาบาล",
       finding: "จุดอ่อน",
@@ -759,6 +769,7 @@ export const th = {
     leaves_lead: "รายการนี้คือรายการที่เครื่องเฝ้าระวังใช้จริง สิ่งที่ไม่อยู่ในรายการจะไม่ออกจากโรงพยาบาล",
     printed: (at: string) => `พิมพ์เมื่อ ${at}`,
   },
+  notify,
   missing: {
     title: "ไม่มีหน้านี้",
     next: "ลิงก์อาจพิมพ์ผิด หรือหน้านี้ถูกย้ายไปแล้ว",

@@ -5,13 +5,18 @@ use crate::{
     centre::{SILENT_AFTER_SECS_DEFAULT, Settings},
     clock::Clock,
     factor_policy::FactorPolicy,
+    notify::outward::OutwardSettings,
     serve,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use phitak_assets::Pace;
 use phitak_store::Retention;
-use std::net::IpAddr;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 use tokio::net::TcpListener;
 
 #[derive(Debug, Args)]
@@ -47,6 +52,12 @@ pub(super) struct Serve {
     /// Most alerts kept of one hospital: past it, its oldest are removed
     #[arg(long, value_name = "NUMBER", default_value_t = Retention::default().alerts_per_facility, value_parser = clap::value_parser!(u64).range(1_000..))]
     keep_alerts: u64,
+    /// Channels of notification may be on this machine itself, by http too: for a gateway that runs beside the centre
+    #[arg(long)]
+    loopback_channels: bool,
+    /// Certificates (PEM) to trust beside the machine's own where channels of notification are reached by TLS
+    #[arg(long, value_name = "FILE")]
+    channel_roots: Option<PathBuf>,
     /// For demonstrations: a day of waiting for proof takes this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     a_day_takes: i64,
@@ -64,6 +75,10 @@ pub(super) async fn run(options: Serve, clock: Clock) -> anyhow::Result<()> {
             alert_days: options.keep_alert_days,
             audit_days: options.keep_audit_days,
             alerts_per_facility: options.keep_alerts,
+        },
+        outward: OutwardSettings {
+            loopback: options.loopback_channels,
+            extra_roots: options.channel_roots.as_deref().map(read_roots).transpose()?.unwrap_or_default(),
         },
     };
     let store = open_or_create(&options.data).await?;
@@ -87,6 +102,14 @@ pub(super) async fn run(options: Serve, clock: Clock) -> anyhow::Result<()> {
     centre.store.clone().close().await.context("the database could not be closed")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn read_roots(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let name = file.display();
+    let found = CertificateDer::pem_file_iter(file).with_context(|| format!("cannot read {name}"))?;
+    let roots = found.collect::<Result<Vec<_>, _>>().with_context(|| format!("{name} holds no certificates in PEM"))?;
+    ensure!(!roots.is_empty(), "{name} holds no certificate");
+    Ok(roots)
 }
 
 /// Ready at Ctrl-C or SIGTERM.

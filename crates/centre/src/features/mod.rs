@@ -10,6 +10,7 @@ pub mod enrolment;
 pub mod facilities;
 pub mod findings;
 pub mod live;
+pub mod notification;
 pub mod overview;
 pub mod own_password;
 pub mod people;

@@ -25,9 +25,13 @@ async fn sample_path(sector: &Sector, path: &str, hospital: Hospital) -> String 
 async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person: Person) -> String {
     let fill = |name: &str, value: &str| path.replace(&format!("{{{name}}}"), value);
     match path {
-        "/api/v1/facilities/{code}" | "/api/v1/facilities/{code}/assets" | "/api/v1/facilities/{code}/care" => {
-            fill("code", hospital.code)
-        }
+        "/api/v1/facilities/{code}"
+        | "/api/v1/facilities/{code}/assets"
+        | "/api/v1/facilities/{code}/care"
+        | "/api/v1/facilities/{code}/duty" => fill("code", hospital.code),
+        "/api/v1/regions/{region}/duty" => fill("region", "4"),
+        "/api/v1/notification-channels/{kind}" | "/api/v1/notification-channels/{kind}/test" => fill("kind", "mail"),
+        "/api/v1/acknowledgements/{token}" => fill("token", &sector.answering_token(hospital).await),
         "/api/v1/findings/{id}/response" => fill("id", &sector.finding_id(hospital).await.to_string()),
         "/api/v1/stories/{id}" | "/api/v1/stories/{id}/triage" | "/api/v1/stories/{id}/warning" => {
             fill("id", &sector.story_id(&format!("own%20{}", hospital.mark)).await.to_string())
@@ -64,6 +68,8 @@ fn unknown_path(path: &str) -> String {
     path.replace("{code}", "99999")
         .replace("{id}", "999999999")
         .replace("{token}", "nobody")
+        .replace("{region}", "99")
+        .replace("{kind}", "nothing")
         .replace("{address}", "192.0.2.77")
 }
 
@@ -104,6 +110,18 @@ async fn sample_body(sector: &Sector, route: &Route, person: Person) -> Option<V
         (_, "/api/v1/bulletins/{id}/close") => json!({"reason": "over"}),
         (_, "/api/v1/bulletins/{id}/recipients/{code}/answer") => json!({"answer": "acknowledged"}),
         (_, "/api/v1/bulletins/{id}/recipients/{code}/rating") => json!({"useful": true, "words": "ดี"}),
+        (_, "/api/v1/notification-channels/{kind}") => {
+            // Nothing listens there: a test message comes back at once.
+            let values = json!({"host": "127.0.0.1", "port": "9", "security": "plain", "from": "phitak@example.go.th"});
+            json!({"enabled": true, "values": values})
+        }
+        (_, "/api/v1/notification-channels/{kind}/test") => json!({"address": "anan@hospital.example"}),
+        (_, "/api/v1/session/contacts") => {
+            let quiet = json!({"from_minute": 1320, "until_minute": 360, "passes": "high"});
+            json!({"contacts": [{"channel": "mail", "address": "anan@hospital.example"}], "quiet": quiet})
+        }
+        (_, path) if path.ends_with("/duty") => json!({"duties": []}),
+        (_, "/api/v1/acknowledgements/{token}") => json!({}),
         (_, "/api/v1/enrolment-codes") => json!({"facility": ALPHA.code}),
         (method, path) => panic!("give {method} {path} a body"),
     })
@@ -586,6 +604,8 @@ async fn a_strange_query_is_refused_with_words_and_never_a_failure() {
         "bulletins?state=sent",
         "bulletins?cursor=x",
         "bulletins?unanswered=perhaps",
+        "deliveries?state=gone",
+        "deliveries?cursor=x",
         "concerned",
         "concerned?kind=service",
         "concerned?kind=service&port=65536",

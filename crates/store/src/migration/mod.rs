@@ -6,6 +6,7 @@ mod m0003_narrow_alerts;
 mod m0004_people;
 mod m0005_bulletins;
 mod m0009_clustered_counts;
+mod m0006_notification;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_people::People),
             Box::new(m0005_bulletins::Bulletins),
             Box::new(m0009_clustered_counts::ClusteredCounts),
+            Box::new(m0006_notification::Notification),
         ]
     }
 }
