@@ -35,4 +35,12 @@ row_id!(
     EnrolmentId,
     /// An early warning.
     BulletinId,
+    /// An incident that is handled as one.
+    CaseId,
+    /// A deadline of the law in a case.
+    ClockId,
+    /// Something to do in a case.
+    TaskId,
+    /// A file kept as evidence.
+    EvidenceId,
 );

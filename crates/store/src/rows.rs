@@ -18,6 +18,7 @@ macro_rules! row {
         }
     };
 }
+pub(crate) use row;
 
 row!(facility, "facilities", {
     #[sea_orm(primary_key, auto_increment = false)]

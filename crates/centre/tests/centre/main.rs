@@ -3,7 +3,9 @@
 mod audit;
 mod backup;
 mod bulletins;
+mod cases;
 mod chase;
+mod evidence;
 mod ingest;
 mod journeys;
 mod laws;
