@@ -1,5 +1,6 @@
 // What the pages say in English: the same keys as Thai, held to it by the type.
 import { count } from "../time/format";
+import { case_audit, cases } from "./en-cases";
 import type { Words } from "./th";
 
 function n_of(n: number, one: string, many = `${one}s`): string {
@@ -54,6 +55,7 @@ export const en: Words = {
     facilities: "Hospitals",
     weaknesses: "Weaknesses",
     bulletins: "Early warnings",
+    cases: "Cases",
     people: "People and enrolment",
     audit: "Audit log",
   },
@@ -465,6 +467,7 @@ export const en: Words = {
     operator: "Operator (command line)",
     no_reason: "no reason given",
     actions: {
+      ...case_audit.actions,
       "bulletin.add": "sent a warning to more",
       "bulletin.answer": "answered a warning",
       "bulletin.close": "closed a warning",
@@ -502,6 +505,7 @@ export const en: Words = {
       "view.story": "Looked at a story",
     },
     objects: {
+      ...case_audit.objects,
       bulletin: "warning",
       "enrolment code for": "Enrolment code for",
       address: "Address",
@@ -760,6 +764,7 @@ export const en: Words = {
     leaves_lead: "This list is the very policy that the sensor applies; what is not on it does not leave.",
     printed: (at) => `Printed ${at}`,
   },
+  cases,
   missing: {
     title: "No such page",
     next: "The address may be mistyped, or the page has moved.",

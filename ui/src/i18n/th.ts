@@ -1,5 +1,6 @@
 // What the pages say in Thai. The same thing has the same word everywhere: see GLOSSARY.md.
 import { count } from "../time/format";
+import { case_audit, cases } from "./th-cases";
 
 export const th = {
   brand: "พิทักษ์",
@@ -49,6 +50,7 @@ export const th = {
     facilities: "โรงพยาบาล",
     weaknesses: "จุดอ่อน",
     bulletins: "คำเตือนล่วงหน้า",
+    cases: "เหตุ",
     people: "ผู้ใช้และการลงทะเบียน",
     audit: "บันทึกการกระทำ",
   },
@@ -460,6 +462,7 @@ export const th = {
     operator: "ผู้ดูแลเครื่องของศูนย์ (บรรทัดคำสั่ง)",
     no_reason: "ไม่ได้บอกเหตุผล",
     actions: {
+      ...case_audit.actions,
       "bulletin.add": "ส่งคำเตือนเพิ่ม",
       "bulletin.answer": "ตอบคำเตือน",
       "bulletin.close": "ปิดคำเตือน",
@@ -497,6 +500,7 @@ export const th = {
       "view.story": "ดูทั้งเรื่อง",
     } as Record<string, string>,
     objects: {
+      ...case_audit.objects,
       bulletin: "คำเตือน",
       "enrolment code for": "รหัสลงทะเบียนของ",
       address: "เลข IP",
@@ -759,6 +763,7 @@ export const th = {
     leaves_lead: "รายการนี้คือรายการที่เครื่องเฝ้าระวังใช้จริง สิ่งที่ไม่อยู่ในรายการจะไม่ออกจากโรงพยาบาล",
     printed: (at: string) => `พิมพ์เมื่อ ${at}`,
   },
+  cases,
   missing: {
     title: "ไม่มีหน้านี้",
     next: "ลิงก์อาจพิมพ์ผิด หรือหน้านี้ถูกย้ายไปแล้ว",
