@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod bulletins;
+mod case_content;
 mod cases;
 mod chase;
 mod evidence;
