@@ -1,15 +1,17 @@
-//! A centre in one file: its tables and its authority's key, with the checksum of each.
+//! A centre in one file: its tables, its authority's key and its evidence, with the checksum of each.
 //!
 //! The file is a plain tar archive, so that it can be opened by hand on the worst of days: `manifest.json`,
-//! `authority.pem`, `centre.db`, and last `SHA256SUMS`, which `sha256sum --check` understands. It appears under its name
-//! only when it is whole and on the disk.
+//! `authority.pem`, `centre.db`, the files of evidence as `evidence/ab/ab…` by their SHA-256, and last `SHA256SUMS`, which
+//! `sha256sum --check` understands. It appears under its name only when it is whole and on the disk.
 
+use crate::vault::{self, Vault};
 use anyhow::{Context, bail, ensure};
 use phitak_model::Timestamp;
-use phitak_store::backup::{DATABASE, copy_into};
+use phitak_store::backup::{DATABASE, copy_into, evidence_in};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
@@ -21,10 +23,14 @@ use tar::{Archive, Builder, EntryType, Header};
 pub const AUTHORITY: &str = "authority.pem";
 const MANIFEST: &str = "manifest.json";
 const SUMS: &str = "SHA256SUMS";
-/// The form of the archive that this program writes and reads.
-const FORM: u32 = 1;
+/// The form of the archive that this program writes; it reads those before it too, which hold no evidence.
+const FORM: u32 = 2;
 /// Most bytes of the small files.
 const SMALL_BYTES_MAX: u64 = 64 << 10;
+/// Most bytes of the checksums: a line for each file of evidence.
+const SUMS_BYTES_MAX: u64 = 64 << 20;
+/// Most files of an archive.
+const FILES_MAX: usize = 500_000;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// What the archive says of itself.
@@ -35,6 +41,9 @@ pub struct Manifest {
     pub made_at: String,
     /// The version of the program that made it.
     pub version: String,
+    /// SHA-256 of evidence that the tables name and that was not in its folder, or was not what its name says.
+    #[serde(default)]
+    pub evidence_lacking: Vec<String>,
 }
 
 /// A file that is removed again unless it was given its name.
@@ -64,7 +73,13 @@ pub async fn make(folder: &Path, file: &Path, now: Timestamp) -> anyhow::Result<
     // SQLite takes the empty file that is there, with its mode.
     private_file(&copy.0)?;
     copy_into(folder, &copy.0).await.with_context(|| format!("the tables in {} cannot be copied", folder.display()))?;
-    let manifest = Manifest { form: FORM, made_at: now.iso(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let vault = Vault::new(folder.join(vault::FOLDER), 0, 0);
+    let (evidence, evidence_lacking) = evidence_of(&copy.0, &vault).await?;
+    for sha256 in &evidence_lacking {
+        tracing::warn!(sha256, "a file of evidence is missing or changed: the backup goes without it");
+    }
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let manifest = Manifest { form: FORM, made_at: now.iso(), version, evidence_lacking };
     let manifest = serde_json::to_vec_pretty(&manifest)?;
     let mut archive = Builder::new(out);
     let mut sums = String::new();
@@ -73,6 +88,11 @@ pub async fn make(folder: &Path, file: &Path, now: Timestamp) -> anyhow::Result<
         let content = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         let bytes = content.metadata()?.len();
         append(&mut archive, &mut sums, now, name, bytes, content)?;
+    }
+    for (sha256, path) in &evidence {
+        let content = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = content.metadata()?.len();
+        append(&mut archive, &mut sums, now, &evidence_name(sha256), bytes, content)?;
     }
     let told = sums.clone();
     append(&mut archive, &mut sums, now, SUMS, told.len() as u64, told.as_bytes())?;
@@ -94,34 +114,80 @@ pub fn unpack(file: &Path, into: &Path) -> anyhow::Result<Manifest> {
     let mut archive = Archive::new(archive);
     let mut sums = String::new();
     let mut told = String::new();
-    let mut names = Vec::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
     for entry in archive.entries()? {
         let mut entry = entry.context("the archive is damaged")?;
         ensure!(entry.header().entry_type() == EntryType::Regular, "the archive holds something that is no plain file");
-        let name =
-            [MANIFEST, AUTHORITY, DATABASE, SUMS].into_iter().find(|name| *entry.path_bytes() == *name.as_bytes());
+        let name = known_name(&entry.path_bytes());
         let Some(name) = name else { bail!("the archive holds something that does not belong there") };
-        ensure!(!names.contains(&name), "the archive holds {name} twice");
-        names.push(name);
+        ensure!(told.is_empty(), "the archive holds something after its checksums");
+        ensure!(names.insert(name.clone()), "the archive holds {name} twice");
+        ensure!(names.len() <= FILES_MAX, "the archive holds more than {FILES_MAX} files");
         let size = entry.size();
-        ensure!(name == DATABASE || size <= SMALL_BYTES_MAX, "{name} is too large");
+        let small = [MANIFEST, AUTHORITY].contains(&name.as_str());
+        ensure!(!small || size <= SMALL_BYTES_MAX, "{name} is too large");
         if name == SUMS {
+            ensure!(size <= SUMS_BYTES_MAX, "{name} is too large");
             entry.read_to_string(&mut told).context("the archive is damaged")?;
             continue;
         }
-        let mut out = private_file(&into.join(name))?;
+        let path = into.join(&name);
+        make_parents(&path)?;
+        let mut out = private_file(&path)?;
         let (written, digest) = pour(&mut entry, |chunk| out.write_all(chunk)).context("the archive is damaged")?;
         ensure!(written == size, "the archive is cut off within {name}");
         out.sync_all()?;
-        sums.push_str(&sum_line(&digest, name));
+        sums.push_str(&sum_line(&digest, &name));
     }
-    ensure!(names.last() == Some(&SUMS), "the archive is cut off: its checksums are missing");
-    ensure!(names.len() == 4, "the archive lacks one of its parts");
+    ensure!(!told.is_empty(), "the archive is cut off: its checksums are missing");
+    ensure!(
+        [MANIFEST, AUTHORITY, DATABASE].iter().all(|part| names.contains(*part)),
+        "the archive lacks one of its parts"
+    );
     ensure!(told == sums, "the archive is damaged: a part is not what its checksum says");
     let manifest: Manifest = serde_json::from_slice(&fs::read(into.join(MANIFEST))?).context(MANIFEST)?;
-    ensure!(manifest.form == FORM, "the archive is of form {}, and this program reads form {FORM}", manifest.form);
+    ensure!(
+        manifest.form <= FORM,
+        "the archive is of form {}, and this program reads forms up to {FORM}",
+        manifest.form
+    );
     fs::remove_file(into.join(MANIFEST))?;
     Ok(manifest)
+}
+
+/// The files that the copied tables name, each once, with their paths; and those that lack or are not what their name says.
+async fn evidence_of(copy: &Path, vault: &Vault) -> anyhow::Result<(BTreeMap<String, PathBuf>, Vec<String>)> {
+    let (mut there, mut lacking) = (BTreeMap::new(), BTreeSet::new());
+    for sha256 in evidence_in(copy).await.context("the evidence in the copied tables cannot be read")? {
+        match vault.fault_in(&sha256).await.with_context(|| format!("evidence {sha256} cannot be read"))? {
+            None => there.extend(vault.path_of(&sha256).map(|path| (sha256, path))),
+            Some(_) => {
+                lacking.insert(sha256);
+            }
+        }
+    }
+    Ok((there, lacking.into_iter().collect()))
+}
+
+/// Where a file of evidence lies in the archive, as in the centre's folder.
+fn evidence_name(sha256: &str) -> String {
+    format!("{}/{}/{sha256}", vault::FOLDER, sha256.get(..2).unwrap_or_default())
+}
+
+/// The name of a part when it belongs into an archive: nothing else becomes a path.
+fn known_name(path: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(path).ok()?;
+    if [MANIFEST, AUTHORITY, DATABASE, SUMS].contains(&name) {
+        return Some(name.to_owned());
+    }
+    let sha256 = name.rsplit('/').next().filter(|sha256| vault::is_sha256(sha256))?;
+    Some(name.to_owned()).filter(|name| *name == evidence_name(sha256))
+}
+
+fn make_parents(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let Some(folder) = path.parent() else { return Ok(()) };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The path beside a file, with a word at its end.

@@ -2,6 +2,7 @@
 
 use crate::{
     announce::Announcer,
+    case_law::CaseLaw,
     clock::Clock,
     factor_policy::FactorPolicy,
     notify::{
@@ -9,10 +10,12 @@ use crate::{
         outward::{Outward, OutwardSettings},
     },
     password::Passwords,
+    playbooks::Playbooks,
     rule_texts::RuleTexts,
     seal::Seal,
     streams::Streams,
     turnstile::Turnstile,
+    vault::Vault,
 };
 use phitak_assets::Pace;
 use phitak_model::Timestamp;
@@ -27,6 +30,9 @@ pub const SILENT_AFTER_SECS_DEFAULT: i64 = 90;
 pub const ENROLMENT_SECS: i64 = 7 * 86_400;
 /// How long a first sign-in link holds.
 pub const FIRST_LINK_SECS: i64 = 3 * 86_400;
+
+/// How long a closed case is kept, unless the settings say otherwise: five years.
+pub const CASE_DAYS_DEFAULT: u32 = 1_827;
 
 /// What whoever starts the centre decides.
 #[derive(Clone, Debug)]
@@ -46,6 +52,10 @@ pub struct Settings {
     pub retention: Retention,
     /// Where channels of notification may lead.
     pub outward: OutwardSettings,
+    /// How long a closed case is kept with its evidence, in days; one under legal hold stays.
+    pub case_days: u32,
+    /// Where evidence lies; without one, none is taken.
+    pub vault: Option<Vault>,
 }
 
 impl Default for Settings {
@@ -59,6 +69,8 @@ impl Default for Settings {
             second_factor: FactorPolicy::default(),
             retention: Retention::default(),
             outward: OutwardSettings::default(),
+            case_days: CASE_DAYS_DEFAULT,
+            vault: None,
         }
     }
 }
@@ -79,6 +91,8 @@ pub struct Parts {
     pub telling: Telling,
     pub announcer: Announcer,
     pub texts: RuleTexts,
+    pub law: CaseLaw,
+    pub playbooks: Playbooks,
     pub passwords: Passwords,
     pub turnstile: Turnstile,
     pub streams: Streams,
@@ -88,7 +102,7 @@ pub struct Parts {
 
 impl Centre {
     /// # Errors
-    /// When the words of the shipped rules cannot be read, which a test excludes.
+    /// When the shipped words, law or playbooks cannot be read, which a test excludes.
     pub fn new(store: Store, clock: Clock, settings: Settings, authority: Authority) -> Result<Self, String> {
         Ok(Self(Arc::new(Parts {
             store,
@@ -99,6 +113,8 @@ impl Centre {
             authority,
             announcer: Announcer::default(),
             texts: RuleTexts::shipped()?,
+            law: CaseLaw::shipped()?,
+            playbooks: Playbooks::shipped()?,
             passwords: Passwords::default(),
             turnstile: Turnstile::default(),
             streams: Streams::default(),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod evidence;
 mod public_url;
 mod serve_centre;
 
@@ -140,6 +141,11 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Verifies the evidence of cases
+    Evidence {
+        #[command(subcommand)]
+        command: evidence::EvidenceCommand,
+    },
     /// Prints the API's description
     Openapi,
 }
@@ -239,6 +245,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Restore { file, data, force } => backup::restore(&file, &data, force, now).await,
         Command::Verify { file } => backup::verify(&file).await,
         Command::Audit { command } => audit::run(command).await,
+        Command::Evidence { command } => evidence::run(command).await,
         Command::Openapi => print_line(openapi::text()?.trim_end()),
     }
 }

@@ -40,6 +40,7 @@ pub(crate) struct Post {
     pub audit: Option<&'static str>,
     pub view: Option<&'static str>,
     pub by_token: bool,
+    pub takes_file: bool,
 }
 
 /// Who calls, on a route for accounts. Made by the guard alone.
@@ -98,6 +99,12 @@ impl Caller {
             Key::Token(digest) => centre.store.token_lives(digest, now).await,
         };
         lives.unwrap_or(false)
+    }
+
+    /// Who calls, as the audit names it.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        &self.0.who
     }
 
     /// Where the request came from.
@@ -238,7 +245,11 @@ async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {
             request.extensions_mut().insert(caller);
         }
     }
-    if writes && announced_length(request.headers()).is_some_and(|length| length > BODY_BYTES_MAX) {
+    let bytes_max = match &post.centre.settings.vault {
+        Some(vault) if post.takes_file => vault.file_bytes_max,
+        _ => BODY_BYTES_MAX as u64,
+    };
+    if writes && announced_length(request.headers()).is_some_and(|length| length > bytes_max) {
         return Err(Refusal::too_large());
     }
     Ok(())
@@ -273,7 +284,7 @@ fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
+pub(crate) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -30,7 +30,9 @@ pub async fn tidy(centre: &Centre) -> Result<(), StoreError> {
         let forgotten = centre.store.forget(&centre.settings.retention, now).await?;
         let bulletins = centre.store.forget_bulletins(&centre.settings.retention, now).await?;
         let matters = centre.store.forget_matters(&centre.settings.retention, now).await?;
-        if !forgotten.is_anything() && bulletins == 0 && matters == 0 {
+        let case_secs = i64::from(centre.settings.case_days).saturating_mul(DAY_SECS);
+        let cases = centre.store.forget_cases(now.plus_secs(case_secs.saturating_neg()), now).await?;
+        if !forgotten.is_anything() && bulletins == 0 && matters == 0 && cases == 0 {
             break;
         }
         tracing::info!(
@@ -39,11 +41,22 @@ pub async fn tidy(centre: &Centre) -> Result<(), StoreError> {
             log_lines = forgotten.log_lines,
             bulletins,
             matters,
+            cases,
             "removed what is past its time"
         );
         sleep(PAUSE).await;
     }
     Ok(())
+}
+
+/// Files of evidence that no case keeps.
+async fn sweep(centre: &Centre) {
+    let Some(vault) = &centre.settings.vault else { return };
+    match vault.sweep(&centre.store).await {
+        Ok(0) => {}
+        Ok(files) => tracing::info!(files, "removed files of evidence that no case keeps"),
+        Err(error) => tracing::error!(%error, "the folder of evidence could not be swept"),
+    }
 }
 
 /// Looks again and again; ends with the centre.
@@ -59,5 +72,6 @@ pub async fn keep_tidy(centre: Centre) {
         if let Err(error) = tidy(&centre).await {
             tracing::error!(%error, "what is past its time could not be removed");
         }
+        sweep(&centre).await;
     }
 }

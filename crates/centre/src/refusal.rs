@@ -20,7 +20,7 @@ pub struct ErrorBody {
 pub struct ErrorWords {
     /// Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
     /// `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
-    /// `too_many`, `media_type`, `method`, `unavailable`
+    /// `no_room`, `too_many`, `media_type`, `method`, `unavailable`
     pub code: String,
     pub what: String,
     pub detail: String,
@@ -158,6 +158,17 @@ impl Refusal {
     #[must_use]
     pub fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.", "Send less.")
+    }
+
+    /// Nothing is wrong with what was sent: there is no place for it.
+    #[must_use]
+    pub fn no_room() -> Self {
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "no_room",
+            "There is no room for this file at the centre.",
+            "Keep the file; tell the centre's administrator that the space for evidence is used up.",
+        )
     }
 
     #[must_use]

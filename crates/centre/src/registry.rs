@@ -20,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         features::addresses::routes(),
         features::bulletins::routes(),
         features::notification::routes(),
+        features::cases::routes(),
         features::live::routes(),
         features::enrolment::routes(),
         features::audit::routes(),

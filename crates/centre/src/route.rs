@@ -16,7 +16,7 @@ use utoipa::{
         ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
         path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
-        schema::{ObjectBuilder, Type},
+        schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
     },
 };
 
@@ -69,6 +69,8 @@ pub struct Route {
     /// Whether an API token may call it. None may where accounts, sessions, second factors and tokens are managed: what a
     /// token could make there would outlive it.
     pub by_token: bool,
+    /// Whether its body is a file: as large as the vault takes, and not JSON.
+    pub takes_file: bool,
     pub(crate) http_method: HttpMethod,
     pub(crate) operation: Operation,
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
@@ -117,6 +119,7 @@ pub(crate) struct Draft {
     audit: Option<&'static str>,
     view: Option<&'static str>,
     for_sessions: bool,
+    takes_file: bool,
     operation: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -143,6 +146,7 @@ impl Draft {
             audit: None,
             view: None,
             for_sessions: false,
+            takes_file: false,
             operation,
             schemas: Vec::new(),
         };
@@ -192,6 +196,23 @@ impl Draft {
         self
     }
 
+    /// The body is a file, in any bytes.
+    pub(crate) fn takes_a_file(mut self) -> Self {
+        let content = ContentBuilder::new().schema(Some(bytes_schema())).build();
+        let body =
+            RequestBodyBuilder::new().content("application/octet-stream", content).required(Some(Required::True));
+        self.operation = self.operation.request_body(Some(body.build()));
+        self.takes_file = true;
+        self
+    }
+
+    pub(crate) fn answers_a_file(mut self) -> Self {
+        let content = ContentBuilder::new().schema(Some(bytes_schema())).build();
+        let response = ResponseBuilder::new().description("The file").content("application/octet-stream", content);
+        self.operation = self.operation.response("200", response.build());
+        self
+    }
+
     pub(crate) fn answers<B: ToSchema>(self) -> Self {
         self.response::<B>("200", "Success")
     }
@@ -227,6 +248,7 @@ impl Draft {
             reach: self.reach,
             audit: self.audit,
             view: self.view,
+            takes_file: self.takes_file,
             by_token: !self.for_sessions && !matches!(self.reach, Reach::OwnSession | Reach::OwnAccount),
             http_method: self.http_method,
             operation: self.operation.build(),
@@ -248,6 +270,11 @@ impl Draft {
         B::schemas(&mut self.schemas);
         RefOr::Ref(Ref::from_schema_name(name))
     }
+}
+
+fn bytes_schema() -> Schema {
+    let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).build().into()
 }
 
 /// `get_facilities_code_care` from `GET /api/v1/facilities/{code}/care`.

@@ -35,6 +35,7 @@ pub fn router(centre: &Centre) -> Router {
             audit: route.audit,
             view: route.view,
             by_token: route.by_token,
+            takes_file: route.takes_file,
         };
         let service = route.service.layer(middleware::from_fn_with_state(post, guard));
         router = router.route(route.path, service);

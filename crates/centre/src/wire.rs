@@ -230,6 +230,7 @@ macro_rules! mirror {
         }
     };
 }
+pub(crate) use mirror;
 
 mirror!(
     /// How urgent.

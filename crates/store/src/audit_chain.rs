@@ -13,8 +13,9 @@ use crate::{
 };
 use phitak_model::Timestamp;
 use sea_orm::{
-    AccessMode, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    IsolationLevel, QueryFilter, QueryOrder, QuerySelect, TransactionOptions, TransactionTrait, sea_query::Expr,
+    AccessMode, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    EntityTrait, IsolationLevel, QueryFilter, QueryOrder, QuerySelect, TransactionOptions, TransactionTrait,
+    sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
 
@@ -95,7 +96,7 @@ pub(crate) async fn set_head(db: &impl ConnectionTrait, line: i64, hash: String)
     set_mark(db, HEAD, line, hash).await
 }
 
-async fn set_mark(db: &impl ConnectionTrait, name: &str, line: i64, hash: String) -> Result<(), StoreError> {
+pub(crate) async fn set_mark(db: &impl ConnectionTrait, name: &str, line: i64, hash: String) -> Result<(), StoreError> {
     mark::Entity::update_many()
         .col_expr(mark::Column::Line, Expr::value(line))
         .col_expr(mark::Column::Hash, Expr::value(hash))
@@ -121,14 +122,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`]; a broken chain is an answer.
     pub async fn verify_audit(&self, noted: Option<&str>) -> Result<Chain, StoreError> {
-        let reader = self.reader();
-        let postgres = reader.get_database_backend() == DbBackend::Postgres;
-        let options = TransactionOptions {
-            isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
-            access_mode: postgres.then_some(AccessMode::ReadOnly),
-            ..TransactionOptions::default()
-        };
-        let tx = reader.begin_with_options(options).await?;
+        let tx = one_moment(self.reader()).await?;
         let chain = walk(&tx, noted).await?;
         tx.rollback().await?;
         Ok(chain)
@@ -166,6 +160,17 @@ impl Store {
         tx.commit().await?;
         Ok(gone.rows_affected)
     }
+}
+
+/// A read of everything as it is at one moment.
+pub(crate) async fn one_moment(reader: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let postgres = reader.get_database_backend() == DbBackend::Postgres;
+    let options = TransactionOptions {
+        isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
+        access_mode: postgres.then_some(AccessMode::ReadOnly),
+        ..TransactionOptions::default()
+    };
+    Ok(reader.begin_with_options(options).await?)
 }
 
 async fn walk(tx: &DatabaseTransaction, noted: Option<&str>) -> Result<Chain, StoreError> {

@@ -38,6 +38,24 @@ pub async fn fault_in(file: &Path) -> Result<Option<String>, StoreError> {
     Ok(Some(said).filter(|said| said != "ok"))
 }
 
+/// The SHA-256 of each file of evidence that a copy of the tables names.
+///
+/// # Errors
+/// [`StoreError::Database`].
+pub async fn evidence_in(file: &Path) -> Result<Vec<String>, StoreError> {
+    let mut db = connect(file).await?;
+    // A copy from before there were cases has no such table.
+    let tables = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'evidence'";
+    let there: i64 = sqlx::query_scalar(tables).fetch_one(&mut db).await.map_err(refused)?;
+    let mut names = Vec::new();
+    if there > 0 {
+        let all = "SELECT DISTINCT sha256 FROM evidence ORDER BY sha256";
+        names = sqlx::query_scalar(all).fetch_all(&mut db).await.map_err(refused)?;
+    }
+    db.close().await.map_err(refused)?;
+    Ok(names)
+}
+
 impl Store {
     /// What a restored centre begins with: nobody is signed in, since sessions that were ended after the copy would live
     /// again; and a line of the audit.

@@ -39,4 +39,12 @@ row_id!(
     MatterId,
     /// One message of it to one person.
     DeliveryId,
+    /// An incident that is handled as one.
+    CaseId,
+    /// A deadline of the law in a case.
+    ClockId,
+    /// Something to do in a case.
+    TaskId,
+    /// A file kept as evidence.
+    EvidenceId,
 );

@@ -1,4 +1,4 @@
-//! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, early warnings, people,
+//! The centre's tables: facilities, sensors, alerts, stories, hosts, findings, early warnings, cases, people,
 //! sessions, audit, notification.
 //!
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
@@ -20,13 +20,28 @@ pub mod bulletin_events;
 pub mod bulletin_proof;
 pub mod bulletin_recipients;
 pub mod bulletins;
+pub mod case_clocks;
+mod case_due;
+pub mod case_entries;
+pub mod case_list;
+mod case_merge;
+pub mod case_moments;
+pub mod case_observables;
+pub mod case_parts;
+pub mod case_retention;
+mod case_rows;
+pub mod case_tasks;
+pub mod case_words;
+pub mod cases;
 pub mod concern;
 pub mod contacts;
+pub mod custody;
 pub mod database;
 pub mod deliveries;
 pub mod delivery_log;
 pub mod duty;
 pub mod error;
+pub mod evidence;
 pub mod facilities;
 pub mod finding_write;
 pub mod findings;
@@ -64,16 +79,30 @@ pub use bulletin_content::{BulletinContent, BulletinText, Check};
 pub use bulletin_proof::Settlement;
 pub use bulletin_recipients::{NewRecipient, Recipient};
 pub use bulletins::{Bulletin, BulletinFilter};
+pub use case_clocks::{Clock, NewClock, Settling};
+pub use case_entries::{Entry, NewNote};
+pub use case_list::{CaseFilter, CaseLine};
+pub use case_moments::{Moment, NewMoment};
+pub use case_observables::{NewObservable, Observable};
+pub use case_parts::CaseStory;
+pub use case_tasks::{NewTask, Task, TaskSettling};
+pub use case_words::{CaseSource, CaseStatus, ClockState, EntryKind, ObservableKind, TaskState, ThreatLevel};
+pub use cases::{Assessment, Case, NewCase};
 pub use concern::{Reason, Reasons};
 pub use contacts::{Contact, ContactBook, QuietHours};
+pub use custody::{CustodyChain, CustodyLine};
 pub use database::Store;
 pub use deliveries::{Attempt, Claimed, Delivery, NewDelivery};
 pub use duty::{Duty, Roster};
 pub use error::StoreError;
+pub use evidence::{Evidence, NewEvidence};
 pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
-pub use ids::{AlertId, BulletinId, DeliveryId, EnrolmentId, FindingId, MatterId, StoryId, TokenId, UserId};
+pub use ids::{
+    AlertId, BulletinId, CaseId, ClockId, DeliveryId, EnrolmentId, EvidenceId, FindingId, MatterId, StoryId, TaskId,
+    TokenId, UserId,
+};
 pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use matters::{Matter, Step};
 pub use notify_channels::{ChannelRecord, ChannelSetup};

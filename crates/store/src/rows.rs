@@ -18,6 +18,7 @@ macro_rules! row {
         }
     };
 }
+pub(crate) use row;
 
 pub(crate) use row;
 

@@ -26,6 +26,7 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
 
 pub(crate) use words;
 

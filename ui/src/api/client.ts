@@ -40,6 +40,21 @@ export function post<T>(path: string, body: unknown): Promise<T> {
   return ask<T>("POST", path, body);
 }
 
+/** Sends a file as it is; it takes as long as it takes. */
+export async function sendFile<T>(path: string, file: File): Promise<T> {
+  const headers = { accept: "application/json", "x-csrf-token": csrf, "content-type": "application/octet-stream" };
+  let response: Response;
+  try {
+    response = await fetch(BASE + path, { method: "POST", headers, credentials: "same-origin", cache: "no-store", body: file });
+    if (response.ok) return (await response.json()) as T;
+  } catch (error) {
+    throw new Refusal("network", 0, "network", String(error));
+  }
+  const refusal = await refused(response);
+  if (refusal.problem === "signed_out") on_signed_out();
+  throw refusal;
+}
+
 export function remove(path: string): Promise<void> {
   return ask<void>("DELETE", path);
 }

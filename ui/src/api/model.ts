@@ -95,6 +95,19 @@ export type Roster = Sent<Schemas["RosterView"]>;
 export type Delivery = Sent<Schemas["DeliveryView"]>;
 export type FailingChannel = Sent<Schemas["FailingChannel"]>;
 export type Told = Sent<Schemas["Told"]>;
+export type CaseStatus = Sent<Schemas["CaseStatus"]>;
+export type ThreatLevel = Sent<Schemas["ThreatLevel"]>;
+export type CaseRow = Sent<Schemas["CaseRow"]>;
+export type CaseDetail = Sent<Schemas["CaseDetail"]>;
+export type CaseClock = Sent<Schemas["CaseClock"]>;
+export type CaseTask = Sent<Schemas["CaseTask"]>;
+export type CaseFile = Sent<Schemas["CaseFile"]>;
+export type TimelineLine = Sent<Schemas["TimelineLine"]>;
+export type CaseLaw = Sent<Schemas["CaseLawWords"]>;
+export type Playbooks = Sent<Schemas["PlaybookList"]>;
+export type SharedCase = Sent<Schemas["SharedCase"]>;
+export type SharedCases = Sent<Schemas["SharedCases"]>;
+export type FacilityPlace = Sent<Schemas["FacilityPlace"]>;
 
 /** A page of a long list; lists that cannot count leave `total` out. */
 export type Page<T> = { items: T[]; next_cursor: string | null; total?: number; total_exact?: boolean; latest_at?: string | null; chain?: AuditChain };

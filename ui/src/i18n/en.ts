@@ -1,6 +1,7 @@
 // What the pages say in English: the same keys as Thai, held to it by the type.
 import { count } from "../time/format";
 import { notify } from "./notify.en";
+import { case_audit, cases } from "./en-cases";
 import type { Words } from "./th";
 
 function n_of(n: number, one: string, many = `${one}s`): string {
@@ -55,6 +56,7 @@ export const en: Words = {
     facilities: "Hospitals",
     weaknesses: "Weaknesses",
     bulletins: "Early warnings",
+    cases: "Cases",
     people: "People and enrolment",
     audit: "Audit log",
   },
@@ -466,6 +468,7 @@ export const en: Words = {
     operator: "Operator (command line)",
     no_reason: "no reason given",
     actions: {
+      ...case_audit.actions,
       "bulletin.add": "sent a warning to more",
       "bulletin.answer": "answered a warning",
       "bulletin.close": "closed a warning",
@@ -509,6 +512,7 @@ export const en: Words = {
       "view.story": "Looked at a story",
     },
     objects: {
+      ...case_audit.objects,
       bulletin: "warning",
       "enrolment code for": "Enrolment code for",
       address: "Address",
@@ -771,6 +775,7 @@ export const en: Words = {
     printed: (at) => `Printed ${at}`,
   },
   notify,
+  cases,
   missing: {
     title: "No such page",
     next: "The address may be mistyped, or the page has moved.",

@@ -1,6 +1,7 @@
 // What the pages say in Thai. The same thing has the same word everywhere: see GLOSSARY.md.
 import { count } from "../time/format";
 import { notify } from "./notify.th";
+import { case_audit, cases } from "./th-cases";
 
 export const th = {
   brand: "พิทักษ์",
@@ -50,6 +51,7 @@ export const th = {
     facilities: "โรงพยาบาล",
     weaknesses: "จุดอ่อน",
     bulletins: "คำเตือนล่วงหน้า",
+    cases: "เหตุ",
     people: "ผู้ใช้และการลงทะเบียน",
     audit: "บันทึกการกระทำ",
   },
@@ -461,6 +463,7 @@ export const th = {
     operator: "ผู้ดูแลเครื่องของศูนย์ (บรรทัดคำสั่ง)",
     no_reason: "ไม่ได้บอกเหตุผล",
     actions: {
+      ...case_audit.actions,
       "bulletin.add": "ส่งคำเตือนเพิ่ม",
       "bulletin.answer": "ตอบคำเตือน",
       "bulletin.close": "ปิดคำเตือน",
@@ -504,6 +507,7 @@ export const th = {
       "view.story": "ดูทั้งเรื่อง",
     } as Record<string, string>,
     objects: {
+      ...case_audit.objects,
       bulletin: "คำเตือน",
       "enrolment code for": "รหัสลงทะเบียนของ",
       address: "เลข IP",
@@ -770,6 +774,7 @@ export const th = {
     printed: (at: string) => `พิมพ์เมื่อ ${at}`,
   },
   notify,
+  cases,
   missing: {
     title: "ไม่มีหน้านี้",
     next: "ลิงก์อาจพิมพ์ผิด หรือหน้านี้ถูกย้ายไปแล้ว",

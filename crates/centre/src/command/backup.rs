@@ -3,7 +3,8 @@
 use super::{Data, lock_file, make_folder, print_line};
 use crate::{
     backup::{self, AUTHORITY, Manifest, beside, sync_folder},
-    command::audit::in_words,
+    command::{audit::in_words, evidence},
+    vault,
 };
 use anyhow::{Context, bail, ensure};
 use phitak_model::Timestamp;
@@ -23,7 +24,7 @@ pub(super) const RESTORING: &str = "restoring";
 fn in_the_folder(data: &Data) -> anyhow::Result<&Path> {
     ensure!(
         data.database.is_none(),
-        "the tables are in PostgreSQL: keep them with pg_dump, and {AUTHORITY} of {} beside them",
+        "the tables are in PostgreSQL: keep them with pg_dump, and {AUTHORITY} and the folder evidence of {} beside them",
         data.data.display()
     );
     Ok(&data.data)
@@ -42,13 +43,15 @@ pub(super) async fn verify(file: &Path) -> anyhow::Result<()> {
     let manifest = backup::unpack(file, &folder.0)?;
     let (store, _) = checked(&folder.0).await?;
     let chain = in_words(store.verify_audit(None).await?, None);
+    let evidence = evidence::verified(&store, &folder.0).await;
     store.close().await?;
     print_line(&format!(
-        "{}: whole, of {} by version {}\n{}",
+        "{}: whole, of {} by version {}\n{}\n{}",
         file.display(),
         manifest.made_at,
         manifest.version,
-        chain.context("the archive is whole, but")?
+        chain.context("the archive is whole, but")?,
+        evidence.context("the archive is whole, but")?
     ))
 }
 
@@ -70,12 +73,18 @@ pub(super) async fn restore(file: &Path, data: &Data, force: bool, now: Timestam
     if let Err(broken) = in_words(store.verify_audit(None).await?, None) {
         tracing::warn!("{broken:#}; the rest is restored");
     }
+    if let Err(broken) = evidence::verified(&store, &staging.0).await {
+        tracing::warn!("{broken:#}; the rest is restored");
+    }
     store.begin_restored(AuditLine::of_operator(now, "centre.restore"), &made_at).await?;
     store.close().await.context("the restored tables cannot be closed")?;
     ensure!(!fresh.with_extension("db-wal").exists(), "the restored tables were not closed whole");
     let kept = set_aside(folder, now)?;
-    for name in [AUTHORITY, DATABASE] {
-        fs::rename(staging.0.join(name), folder.join(name)).with_context(|| format!("cannot place {name}"))?;
+    for name in [AUTHORITY, vault::FOLDER, DATABASE] {
+        let fresh = staging.0.join(name);
+        if fresh.exists() {
+            fs::rename(fresh, folder.join(name)).with_context(|| format!("cannot place {name}"))?;
+        }
     }
     sync_folder(&folder.join(DATABASE))?;
     drop(staging);
@@ -97,7 +106,7 @@ async fn checked(folder: &Path) -> anyhow::Result<(Store, PathBuf)> {
 
 /// Moves the centre that is there into a folder of its own beside it.
 fn set_aside(folder: &Path, now: Timestamp) -> anyhow::Result<Option<PathBuf>> {
-    let names = [DATABASE, "centre.db-wal", "centre.db-shm", AUTHORITY];
+    let names = [DATABASE, "centre.db-wal", "centre.db-shm", AUTHORITY, vault::FOLDER];
     if !names.iter().any(|name| folder.join(name).exists()) {
         return Ok(None);
     }

@@ -2,11 +2,12 @@
 
 use super::{Data, PublicUrl, centre, lock_file, open_or_create};
 use crate::{
-    centre::{SILENT_AFTER_SECS_DEFAULT, Settings},
+    centre::{CASE_DAYS_DEFAULT, SILENT_AFTER_SECS_DEFAULT, Settings},
     clock::Clock,
     factor_policy::FactorPolicy,
     notify::outward::OutwardSettings,
     serve,
+    vault::{self, ALL_BYTES_MAX_DEFAULT, FILE_BYTES_MAX_DEFAULT, Vault},
 };
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -58,6 +59,15 @@ pub(super) struct Serve {
     /// Certificates (PEM) to trust beside the machine's own where channels of notification are reached by TLS
     #[arg(long, value_name = "FILE")]
     channel_roots: Option<PathBuf>,
+    /// Closed cases are removed with their evidence after so many days; one under legal hold stays
+    #[arg(long, value_name = "DAYS", default_value_t = CASE_DAYS_DEFAULT, value_parser = clap::value_parser!(u32).range(90..))]
+    keep_case_days: u32,
+    /// Most bytes of one file of evidence
+    #[arg(long, value_name = "BYTES", default_value_t = FILE_BYTES_MAX_DEFAULT, value_parser = clap::value_parser!(u64).range(1_000_000..))]
+    evidence_file_bytes: u64,
+    /// Most bytes of all evidence: past it, no more is taken
+    #[arg(long, value_name = "BYTES", default_value_t = ALL_BYTES_MAX_DEFAULT, value_parser = clap::value_parser!(u64).range(1_000_000..))]
+    evidence_bytes: u64,
     /// For demonstrations: a day of waiting for proof takes this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     a_day_takes: i64,
@@ -80,6 +90,12 @@ pub(super) async fn run(options: Serve, clock: Clock) -> anyhow::Result<()> {
             loopback: options.loopback_channels,
             extra_roots: options.channel_roots.as_deref().map(read_roots).transpose()?.unwrap_or_default(),
         },
+        case_days: options.keep_case_days,
+        vault: Some(Vault::new(
+            options.data.data.join(vault::FOLDER),
+            options.evidence_file_bytes,
+            options.evidence_bytes,
+        )),
     };
     let store = open_or_create(&options.data).await?;
     let folder = options.data.data;

@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod audit;
 pub mod bulletins;
 pub mod care;
+pub mod cases;
 pub mod description;
 pub mod enrolment;
 pub mod facilities;

@@ -3,7 +3,10 @@
 mod audit;
 mod backup;
 mod bulletins;
+mod case_content;
+mod cases;
 mod chase;
+mod evidence;
 mod ingest;
 mod journeys;
 mod laws;

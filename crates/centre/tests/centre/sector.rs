@@ -16,6 +16,7 @@ use phitak_centre::{
     password::Passwords,
     router::router,
     totp,
+    vault::{self, Vault},
 };
 use phitak_model::{
     Alert, Evidence, FacilityCode, Fact, HealthRegion, Mac, Observation, SensorId, Severity, Timestamp,
@@ -41,6 +42,10 @@ use tower::ServiceExt;
 pub const BEGIN: &str = "2026-11-24T02:14:00Z";
 /// Of every account.
 pub const PASSWORD: &str = "a long password";
+
+/// Most bytes of a file of evidence in these tests, and of all files.
+pub const EVIDENCE_FILE_BYTES: u64 = 1 << 20;
+pub const EVIDENCE_BYTES: u64 = 8 << 20;
 
 /// A hospital with what tells it from the others in any answer.
 #[derive(Clone, Copy, Debug)]
@@ -221,6 +226,8 @@ impl Sector {
         let authority = Authority::create(Timestamp::parse(BEGIN).expect("a moment")).expect("a CA");
         let tell = now.clone();
         let clock = Clock::of(move || Timestamp::from_micros(tell.load(Ordering::SeqCst)));
+        let vault = Vault::new(folder.path().join(vault::FOLDER), EVIDENCE_FILE_BYTES, EVIDENCE_BYTES);
+        let settings = Settings { vault: settings.vault.or(Some(vault)), ..settings };
         let centre = Centre::new(store, clock, settings, authority).expect("a centre");
         let (intake, router, apps) = (CentreIntake::new(centre.clone()), router(&centre), Mutex::default());
         let sector = Self { intake, router, centre, now, folder, database, apps };
@@ -488,6 +495,87 @@ impl Sector {
     pub async fn part(&self, id: i64, hospital: Hospital) -> Recipient {
         let (scope, id) = (Scope::of_the_centre_itself(), BulletinId(id));
         self.centre.store.recipient(&scope, id, &hospital.facility()).await.expect("got it")
+    }
+
+    /// A case of these hospitals, opened after a call by an analyst, noticed now; gives its id.
+    pub async fn case_at(&self, hospitals: &[Hospital]) -> i64 {
+        let codes: Vec<&str> = hospitals.iter().map(|hospital| hospital.code).collect();
+        let marks: Vec<&str> = hospitals.iter().map(|hospital| hospital.mark).collect();
+        let now = self.now().iso();
+        let opening = json!({
+            "title": format!("at {}", marks.join(" ")),
+            "told": {"th": "ศูนย์กำลังดูแลเหตุนี้", "en": "The centre looks after this"},
+            "source": "phone",
+            "facilities": codes,
+            "caller": format!("somebody of {}", marks.join(" ")),
+            "called_at": now,
+            "noticed_at": now,
+        });
+        let answer = self.post(Person::Analyst, "/api/v1/cases", opening).await;
+        answer.json()["id"].as_i64().unwrap_or_else(|| panic!("no case: {}", answer.text))
+    }
+
+    /// A case from the story that this hospital alone has.
+    pub async fn case_of_story_at(&self, hospital: Hospital) -> i64 {
+        let opening = json!({
+            "title": "from a story", "told": {"th": "ศูนย์กำลังดูแลเหตุนี้", "en": ""}, "source": "story",
+            "facilities": [hospital.code], "stories": [self.story_id(&format!("own%20{}", hospital.mark)).await],
+        });
+        let answer = self.post(Person::Analyst, "/api/v1/cases", opening).await;
+        answer.json()["id"].as_i64().unwrap_or_else(|| panic!("no case: {}", answer.text))
+    }
+
+    /// A case that nothing is due in any more.
+    pub async fn settled_case_at(&self, hospital: Hospital) -> i64 {
+        let id = self.case_at(&[hospital]).await;
+        let case = self.get(Person::Analyst, &format!("/api/v1/cases/{id}")).await.json();
+        for clock in case["clocks"].as_array().expect("a list") {
+            let settle = format!("/api/v1/case-clocks/{}/settle", clock["id"]);
+            let answer =
+                self.post(Person::Analyst, &settle, json!({"state": "not_applicable", "reason": "category 1"})).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        }
+        id
+    }
+
+    /// A clock of a new case at this hospital.
+    pub async fn clock_at(&self, hospital: Hospital) -> i64 {
+        let id = self.case_at(&[hospital]).await;
+        let case = self.get(Person::Analyst, &format!("/api/v1/cases/{id}")).await.json();
+        case["clocks"][0]["id"].as_i64().unwrap_or_else(|| panic!("no clock: {case}"))
+    }
+
+    /// A task of this hospital in a new case.
+    pub async fn task_at(&self, hospital: Hospital) -> i64 {
+        let id = self.case_at(&[hospital]).await;
+        let task = json!({"facility": hospital.code, "title": {"th": "ทำสิ่งนี้", "en": ""}});
+        let answer = self.post(Person::Analyst, &format!("/api/v1/cases/{id}/tasks"), task).await;
+        answer.json()["tasks"][0]["id"].as_i64().unwrap_or_else(|| panic!("no task: {}", answer.text))
+    }
+
+    /// Sends a file as evidence.
+    pub async fn upload(&self, person: Person, path: &str, bytes: Vec<u8>) -> Answer {
+        self.upload_body(person, path, Some(bytes.len() as u64), Body::from(bytes)).await
+    }
+
+    pub async fn upload_body(&self, person: Person, path: &str, length: Option<u64>, body: Body) -> Answer {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::COOKIE, format!("phitak_session={}", person.secret()))
+            .header("x-csrf-token", person.csrf());
+        if let Some(length) = length {
+            request = request.header(header::CONTENT_LENGTH, length);
+        }
+        self.send_request(request.body(body).expect("a request")).await
+    }
+
+    /// A file of this hospital in a new case.
+    pub async fn evidence_at(&self, hospital: Hospital) -> i64 {
+        let id = self.case_at(&[hospital]).await;
+        let path = format!("/api/v1/cases/{id}/evidence?name=log.txt&facility={}", hospital.code);
+        let answer = self.upload(Person::Analyst, &path, format!("log of {}", hospital.mark).into_bytes()).await;
+        answer.json()["files"][0]["id"].as_i64().unwrap_or_else(|| panic!("no file: {}", answer.text))
     }
 
     pub async fn audit_actions(&self) -> Vec<String> {

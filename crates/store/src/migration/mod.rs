@@ -5,8 +5,9 @@ mod m0002_story_is_what_its_rule_says;
 mod m0003_narrow_alerts;
 mod m0004_people;
 mod m0005_bulletins;
-mod m0009_clustered_counts;
 mod m0006_notification;
+mod m0007_cases;
+mod m0009_clustered_counts;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -23,8 +24,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_narrow_alerts::NarrowAlerts),
             Box::new(m0004_people::People),
             Box::new(m0005_bulletins::Bulletins),
-            Box::new(m0009_clustered_counts::ClusteredCounts),
             Box::new(m0006_notification::Notification),
+            Box::new(m0007_cases::Cases),
+            Box::new(m0009_clustered_counts::ClusteredCounts),
         ]
     }
 }
