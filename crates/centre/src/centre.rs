@@ -1,8 +1,8 @@
 //! The running centre: what every handler can reach.
 
 use crate::{
-    announce::Announcer, clock::Clock, factor_policy::FactorPolicy, password::Passwords, rule_texts::RuleTexts,
-    seal::Seal, streams::Streams, turnstile::Turnstile,
+    announce::Announcer, clock::Clock, factor_policy::FactorPolicy, indicator_feed::IndicatorFeed, password::Passwords,
+    rule_texts::RuleTexts, seal::Seal, streams::Streams, turnstile::Turnstile,
 };
 use phitak_assets::Pace;
 use phitak_model::Timestamp;
@@ -63,6 +63,8 @@ pub struct Parts {
     /// For secrets that must be read again.
     pub seal: Seal,
     pub announcer: Announcer,
+    /// What sensors look for.
+    pub feed: IndicatorFeed,
     pub texts: RuleTexts,
     pub passwords: Passwords,
     pub turnstile: Turnstile,
@@ -82,6 +84,7 @@ impl Centre {
             seal: Seal::of(&authority),
             authority,
             announcer: Announcer::default(),
+            feed: IndicatorFeed::default(),
             texts: RuleTexts::shipped()?,
             passwords: Passwords::default(),
             turnstile: Turnstile::default(),

@@ -19,6 +19,7 @@ pub fn routes() -> Vec<Route> {
         features::alerts::routes(),
         features::addresses::routes(),
         features::bulletins::routes(),
+        features::indicators::routes(),
         features::live::routes(),
         features::enrolment::routes(),
         features::audit::routes(),

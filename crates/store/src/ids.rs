@@ -35,4 +35,6 @@ row_id!(
     EnrolmentId,
     /// An early warning.
     BulletinId,
+    /// An indicator.
+    IndicatorId,
 );

@@ -348,6 +348,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/indicators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Indicators, the latest first, with what they hit at the caller's hospitals */
+        get: operations["get_indicators"];
+        put?: never;
+        /** Has every sensor look for these */
+        post: operations["post_indicators"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/indicators/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends an indicator before its time, with a reason */
+        post: operations["post_indicators_id_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -1348,6 +1383,57 @@ export interface components {
             mac?: string | null;
             name?: string | null;
         };
+        Indicator: {
+            /** Format: int64 */
+            bulletin_id?: number | null;
+            created_at: components["schemas"]["Moment"];
+            ended_at?: components["schemas"]["Moment"] | null;
+            expires_at: components["schemas"]["Moment"];
+            /**
+             * Format: int64
+             * @description Alerts at the caller's hospitals, and how many of them
+             */
+            hits: number;
+            /** Format: int64 */
+            hospitals: number;
+            /**
+             * Format: int64
+             * @description Stands as the signature's number in its alerts
+             */
+            id: number;
+            kind: components["schemas"]["IndicatorKind"];
+            severity: components["schemas"]["Severity"];
+            standing: components["schemas"]["Standing"];
+            /**
+             * Format: int64
+             * @description The story of its alerts
+             */
+            story_id?: number | null;
+            team?: components["schemas"]["TeamPart"] | null;
+            tlp: components["schemas"]["Tlp"];
+            value: string;
+            /** @description What hospitals read */
+            words: string;
+        };
+        IndicatorEnd: {
+            reason: string;
+        };
+        /** @enum {string} */
+        IndicatorKind: "address" | "domain" | "url" | "sha256" | "sha1" | "md5" | "ja3" | "ja4";
+        IndicatorPage: {
+            items: components["schemas"]["Indicator"][];
+            list: components["schemas"]["ListState"];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
+        IndicatorsAdded: {
+            /**
+             * Format: int64
+             * @description Those that were not looked for already
+             */
+            added: number;
+        };
         /** @description A technical detail with its label. */
         Labelled: {
             label: components["schemas"]["Text"];
@@ -1356,6 +1442,20 @@ export interface components {
         Leaving: {
             field: string;
             why: components["schemas"]["Text"];
+        };
+        /** @description The list as sensors have it. */
+        ListState: {
+            /** Format: int64 */
+            generation: number;
+            /** Format: int64 */
+            part: number;
+            /**
+             * Format: int64
+             * @description The caller's sensors that watch, and those of them that have the newest part
+             */
+            sensors: number;
+            /** Format: int64 */
+            sensors_current: number;
         };
         /** @description Data of the event `bulletin`: what became of one hospital's part in an early warning. */
         LiveBulletin: {
@@ -1394,6 +1494,7 @@ export interface components {
         Loss: {
             /**
              * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `records_lost`, `refused`, `clock_ahead`,
+             *     `packets_dropped`, `records_unreadable`, `alerts_held_back`,
              *     or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
              */
             cause: string;
@@ -1447,6 +1548,25 @@ export interface components {
         NewEnrolmentCode: {
             /** @description A facility's code */
             facility: string;
+        };
+        NewIndicators: {
+            /**
+             * Format: int32
+             * @description 1 to 730
+             */
+            days: number;
+            kind: components["schemas"]["IndicatorKind"];
+            /** @description For the team; at most 1000 characters */
+            reason: string;
+            severity: components["schemas"]["Severity"];
+            /** @description Who gave it; at most 120 characters */
+            source: string;
+            /** @description Not amber_strict and not red: those stay with whoever got them */
+            tlp: components["schemas"]["Tlp"];
+            /** @description At most 500 of this kind */
+            values: string[];
+            /** @description For hospitals, in Thai; at most 160 characters, without a hospital's name */
+            words: string;
         };
         NewPassword: {
             /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
@@ -1609,6 +1729,13 @@ export interface components {
         Sensor: {
             enrolled_at: components["schemas"]["Moment"];
             id: string;
+            indicators?: components["schemas"]["SensorIndicators"] | null;
+            /**
+             * Format: int64
+             * @description How many it looks for, and since when
+             */
+            indicators_active?: number | null;
+            indicators_since?: components["schemas"]["Moment"] | null;
             last_seen_at?: components["schemas"]["Moment"] | null;
             losses: components["schemas"]["Loss"][];
             /** Format: int64 */
@@ -1622,9 +1749,15 @@ export interface components {
         };
         SensorBrief: {
             id?: string | null;
+            indicators?: components["schemas"]["SensorIndicators"] | null;
             last_seen_at?: components["schemas"]["Moment"] | null;
             status: components["schemas"]["SensorStatus"];
         };
+        /**
+         * @description Whether a sensor looks for what the newest list of indicators says.
+         * @enum {string}
+         */
+        SensorIndicators: "current" | "behind" | "missing";
         /**
          * @description Whether a sensor speaks to the centre.
          * @enum {string}
@@ -1655,6 +1788,8 @@ export interface components {
         };
         /** @enum {string} */
         SpokenRole: "server" | "client";
+        /** @enum {string} */
+        Standing: "active" | "over";
         StateCounts: {
             /** Format: int64 */
             act: number;
@@ -1759,6 +1894,13 @@ export interface components {
              * @description Hospitals within the 24 hours before the story's latest alert
              */
             hospitals: number;
+        };
+        TeamPart: {
+            created_by: string;
+            end_reason?: string | null;
+            ended_by?: string | null;
+            reason: string;
+            source: string;
         };
         /** @description A text for people, in both languages. */
         Text: {
@@ -2711,6 +2853,108 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_indicators: {
+        parameters: {
+            query?: {
+                standing?: ("active" | "over") | null;
+                kind?: ("address" | "domain" | "url" | "sha256" | "sha1" | "md5" | "ja3" | "ja4") | null;
+                /** @description Part of the value or of the words */
+                q?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndicatorPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_indicators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIndicators"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndicatorsAdded"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_indicators_id_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndicatorEnd"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused: what happened, detail, hint */
             default: {

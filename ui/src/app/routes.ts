@@ -31,6 +31,7 @@ export const routes: readonly Route[] = [
   { path: "/facilities", page: () => import("../pages/facilities/Facilities.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.facilities, go: "h" } },
   { path: "/weaknesses", page: () => import("../pages/weaknesses/Weaknesses.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.weaknesses, go: "w" } },
   { path: "/bulletins", page: () => import("../pages/bulletins/Bulletins.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.bulletins, go: "b" } },
+  { path: "/indicators", page: () => import("../pages/indicators/Indicators.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.indicators, go: "i" } },
   { path: "/people", page: () => import("../pages/people/People.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.people, go: "p" } },
   { path: "/audit", page: () => import("../pages/audit/Audit.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.audit, go: "l" } },
   { path: "/stories/:id", page: () => import("../pages/story/Story.svelte"), who: TEAM, frame: "work" },

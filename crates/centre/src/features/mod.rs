@@ -9,6 +9,7 @@ pub mod description;
 pub mod enrolment;
 pub mod facilities;
 pub mod findings;
+pub mod indicators;
 pub mod live;
 pub mod overview;
 pub mod own_password;

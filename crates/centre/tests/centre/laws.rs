@@ -52,6 +52,7 @@ async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person
             fill("id", &sector.sent_only_to(hospital).await.to_string()).replace("{code}", hospital.code)
         }
         "/api/v1/concerned" => format!("{path}?kind=service&protocol=telnet"),
+        "/api/v1/indicators/{id}/end" => fill("id", &sector.indicator_id().await.to_string()),
         plain => {
             assert!(!plain.contains('{'), "give {plain} a sample");
             plain.to_owned()
@@ -104,6 +105,8 @@ async fn sample_body(sector: &Sector, route: &Route, person: Person) -> Option<V
         (_, "/api/v1/bulletins/{id}/close") => json!({"reason": "over"}),
         (_, "/api/v1/bulletins/{id}/recipients/{code}/answer") => json!({"answer": "acknowledged"}),
         (_, "/api/v1/bulletins/{id}/recipients/{code}/rating") => json!({"useful": true, "words": "ดี"}),
+        (_, "/api/v1/indicators") => crate::indicators::sample(),
+        (_, "/api/v1/indicators/{id}/end") => json!({"reason": "it was a mistake"}),
         (_, "/api/v1/enrolment-codes") => json!({"facility": ALPHA.code}),
         (method, path) => panic!("give {method} {path} a body"),
     })

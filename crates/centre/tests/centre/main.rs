@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod bulletins;
 mod chase;
+mod indicators;
 mod ingest;
 mod journeys;
 mod laws;

@@ -5,6 +5,7 @@ mod m0002_story_is_what_its_rule_says;
 mod m0003_narrow_alerts;
 mod m0004_people;
 mod m0005_bulletins;
+mod m0008_indicators;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_narrow_alerts::NarrowAlerts),
             Box::new(m0004_people::People),
             Box::new(m0005_bulletins::Bulletins),
+            Box::new(m0008_indicators::Indicators),
         ]
     }
 }

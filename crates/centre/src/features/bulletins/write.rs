@@ -10,17 +10,20 @@ use crate::{
     centre::Centre,
     concern::who_is_concerned,
     guard::Caller,
+    protected,
     refusal::Refusal,
+    unnamed,
     wire_bulletin::BulletinDraft,
 };
 use axum::{Json, extract::State};
-use phitak_model::FacilityCode;
-use phitak_store::{BulletinContent, BulletinId, Facility, NewRecipient, Reasons, RecipientSource, RecipientState};
+use phitak_model::{FacilityCode, IndicatorKind, IndicatorValue};
+use phitak_store::{
+    BulletinContent, BulletinId, Facility, NewRecipient, Reasons, RecipientSource, RecipientState,
+    indicators::addresses_of,
+};
 
 /// Hospitals that a person adds at a time.
 pub const BY_HAND_MAX: usize = 200;
-/// A name shorter than this is too ordinary to be looked for in a text.
-const NAME_CHARS_MIN: usize = 5;
 
 pub(super) async fn draft(
     State(centre): State<Centre>,
@@ -86,7 +89,9 @@ pub(super) async fn publish(
         )));
     }
     names_nobody(&content, &recipients, &facilities)?;
+    accuses_nobody_protected(&content)?;
     store.publish_bulletin(id, &recipients, caller.audit(now)?).await?;
+    centre.feed.wake();
     tell(&centre, id, &recipients, &facilities);
     whole(&centre, scope, id).await.map(Json)
 }
@@ -151,11 +156,6 @@ fn names_nobody(
     recipients: &[NewRecipient],
     facilities: &[Facility],
 ) -> Result<(), Refusal> {
-    let is_named = |facility: &Facility, text: &str| {
-        let long = |name: &&String| name.chars().count() >= NAME_CHARS_MIN;
-        stands_in(facility.code.as_str(), text)
-            || [&facility.name_th, &facility.name_en].into_iter().filter(long).any(|name| text.contains(name.as_str()))
-    };
     let refuse = |facility: &Facility, what: &str| {
         Err(Refusal::invalid(format!(
             "{what} names {} ({}): hospitals are not named to each other",
@@ -163,15 +163,27 @@ fn names_nobody(
         )))
     };
     for facility in facilities {
-        if content.texts().any(|text| is_named(facility, text)) {
+        if content.texts().any(|text| unnamed::names(text, facility)) {
             return refuse(facility, "the text");
         }
         let elsewhere = recipients.iter().filter(|recipient| recipient.facility != facility.code);
-        if elsewhere.filter_map(|recipient| recipient.hand_reason.as_deref()).any(|text| is_named(facility, text)) {
+        if elsewhere.filter_map(|recipient| recipient.hand_reason.as_deref()).any(|text| unnamed::names(text, facility))
+        {
             return refuse(facility, "a reason");
         }
     }
     Ok(())
+}
+
+/// The addresses of a sent warning are looked for at every hospital.
+fn accuses_nobody_protected(content: &BulletinContent) -> Result<(), Refusal> {
+    let values = addresses_of(content)
+        .iter()
+        .filter_map(|address| IndicatorValue::parse(IndicatorKind::Address, &address.to_string()).ok());
+    match values.into_iter().find_map(|value| protected::why_not(&value)) {
+        Some(why) => Err(Refusal::invalid(why)),
+        None => Ok(()),
+    }
 }
 
 fn tell(centre: &Centre, id: BulletinId, recipients: &[NewRecipient], facilities: &[Facility]) {
@@ -188,24 +200,4 @@ fn tell_one(centre: &Centre, id: BulletinId, facility: &Facility) {
         region: facility.region,
         news: News::Bulletin { id, state: RecipientState::Sent, level: 0 },
     });
-}
-
-/// Whether a code stands in a text by itself, not as a part of a longer number or word.
-fn stands_in(code: &str, text: &str) -> bool {
-    text.match_indices(code).any(|(at, _)| {
-        let before = text.get(..at).and_then(|text| text.chars().next_back());
-        let after = text.get(at.saturating_add(code.len())..).and_then(|text| text.chars().next());
-        !before.into_iter().chain(after).any(|letter| letter.is_ascii_alphanumeric())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_is_found_alone_and_not_inside_of_a_number() {
-        assert!(stands_in("10665", "ที่10665ครับ") && stands_in("10665", "10665") && stands_in("10665", "(10665)"));
-        assert!(!stands_in("10665", "โทร 0210665001") && !stands_in("10665", "A10665") && !stands_in("10665", "1066"));
-    }
 }
