@@ -58,6 +58,7 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 const ACTIVE_SECS_MAX: f64 = 60.0;
 const ROUND_TIME_MAX: Duration = Duration::from_secs(180);
 const ENROLLED_AT_A_TIME: usize = 8;
+const ENROL_TRIES_MAX: usize = 20;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -103,6 +104,13 @@ async fn run(number: usize, base: usize) -> Result<f64> {
             let data = folder.path().join(format!("sensor-{n}"));
             let (address, code) = (address.clone(), code.clone());
             enrolling.push(tokio::spawn(async move {
+                // A centre with a thousand reports to store may be busy; the same code may be tried again.
+                for _ in 1..ENROL_TRIES_MAX {
+                    if enrol(&address, &code, &KeyFolder::new(&data)).await.is_ok() {
+                        return Ok(data);
+                    }
+                    sleep(Duration::from_secs(2)).await;
+                }
                 enrol(&address, &code, &KeyFolder::new(&data)).await.map(|_| data).map_err(anyhow::Error::from)
             }));
         }
