@@ -5,6 +5,7 @@ use crate::{
     case_law::CaseLaw,
     clock::Clock,
     factor_policy::FactorPolicy,
+    indicator_feed::IndicatorFeed,
     notify::{
         Telling,
         outward::{Outward, OutwardSettings},
@@ -90,6 +91,8 @@ pub struct Parts {
     /// For telling people outside the pages.
     pub telling: Telling,
     pub announcer: Announcer,
+    /// What sensors look for.
+    pub feed: IndicatorFeed,
     pub texts: RuleTexts,
     pub law: CaseLaw,
     pub playbooks: Playbooks,
@@ -112,6 +115,7 @@ impl Centre {
             seal: Seal::of(&authority),
             authority,
             announcer: Announcer::default(),
+            feed: IndicatorFeed::default(),
             texts: RuleTexts::shipped()?,
             law: CaseLaw::shipped()?,
             playbooks: Playbooks::shipped()?,

@@ -18,8 +18,16 @@ pub const HOSTS_LOOKED_AT_MAX: usize = 50_000;
 pub const QUIET_SECS: i64 = 86_400;
 const DAY_SECS: i64 = 86_400;
 /// Losses that leave part of the traffic unseen: what was not seen then proves nothing.
-const BLINDING: [&str; 6] =
-    ["capture_damaged", "spool_full", "spool_damaged", "flow_table_full", "refused", "sequence_gap"];
+const BLINDING: [&str; 8] = [
+    "capture_damaged",
+    "spool_full",
+    "spool_damaged",
+    "flow_table_full",
+    "refused",
+    "sequence_gap",
+    "packets_dropped",
+    "records_unreadable",
+];
 
 /// Whom a check concerns.
 #[derive(Clone, Debug, Default)]

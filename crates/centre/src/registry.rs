@@ -21,6 +21,7 @@ pub fn routes() -> Vec<Route> {
         features::bulletins::routes(),
         features::notification::routes(),
         features::cases::routes(),
+        features::indicators::routes(),
         features::live::routes(),
         features::enrolment::routes(),
         features::audit::routes(),

@@ -1,6 +1,8 @@
 //! The running program: web pages and API on one address, the sensors' uplink on another, until it is told to stop.
 
-use crate::{bulletin_watch, centre::Centre, housekeeping, intake::CentreIntake, notify, router::router, silence};
+use crate::{
+    bulletin_watch, centre::Centre, housekeeping, indicator_feed, intake::CentreIntake, notify, router::router, silence,
+};
 use anyhow::Context;
 use axum::{Router, extract::ConnectInfo, http::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -44,6 +46,7 @@ pub async fn serve(
     let bulletins = tokio::spawn(bulletin_watch::watch(centre.clone()));
     let telling = tokio::spawn(notify::watch::watch(centre.clone()));
     let outbox = tokio::spawn(notify::dispatch::dispatch(centre.clone()));
+    let indicators = tokio::spawn(indicator_feed::watch(centre.clone()));
     let housekeeping = tokio::spawn(housekeeping::keep_tidy(centre.clone()));
     let browsers = tokio::spawn(browsers(router(centre), pages, centre.stopping.subscribe()));
     stop.await;
@@ -55,6 +58,7 @@ pub async fn serve(
         ("early warnings", bulletins),
         ("notification", telling),
         ("outbox", outbox),
+        ("list of indicators", indicators),
         ("housekeeping", housekeeping),
         ("pages", browsers),
     ] {

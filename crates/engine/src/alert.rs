@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 /// Bytes shown before a match.
 const LEAD_BYTES: usize = 64;
 /// Most fields, and the longest value, that an alert carries.
-const FIELDS_MAX: usize = 64;
+pub(crate) const FIELDS_MAX: usize = 64;
 const FIELD_CHARS_MAX: usize = 512;
 const DEPTH_MAX: usize = 6;
 
@@ -100,7 +100,7 @@ fn flatten(json: &[u8]) -> Vec<(String, String)> {
     fields
 }
 
-fn leaves(parent: &str, path: &str, value: &Value, depth: usize, fields: &mut Vec<(String, String)>) {
+pub(crate) fn leaves(parent: &str, path: &str, value: &Value, depth: usize, fields: &mut Vec<(String, String)>) {
     if depth > DEPTH_MAX || fields.len() >= FIELDS_MAX {
         return;
     }

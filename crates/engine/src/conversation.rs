@@ -98,6 +98,10 @@ pub(crate) struct Conversation {
     pub unrecorded: bool,
     /// Bits of the facts that were told.
     pub told: u8,
+    /// The turn of indicators with which its ends were looked at last.
+    pub watched: u32,
+    /// One of its ends was told as known to be an attacker's.
+    pub ends_known_bad: bool,
 }
 
 impl Conversation {

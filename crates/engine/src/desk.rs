@@ -2,6 +2,7 @@
 
 mod end;
 mod facts;
+mod hits;
 mod inspect;
 mod records;
 
@@ -13,6 +14,7 @@ use crate::{
     expectations::Expectations,
     recognition::Candidates,
     stages::{Stage, Stages},
+    watch::Watch,
 };
 use phitak_detect::{Common, Detector, Outcome, Ruleset, profile::Clock};
 use phitak_model::Timestamp;
@@ -26,6 +28,7 @@ pub(crate) struct Desk {
     pub rules: Arc<Ruleset>,
     pub detector: Detector,
     pub outcome: Outcome,
+    pub watch: Watch,
     pub records: Records,
     pub memory: Memory,
     /// TCP sessions that are followed at the moment.
@@ -51,6 +54,7 @@ impl Desk {
             detector: Detector::beside(Arc::clone(&rules), common),
             rules,
             outcome: Outcome::default(),
+            watch: Watch::new(REGISTRY, config.protocols.digests),
             records: Records::default(),
             memory,
             sessions: 0,

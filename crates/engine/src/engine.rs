@@ -2,7 +2,7 @@
 
 use crate::{Sink, config::Config, counters::Counters, stages::Stage, worker::Worker};
 use phitak_detect::{
-    Catalogue, Common, Ruleset,
+    Catalogue, Common, Indicators, Ruleset,
     profile::{Clock, Cost},
 };
 use phitak_model::{Timestamp, inspect::ProtocolDecl};
@@ -70,6 +70,12 @@ impl Engine {
     #[must_use]
     pub fn is_due(&self, at: Timestamp) -> bool {
         self.worker.is_due(at)
+    }
+
+    /// From the next frame on these indicators are looked for, in place of those before. No flow is forgotten for it, and one
+    /// that is open already is looked at with its next packet.
+    pub fn set_indicators(&mut self, set: Arc<Indicators>) {
+        self.worker.set_indicators(set);
     }
 
     /// Takes the next frame.

@@ -13,6 +13,8 @@ mod recognition;
 pub mod rules;
 pub mod sink;
 mod stages;
+pub mod suricata;
+mod watch;
 mod worker;
 
 pub use config::{Config, SetOutcome};
@@ -22,6 +24,8 @@ pub use rules::{Companions, Loaded, Loader, RuleFile, load};
 pub use sink::Sink;
 
 // What programs need of the layers below, so that they need not know them.
-pub use phitak_detect::{Common, Moment, OpenAlert, Ruleset, Turn, profile::Cost};
+pub use phitak_detect::{
+    Common, IndicatorHit, Indicators, IndicatorsBuilder, Moment, OpenAlert, Ruleset, Turn, profile::Cost,
+};
 pub use phitak_packet::{Capture, CaptureError, CaptureFault, Frame, LinkType, filter::Filter, lane::lane};
 pub use phitak_rules::{Diagnostic, Parsed};

@@ -12,7 +12,7 @@ use crate::{
     engine::Costs,
     stages::Stage,
 };
-use phitak_detect::{Common, Ruleset, profile::Clock};
+use phitak_detect::{Common, Indicators, Ruleset, profile::Clock};
 use phitak_model::{Direction, Timestamp, Transport};
 use phitak_packet::{
     Layer4, Packet,
@@ -47,6 +47,10 @@ impl Worker {
     #[inline]
     pub(crate) fn enter(&mut self, stage: Stage) -> Stage {
         self.desk.enter(stage)
+    }
+
+    pub(crate) fn set_indicators(&mut self, set: Arc<Indicators>) {
+        self.desk.set_indicators(set);
     }
 
     pub(crate) fn keep_profile(&mut self, clock: Clock) {
@@ -99,6 +103,7 @@ impl Worker {
         let Some(flow) = self.flows.get_mut(index) else { return };
         let mut direction = flow.direction(src_is_high);
         count(flow, packet, direction);
+        self.desk.watch_ends(packet, flow, sink);
         let mut events = StreamEvents::default();
         let mut in_stream = false;
         if flow.state.phase == Phase::Bypassed {

@@ -3,8 +3,10 @@
 mod assets;
 mod capture;
 mod engine;
+mod feed;
 mod protocol;
 mod rules;
+mod suricata;
 mod wire;
 
 use crate::random::Random;
@@ -26,6 +28,8 @@ pub fn all() -> Vec<Target> {
         Target::new("capture", capture::file),
         Target::new("decode", capture::frames),
         engine::target(),
+        Target::new("eve", suricata::run),
+        Target::new("feed", feed::run),
         Target::new("rules", rules::run),
         Target::new("rules.compiled", rules::compiled),
         Target::new("rules.packed", rules::packed),

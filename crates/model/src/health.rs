@@ -16,6 +16,17 @@ pub struct Health {
     /// Bytes waiting in the spool.
     pub spool_bytes: u64,
     pub losses: Vec<Loss>,
+    /// The list of indicators in use; none before the first has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indicators: Option<ActiveIndicators>,
+}
+
+/// The list of indicators that the next packet meets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveIndicators {
+    pub generation: u64,
+    pub part: u64,
+    pub entries: u64,
 }
 
 /// Something that was not seen or not kept, with its span.
@@ -44,4 +55,10 @@ pub enum LossCause {
     RecordsLost,
     /// The centre could not understand a record, and it was set aside.
     Refused,
+    /// The capture of another program, whose records this sensor reads, let packets go.
+    PacketsDropped,
+    /// Records of another program that could not be read, or were gone before they were.
+    RecordsUnreadable,
+    /// A rule fired so often that the rest of a minute's alerts was counted and stays at the hospital.
+    AlertsHeldBack,
 }

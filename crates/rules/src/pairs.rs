@@ -35,6 +35,14 @@ impl Pairs {
     }
 }
 
+impl<'a> FromIterator<(&'a str, &'a str)> for Pairs {
+    fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(all: T) -> Self {
+        let mut pairs = Self::default();
+        all.into_iter().for_each(|(key, text)| pairs.push(key, text));
+        pairs
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,16 +1,19 @@
-//! `phitak-sensor run`: watches traffic (for now, captures that are replayed), keeps records at the hospital, and passes
-//! what may leave to the centre.
+//! `phitak-sensor run`: watches traffic (for now, captures that are replayed) or follows the records of a Suricata, keeps
+//! records at the hospital, and passes what may leave to the centre.
 //!
 //! The engine works on the main thread. A second thread has the uplink, the health reports and the signals.
 
 mod clock;
 mod eve;
+mod indicators;
 mod link;
+mod noise;
 mod outlet;
 mod plan;
 mod play;
 mod pulse;
 mod replays;
+mod suricata;
 mod timeline;
 
 use crate::{checksums::Checksums, rules::RuleSettings};
@@ -48,8 +51,11 @@ pub struct Run {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
     /// Captures to play, in this order
-    #[arg(long, required = true, num_args = 1.., value_name = "CAPTURE")]
+    #[arg(long, required_unless_present = "eve", num_args = 1.., value_name = "CAPTURE")]
     replay: Vec<PathBuf>,
+    /// Follow the eve.json of a Suricata that runs here, instead: its alerts leave by the same policy
+    #[arg(long, conflicts_with = "replay", value_name = "FILE")]
+    eve: Option<PathBuf>,
     /// How fast: max, or a factor of real time
     #[arg(long, value_name = "max|FACTOR", default_value = "1")]
     pace: Pace,
@@ -95,9 +101,17 @@ impl Run {
         let spool = Spool::open(&self.data.join("spool"), self.spool_mib.saturating_mul(MIB))?;
         let desk = Arc::new(Desk::new(spool));
         let pulse = Arc::new(Pulse::default());
-        let link = link::start(desk.clone(), keys, pulse.clone())?;
+        // Indicators are looked for in traffic; Suricata's is its own.
+        let keeper = match &self.eve {
+            None => Some(indicators::open(&self.data, &keys.load()?.authority, &pulse)?),
+            Some(_) => None,
+        };
+        let link = link::start(desk.clone(), keys, pulse.clone(), keeper)?;
         tracing::info!(%sensor, data = %self.data.display(), waiting_bytes = desk.waiting_bytes(), "the sensor starts");
-        let outcome = self.play_all(config, &desk, &pulse);
+        let outcome = match &self.eve {
+            None => self.play_all(config, &desk, &pulse),
+            Some(eve) => suricata::follow(eve, &self.data, &desk, &pulse, self.until_sent),
+        };
         if outcome.is_ok() && !pulse.is_stopping() {
             self.wait(&desk, &pulse);
         }

@@ -47,4 +47,6 @@ row_id!(
     TaskId,
     /// A file kept as evidence.
     EvidenceId,
+    /// An indicator.
+    IndicatorId,
 );

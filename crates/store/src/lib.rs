@@ -47,6 +47,9 @@ pub mod finding_write;
 pub mod findings;
 pub mod hosts;
 pub mod ids;
+mod indicator_hits;
+pub mod indicator_list;
+pub mod indicators;
 pub mod ingest;
 pub mod matters;
 mod migration;
@@ -100,9 +103,11 @@ pub use facilities::{Facility, FacilityFilter, NewFacility, Standing};
 pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
 pub use ids::{
-    AlertId, BulletinId, CaseId, ClockId, DeliveryId, EnrolmentId, EvidenceId, FindingId, MatterId, StoryId, TaskId,
-    TokenId, UserId,
+    AlertId, BulletinId, CaseId, ClockId, DeliveryId, EnrolmentId, EvidenceId, FindingId, IndicatorId, MatterId,
+    StoryId, TaskId, TokenId, UserId,
 };
+pub use indicator_list::{ListedPart, SensorList, ToList};
+pub use indicators::{IndicatorFilter, IndicatorRecord, IndicatorStanding, NewIndicator};
 pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use matters::{Matter, Step};
 pub use notify_channels::{ChannelRecord, ChannelSetup};

@@ -384,3 +384,6 @@ row!(bulletin_event, "bulletin_events", {
     level: Option<i32>,
     detail: Option<String>,
 });
+
+mod indicators;
+pub(crate) use indicators::{indicator, indicator_part, listed_bulletin, sensor_indicators};

@@ -1,5 +1,5 @@
 //! The centre's own certificate authority: it signs the centre's server certificate and each sensor's client
-//! certificate, and nothing else (path length 0).
+//! certificate (path length 0), and the list of indicators that sensors get ([`crate::feed`]).
 //!
 //! Keys are ECDSA P-256. A sensor's certificate carries its id as common name and as the URI
 //! `urn:phitak:sensor:<id>`; of a signing request only the key is used, never a name. The server's certificate is for the
@@ -10,7 +10,7 @@ use crate::code::hex;
 use phitak_model::{SensorId, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SigningKey,
 };
 use rustls::pki_types::{
     CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject,
@@ -125,6 +125,11 @@ impl Authority {
     #[must_use]
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// Signs a message of the centre's own. It begins with its purpose, never as a certificate does.
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AuthorityError> {
+        Ok(self.issuer.key().sign(message)?)
     }
 
     /// A fresh certificate for the centre's uplink server.

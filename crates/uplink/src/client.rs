@@ -10,15 +10,16 @@ pub use line::LineError;
 use crate::{
     authority::Enrolled,
     clock,
+    feed::{FeedAsk, FeedError, FeedPosition, Keeper, PAGE_BYTES_MAX, PART_BYTES_MAX},
     keys::{KeyFolder, KeysError, PendingKey, SensorKeys},
     refusal::{Refusal, RefusalCode},
-    server::{BATCH_PATH, RENEW_PATH},
+    server::{BATCH_PATH, FEED_PATH, RENEW_PATH},
     spool::{BATCH_RECORDS_MAX, Desk, Outgoing},
     wire::Ack,
 };
 use line::Line;
 use phitak_model::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
 /// How patient the uplink is.
@@ -45,6 +46,8 @@ impl Default for Patience {
 
 /// A failed renewal is tried again after this long.
 const RENEW_RETRY_SECS: i64 = 3600;
+/// After a list that cannot be taken, the next one is asked for after this long: what it holds is not what waits to be sent.
+const FEED_RETRY_SECS: i64 = 60;
 /// A trouble that lasts is told again after this long.
 const TELL_AGAIN_SECS: i64 = 600;
 
@@ -59,6 +62,12 @@ pub struct Uplink<'a> {
     told_at: Option<Timestamp>,
     records_max: usize,
     renewal_tried_at: Option<Timestamp>,
+    keeper: Option<Arc<Keeper>>,
+    /// How far the centre's list goes, as it said last.
+    feed_head: FeedPosition,
+    feed_failed_at: Option<Timestamp>,
+    /// What one page is to have: less on a line that breaks.
+    feed_bytes_max: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +97,18 @@ impl<'a> Uplink<'a> {
             told_at: None,
             records_max: BATCH_RECORDS_MAX,
             renewal_tried_at: None,
+            keeper: None,
+            feed_head: FeedPosition::default(),
+            feed_failed_at: None,
+            feed_bytes_max: PAGE_BYTES_MAX,
         })
+    }
+
+    /// Fetches the list of indicators as well.
+    #[must_use]
+    pub fn keeping(mut self, keeper: Arc<Keeper>) -> Self {
+        self.keeper = Some(keeper);
+        self
     }
 
     /// Runs until `stop` is true. What waits stays in the spool.
@@ -120,9 +140,15 @@ impl<'a> Uplink<'a> {
         }
     }
 
-    /// Sends one batch; says whether there was one.
+    /// Sends one batch, then fetches a page of the list if one lacks; says whether there was either.
     async fn round(&mut self) -> Result<bool, Trouble> {
         self.renew_if_due().await?;
+        // What waits goes first.
+        let sent = self.send_next().await?;
+        Ok(self.fetch_if_lacking().await? || sent)
+    }
+
+    async fn send_next(&mut self) -> Result<bool, Trouble> {
         let Some(outgoing) = self.desk.next_batch(self.records_max)? else { return Ok(false) };
         let sent = self.send(&outgoing).await;
         if sent.is_err() {
@@ -152,11 +178,49 @@ impl<'a> Uplink<'a> {
             let what = format!("the centre has records up to {}, this spool has never had so many", ack.up_to);
             return Ok(Err(Refusal::new(RefusalCode::Forked, what)));
         }
+        self.feed_head = ack.feed;
         if ack.spool != outgoing.spool || ack.up_to < outgoing.last_seq {
             let what = format!("it acknowledged {}/{}, sent was up to {}", ack.spool, ack.up_to, outgoing.last_seq);
             return Err(LineError::Answer(what).into());
         }
         Ok(Ok(()))
+    }
+
+    /// One page of the list. What is wrong with the list holds up nothing that waits to be sent.
+    async fn fetch_if_lacking(&mut self) -> Result<bool, Trouble> {
+        let Some(keeper) = self.keeper.clone() else { return Ok(false) };
+        let now = clock::now();
+        let waits = self.feed_failed_at.is_some_and(|at| now.micros_since(at) < FEED_RETRY_SECS * 1_000_000);
+        if waits || !keeper.differs(self.feed_head) {
+            return Ok(false);
+        }
+        // Until it has come about: then the line may break while the page comes, and what waits goes first again.
+        self.feed_failed_at = Some(now);
+        let page_bytes_max = self.feed_bytes_max;
+        self.feed_bytes_max = (page_bytes_max / 2).max(PART_BYTES_MAX);
+        let ask = serde_json::to_vec(&FeedAsk { bytes_max: page_bytes_max, ..keeper.ask() }).unwrap_or_default();
+        let (time_max, head) = (self.patience.answer_time_max, self.feed_head);
+        let answer = self.line().await?.ask(FEED_PATH, ask, time_max, PAGE_BYTES_MAX).await?;
+        self.feed_bytes_max = page_bytes_max.saturating_mul(2).min(PAGE_BYTES_MAX);
+        let taken = match answer {
+            Err(refusal) => Err(refusal.what),
+            // The centre has told of more than it has: it is an older copy of itself.
+            Ok(page) if page.is_empty() => Err("the centre has no more of it".to_owned()),
+            // Written to the disk: not on the thread that has the connection's heartbeat.
+            Ok(page) => match tokio::task::spawn_blocking(move || keeper.take(&page, head)).await {
+                Ok(taken) => taken.map_err(|error: FeedError| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            },
+        };
+        if let Err(reason) = taken {
+            tracing::warn!(
+                reason,
+                "the list of indicators could not be brought up to date; the one before stays in use"
+            );
+            return Ok(false);
+        }
+        self.feed_failed_at = None;
+        Ok(true)
     }
 
     /// Does what a refusal asks for; says whether to go on at once.

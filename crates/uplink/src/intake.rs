@@ -8,6 +8,7 @@
 use crate::{
     authority::{Enrolled, SigningRequest},
     code::EnrolmentCode,
+    feed::{FeedAsk, FeedPosition},
     wire::{Ack, Batch},
 };
 use phitak_model::SensorId;
@@ -36,6 +37,18 @@ pub trait Intake: Send + Sync + 'static {
         sensor: &SensorId,
         request: &SigningRequest,
     ) -> impl Future<Output = Result<Enrolled, IntakeError>> + Send;
+
+    /// How far the list of indicators goes: told with each acknowledgement, so it is to be at hand.
+    fn feed_head(&self) -> FeedPosition {
+        FeedPosition::default()
+    }
+
+    /// The encoded parts that follow what a sensor has, at most [`PAGE_BYTES_MAX`](crate::feed::PAGE_BYTES_MAX) bytes; none
+    /// when there are none.
+    fn feed_after(&self, sensor: &SensorId, ask: FeedAsk) -> impl Future<Output = Result<Vec<u8>, IntakeError>> + Send {
+        let _ = (sensor, ask);
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
 /// Why the centre did not take something from a sensor.

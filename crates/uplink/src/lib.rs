@@ -7,6 +7,7 @@ pub mod authority;
 pub mod client;
 mod clock;
 pub mod code;
+pub mod feed;
 pub mod intake;
 pub mod keys;
 pub mod policy;
@@ -18,6 +19,7 @@ pub mod wire;
 
 pub use authority::{Authority, Enrolled, SigningRequest};
 pub use code::EnrolmentCode;
+pub use feed::FeedPosition;
 pub use intake::{EnrolError, Intake, IntakeError};
 pub use server::{BATCHES_KIB_MAX, Server, batch_kib};
 pub use wire::{Ack, Batch, Item, Record, SpoolId};

@@ -1,10 +1,11 @@
-//! The centre's end of the uplink: TLS 1.3, HTTP/2, three requests.
+//! The centre's end of the uplink: TLS 1.3, HTTP/2, four requests.
 //!
 //! | request | who | body | answer |
 //! |---|---|---|---|
 //! | `POST /v1/batch` | a sensor with its certificate | [`crate::wire`] | [`Ack`](crate::wire::Ack) after the commit |
 //! | `POST /v1/renew` | a sensor with its certificate | PKCS #10 (DER) | [`Enrolled`](crate::authority::Enrolled) |
 //! | `POST /v1/enrol` | anybody with a code | [`EnrolRequest`] | [`Enrolled`](crate::authority::Enrolled) |
+//! | `POST /v1/indicators` | a sensor with its certificate | [`FeedAsk`] | [`crate::feed`] |
 //!
 //! Everything else is a [`Refusal`].
 
@@ -16,9 +17,10 @@ use crate::{
     authority::{Authority, AuthorityError, Identity, REQUEST_BYTES_MAX, SigningRequest},
     clock,
     code::EnrolmentCode,
+    feed::{ASK_BYTES_MAX, FeedAsk},
     intake::{EnrolError, Intake},
     refusal::{Refusal, RefusalCode},
-    wire::{BODY_BYTES_MAX, Batch},
+    wire::{Ack, BODY_BYTES_MAX, Batch},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -49,6 +51,8 @@ use turnstile::Turnstile;
 pub const CONNECTIONS_MAX: usize = 4096;
 /// Bytes of the batches that are taken in at a time, over all sensors, in KiB: many small ones or a few large.
 pub const BATCHES_KIB_MAX: usize = 16 << 10;
+/// Questions for indicators at a time, over all sensors: each answer has up to a mebibyte.
+pub const FEED_ANSWERS_MAX: usize = 32;
 const ENROL_BYTES_MAX: usize = 4 * REQUEST_BYTES_MAX;
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
@@ -60,6 +64,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 pub const BATCH_PATH: &str = "/v1/batch";
 pub const RENEW_PATH: &str = "/v1/renew";
 pub const ENROL_PATH: &str = "/v1/enrol";
+pub const FEED_PATH: &str = "/v1/indicators";
 
 /// The body of an enrolment.
 #[derive(Clone, Serialize, Deserialize)]
@@ -88,6 +93,7 @@ struct Desk<I> {
     turnstile: Mutex<Turnstile>,
     readers: Readers,
     batches: Semaphore,
+    feed_answers: Semaphore,
 }
 
 impl<I: Intake> Server<I> {
@@ -100,6 +106,7 @@ impl<I: Intake> Server<I> {
             turnstile: Mutex::default(),
             readers: Readers::default(),
             batches: Semaphore::new(BATCHES_KIB_MAX),
+            feed_answers: Semaphore::new(FEED_ANSWERS_MAX),
         };
         Ok(Self { tls: TlsAcceptor::from(Arc::new(config)), desk: Arc::new(desk) })
     }
@@ -215,7 +222,10 @@ async fn answer<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incomin
         (&Method::POST, BATCH_PATH) => batch(desk, peer, request).await,
         (&Method::POST, RENEW_PATH) => renew(desk, peer, request).await,
         (&Method::POST, ENROL_PATH) => enrol(desk, peer, request).await,
-        _ => Err(Refusal::new(RefusalCode::NotFound, "the uplink knows batch, renew and enrol of version 1")),
+        (&Method::POST, FEED_PATH) => feed(desk, peer, request).await,
+        _ => {
+            Err(Refusal::new(RefusalCode::NotFound, "the uplink knows batch, renew, enrol and indicators of version 1"))
+        }
     };
     let (status, body) = match answered {
         Ok(body) => (200, body),
@@ -237,7 +247,17 @@ async fn batch<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incoming
     let body = read.ok_or_else(|| unavailable("a newer request of this sensor has come"))??;
     let _room = desk.batches.acquire_many(batch_kib(body.len())).await.map_err(|_| unavailable("stopping"))?;
     let ack = desk.intake.accept(&sensor.id, Batch::decode(&body)?).await?;
-    Ok(ack.encode())
+    Ok(Ack { feed: desk.intake.feed_head(), ..ack }.encode())
+}
+
+async fn feed<I: Intake>(desk: &Desk<I>, peer: &Peer, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+    let sensor = welcome(desk, peer).await?;
+    let body = read(request, ASK_BYTES_MAX).await?;
+    let damaged = |e: serde_json::Error| Refusal::new(RefusalCode::Damaged, format!("not a question for a list: {e}"));
+    let ask: FeedAsk = serde_json::from_slice(&body).map_err(damaged)?;
+    let stopping = |_| Refusal::new(RefusalCode::Unavailable, "stopping");
+    let _place = desk.feed_answers.acquire().await.map_err(stopping)?;
+    Ok(desk.intake.feed_after(&sensor.id, ask).await?)
 }
 
 /// What a batch takes of [`BATCHES_KIB_MAX`].

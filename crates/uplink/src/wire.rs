@@ -13,6 +13,7 @@
 //! `acknowledged` is the last number that the centre has ever acknowledged to this sensor: a centre that does not have
 //! that number any more (it was restored from an older copy) knows by it how much it has lost.
 
+use crate::feed::FeedPosition;
 use phitak_model::{Alert, Health, Observation};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -64,6 +65,9 @@ pub struct Batch {
 pub struct Ack {
     pub spool: SpoolId,
     pub up_to: u64,
+    /// How far the centre's list of indicators goes at this moment.
+    #[serde(default, skip_serializing_if = "FeedPosition::is_none")]
+    pub feed: FeedPosition,
 }
 
 /// Why a body is not a batch. [`WireError::seq`] names the record at fault where there is one.
@@ -132,7 +136,7 @@ impl Batch {
     /// The acknowledgement of the whole batch.
     #[must_use]
     pub fn ack(&self) -> Ack {
-        Ack { spool: self.spool, up_to: self.last_seq() }
+        Ack::of(self.spool, self.last_seq())
     }
 
     /// # Errors
@@ -171,6 +175,11 @@ impl Batch {
 }
 
 impl Ack {
+    #[must_use]
+    pub fn of(spool: SpoolId, up_to: u64) -> Self {
+        Self { spool, up_to, feed: FeedPosition::default() }
+    }
+
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("an acknowledgement is plain data")

@@ -1,5 +1,6 @@
 //! Sensor and centre over a real connection, and over a bad one.
 
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 mod world;
 
 use phitak_model::{Health, SensorId, Timestamp};

@@ -1,4 +1,4 @@
-//! Measurements: `cargo xtask bench engine|flows|centre|centre-postgres`. Each checks its answers and says what it ran on.
+//! Measurements: `cargo xtask bench engine|flows|centre|centre-postgres|feeds`. Each checks its answers and says what it ran on.
 
 mod engine;
 mod table;
@@ -18,6 +18,8 @@ pub enum Part {
     Centre,
     /// The same on a PostgreSQL that it starts
     CentrePostgres,
+    /// A warning's address from one hospital to a thousand connected sensors
+    Feeds,
 }
 
 /// Runs a part; false when it missed its mark.
@@ -31,6 +33,7 @@ pub fn bench(root: &Path, part: Part, rounds: usize, core: usize) -> Result<bool
         // The clock is the programs', so their benches stand beside them.
         Part::Flows => beside(root, "phitak-sensor", "flows", &[]),
         Part::Centre => beside(root, "phitak-centre", "centre", &[]),
+        Part::Feeds => beside(root, "phitak-centre", "feeds", &[]),
         Part::CentrePostgres => beside(root, "phitak-centre", "centre", &["postgres"]),
     }
 }

@@ -85,6 +85,9 @@ export type BulletinEvent = Sent<Schemas["BulletinEvent"]>;
 export type Concern = Sent<Schemas["ConcernPage"]>;
 export type WeaknessKinds = Sent<Schemas["WeaknessKinds"]>;
 export type Suggested = Sent<Schemas["Suggested"]>;
+export type Indicator = Sent<Schemas["Indicator"]>;
+export type IndicatorKind = Schemas["IndicatorKind"];
+export type IndicatorList = Sent<Schemas["ListState"]>;
 export type Warnings = Sent<Schemas["WarningCounts"]>;
 
 export type ChannelList = Sent<Schemas["ChannelList"]>;

@@ -193,381 +193,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/case-clocks/{id}/settle": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** A deadline was kept, or does not bind here, or runs again */
-        post: operations["post_case_clocks_id_settle"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/case-law": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Categories, levels, events and deadlines, with their sources */
-        get: operations["get_case_law"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/case-tasks/{id}/settle": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** A task was done, or is not needed, or is open again */
-        post: operations["post_case_tasks_id_settle"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Cases of the caller's hospitals, what is due next first; titles and people only for the sector's team */
-        get: operations["get_cases"];
-        put?: never;
-        /** Opens a case, from stories or from a call */
-        post: operations["post_cases"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One case, whole */
-        get: operations["get_cases_id"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/assessment": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** A person's judgement of level and categories, with the reason */
-        post: operations["post_cases_id_assessment"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/comments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** A comment or an entry of the timeline, for the sector's team alone */
-        post: operations["post_cases_id_comments"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/evidence": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Stores a file as evidence: its name is shown and never a path, and nothing is unpacked */
-        post: operations["post_cases_id_evidence"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/hold": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begins or ends a legal hold: while it holds, nothing of the case is removed with age */
-        post: operations["post_cases_id_hold"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/links": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Links it with another case */
-        post: operations["post_cases_id_links"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/merge": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Merges it into another: its deadlines go on there, what was written stays here */
-        post: operations["post_cases_id_merge"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/moments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Notes when what the law counts from happened at a hospital, or corrects it with a reason */
-        post: operations["post_cases_id_moments"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/notes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** A note between a hospital and the centre */
-        post: operations["post_cases_id_notes"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/observables": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Adds an address, domain, hash or account */
-        post: operations["post_cases_id_observables"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/parts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Adds hospitals and stories */
-        post: operations["post_cases_id_parts"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/playbook": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Adds the tasks of a playbook, and keeps its version */
-        post: operations["post_cases_id_playbook"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/shared": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One case as the caller's hospitals see it: their words, tasks, deadlines, notes and files */
-        get: operations["get_cases_id_shared"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Moves it on, or back; closing needs a reason and every deadline settled */
-        post: operations["post_cases_id_status"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/take-out": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Takes a merged case out again */
-        post: operations["post_cases_id_take_out"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/tasks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Adds a task, for a hospital or for the centre */
-        post: operations["post_cases_id_tasks"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/timeline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Hides a line of the timeline with a reason, or shows it again */
-        post: operations["post_cases_id_timeline"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cases/{id}/words": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Changes its words, or who looks after it */
-        post: operations["post_cases_id_words"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/concerned": {
         parameters: {
             query?: never;
@@ -597,23 +222,6 @@ export interface paths {
         put?: never;
         /** Make a code for a hospital's sensor */
         post: operations["post_enrolment_codes"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/evidence/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A file, as it was stored: never shown, only saved */
-        get: operations["get_evidence_id"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -688,23 +296,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/facilities/{code}/cases": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The cases of one hospital, as it sees them */
-        get: operations["get_facilities_code_cases"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/findings": {
         parameters: {
             query?: never;
@@ -757,6 +348,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/indicators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Indicators, the latest first, with what they hit at the caller's hospitals */
+        get: operations["get_indicators"];
+        put?: never;
+        /** Has every sensor look for these */
+        post: operations["post_indicators"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/indicators/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends an indicator before its time, with a reason */
+        post: operations["post_indicators_id_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -800,23 +426,6 @@ export interface paths {
         };
         /** The caller's part of the sector on one page */
         get: operations["get_overview"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/playbooks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is done in which kind of incident */
-        get: operations["get_playbooks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1205,12 +814,6 @@ export interface components {
             reason?: string | null;
             response: components["schemas"]["Response"];
         };
-        Assessing: {
-            /** @description 0 to 9 */
-            categories?: number[] | null;
-            level?: components["schemas"]["ThreatLevel"] | null;
-            reason: string;
-        };
         Asset: {
             address: string;
             /** Format: int64 */
@@ -1556,195 +1159,6 @@ export interface components {
          * @enum {string}
          */
         CareState: "calm" | "act" | "call";
-        CaseAssignee: {
-            /** Format: int64 */
-            id: number;
-            name: string;
-        };
-        /** @description A deadline of the law at one hospital. */
-        CaseClock: {
-            /** @description The law names no hours */
-            at_once: boolean;
-            due_at: components["schemas"]["Moment"];
-            event: string;
-            event_name: components["schemas"]["Text"];
-            facility: components["schemas"]["FacilityPlace"];
-            /** Format: int64 */
-            id: number;
-            note: components["schemas"]["Text"];
-            reason?: string | null;
-            reference?: string | null;
-            /** @description The rule with its version, such as `pdpa-72h@2022-12-15` */
-            rule: string;
-            settled_at?: components["schemas"]["Moment"] | null;
-            /** @description Null for those outside the sector's own team */
-            settled_by?: string | null;
-            /** @description Law and section */
-            source: components["schemas"]["Text"];
-            started_at: components["schemas"]["Moment"];
-            state: components["schemas"]["ClockState"];
-            title: components["schemas"]["Text"];
-            /** @description To whom */
-            to: components["schemas"]["Text"];
-        };
-        /** @description A case, whole. */
-        CaseDetail: {
-            assignee?: components["schemas"]["CaseAssignee"] | null;
-            called_at?: components["schemas"]["Moment"] | null;
-            caller?: string | null;
-            categories: number[];
-            /** @description Running ones first, what is due next before the rest */
-            clocks: components["schemas"]["CaseClock"][];
-            close_reason?: string | null;
-            closed_at?: components["schemas"]["Moment"] | null;
-            facilities: components["schemas"]["FacilityPlace"][];
-            files: components["schemas"]["CaseFile"][];
-            /** Format: int64 */
-            id: number;
-            legal_hold: boolean;
-            level: components["schemas"]["ThreatLevel"];
-            links: components["schemas"]["CaseReference"][];
-            merged_from: components["schemas"]["CaseReference"][];
-            merged_into?: components["schemas"]["CaseReference"] | null;
-            moments: components["schemas"]["CaseMoment"][];
-            number: string;
-            observables: components["schemas"]["CaseObservable"][];
-            opened_at: components["schemas"]["Moment"];
-            opened_by: string;
-            source: components["schemas"]["CaseSource"];
-            status: components["schemas"]["CaseStatus"];
-            stories: components["schemas"]["CaseStory"][];
-            tasks: components["schemas"]["CaseTask"][];
-            /** @description By when it happened */
-            timeline: components["schemas"]["TimelineLine"][];
-            title: string;
-            told: components["schemas"]["Text"];
-        };
-        /** @description A file kept as evidence. */
-        CaseFile: {
-            /** Format: int64 */
-            bytes: number;
-            /** @description Its latest handlings, oldest first; empty for those outside the sector's own team */
-            custody: components["schemas"]["CustodyView"][];
-            facility?: components["schemas"]["FacilityPlace"] | null;
-            /** Format: int64 */
-            id: number;
-            name: string;
-            note: string;
-            sha256: string;
-            stored_at: components["schemas"]["Moment"];
-            stored_by?: string | null;
-        };
-        /** @description What the law says. */
-        CaseLawWords: {
-            categories: components["schemas"]["CategoryWords"][];
-            categories_source: components["schemas"]["Text"];
-            events: components["schemas"]["EventWords"][];
-            levels: components["schemas"]["LevelWords"][];
-            levels_source: components["schemas"]["Text"];
-        };
-        /** @description When what the law counts from happened; of one event the last one counts. */
-        CaseMoment: {
-            at: components["schemas"]["Moment"];
-            event: string;
-            event_name: components["schemas"]["Text"];
-            facility: components["schemas"]["FacilityPlace"];
-            noted_at: components["schemas"]["Moment"];
-            noted_by: string;
-            /** @description Of a correction */
-            reason?: string | null;
-        };
-        CaseObservable: {
-            added_at: components["schemas"]["Moment"];
-            added_by: string;
-            /** Format: int64 */
-            id: number;
-            kind: components["schemas"]["ObservableKind"];
-            note: string;
-            value: string;
-        };
-        CasePage: {
-            items: components["schemas"]["CaseRow"][];
-            next_cursor?: string | null;
-            /** Format: int64 */
-            total: number;
-        };
-        /** @description Another case. */
-        CaseReference: {
-            /** Format: int64 */
-            id: number;
-            number: string;
-            reason: string;
-            status: components["schemas"]["CaseStatus"];
-            title: string;
-        };
-        /** @description A case in a list. */
-        CaseRow: {
-            assignee?: components["schemas"]["CaseAssignee"] | null;
-            categories: number[];
-            /** Format: int64 */
-            clocks_running: number;
-            /** Format: int64 */
-            facilities: number;
-            /** @description At most 5 */
-            facility_names: components["schemas"]["FacilityName"][];
-            /** Format: int64 */
-            id: number;
-            level: components["schemas"]["ThreatLevel"];
-            next_due_at?: components["schemas"]["Moment"] | null;
-            /** @description Such as `2569-0001` */
-            number: string;
-            opened_at: components["schemas"]["Moment"];
-            status: components["schemas"]["CaseStatus"];
-            /** Format: int64 */
-            tasks_open: number;
-            /** @description Null for those outside the sector's own team */
-            title?: string | null;
-            /** @description What its hospitals read */
-            told: components["schemas"]["Text"];
-        };
-        /**
-         * @description From what a case was opened.
-         * @enum {string}
-         */
-        CaseSource: "story" | "phone";
-        /**
-         * @description Where a case stands.
-         * @enum {string}
-         */
-        CaseStatus: "open" | "contained" | "recovered" | "closed";
-        /** @description A story of a case, as it stood when it was added. */
-        CaseStory: {
-            first_at: components["schemas"]["Moment"];
-            /** Format: int64 */
-            id: number;
-            last_at: components["schemas"]["Moment"];
-            severity: components["schemas"]["Severity"];
-            signature: string;
-            /** @description Whether the queue still has it */
-            there: boolean;
-            title: components["schemas"]["Text"];
-        };
-        CaseTask: {
-            due_at?: components["schemas"]["Moment"] | null;
-            facility?: components["schemas"]["FacilityPlace"] | null;
-            /** Format: int64 */
-            id: number;
-            note?: string | null;
-            /** @description The playbook's id and version by which it came */
-            playbook?: string | null;
-            settled_at?: components["schemas"]["Moment"] | null;
-            settled_by?: string | null;
-            state: components["schemas"]["TaskState"];
-            title: components["schemas"]["Text"];
-            who?: string | null;
-        };
-        CategoryWords: {
-            name: components["schemas"]["Text"];
-            /** Format: int32 */
-            number: number;
-            reportable: boolean;
-        };
         ChainEnd: {
             /** @description Its SHA-256, hexadecimal */
             hash: string;
@@ -1770,11 +1184,6 @@ export interface components {
             /** @description At least 12 characters */
             password: string;
         };
-        /**
-         * @description Where a deadline of the law stands.
-         * @enum {string}
-         */
-        ClockState: "running" | "done" | "not_applicable";
         Closing: {
             /** @description At most 1000 characters */
             reason: string;
@@ -1812,19 +1221,6 @@ export interface components {
          * @enum {string}
          */
         Confidence: "low" | "medium" | "high";
-        /** @description What was done with a file. */
-        CustodyView: {
-            /** @description `stored`, `handed`, `held_by_law`, `hold_ended`, `removed` */
-            action: string;
-            at: components["schemas"]["Moment"];
-            detail: string;
-            /**
-             * Format: int64
-             * @description In the log of all files
-             */
-            line: number;
-            who: string;
-        };
         EnrolmentCode: {
             created_at: components["schemas"]["Moment"];
             expires_at: components["schemas"]["Moment"];
@@ -1857,17 +1253,12 @@ export interface components {
             /**
              * @description Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
              *     `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
-             *     `no_room`, `too_many`, `media_type`, `method`, `unavailable`
+             *     `too_many`, `media_type`, `method`, `unavailable`
              */
             code: string;
             detail: string;
             hint: string;
             what: string;
-        };
-        EventWords: {
-            hint: components["schemas"]["Text"];
-            id: string;
-            name: components["schemas"]["Text"];
         };
         Facility: {
             code: string;
@@ -1986,21 +1377,62 @@ export interface components {
             /** @description `ok` */
             status: string;
         };
-        /** @description Who hid a line, and why. */
-        HiddenView: {
-            at: components["schemas"]["Moment"];
-            reason: string;
-            who: string;
-        };
-        Holding: {
-            hold: boolean;
-            reason: string;
-        };
         /** @description A host as a person may recognise it. */
         HostName: {
             address: string;
             mac?: string | null;
             name?: string | null;
+        };
+        Indicator: {
+            /** Format: int64 */
+            bulletin_id?: number | null;
+            created_at: components["schemas"]["Moment"];
+            ended_at?: components["schemas"]["Moment"] | null;
+            expires_at: components["schemas"]["Moment"];
+            /**
+             * Format: int64
+             * @description Alerts at the caller's hospitals, and how many of them
+             */
+            hits: number;
+            /** Format: int64 */
+            hospitals: number;
+            /**
+             * Format: int64
+             * @description Stands as the signature's number in its alerts
+             */
+            id: number;
+            kind: components["schemas"]["IndicatorKind"];
+            severity: components["schemas"]["Severity"];
+            standing: components["schemas"]["Standing"];
+            /**
+             * Format: int64
+             * @description The story of its alerts
+             */
+            story_id?: number | null;
+            team?: components["schemas"]["TeamPart"] | null;
+            tlp: components["schemas"]["Tlp"];
+            value: string;
+            /** @description What hospitals read */
+            words: string;
+        };
+        IndicatorEnd: {
+            reason: string;
+        };
+        /** @enum {string} */
+        IndicatorKind: "address" | "domain" | "url" | "sha256" | "sha1" | "md5" | "ja3" | "ja4";
+        IndicatorPage: {
+            items: components["schemas"]["Indicator"][];
+            list: components["schemas"]["ListState"];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
+        IndicatorsAdded: {
+            /**
+             * Format: int64
+             * @description Those that were not looked for already
+             */
+            added: number;
         };
         /** @description A technical detail with its label. */
         Labelled: {
@@ -2011,19 +1443,19 @@ export interface components {
             field: string;
             why: components["schemas"]["Text"];
         };
-        LevelWords: {
-            id: components["schemas"]["ThreatLevel"];
-            name: components["schemas"]["Text"];
-        };
-        /**
-         * @description What a line of a timeline is.
-         * @enum {string}
-         */
-        LineKind: "alert" | "triage" | "answer" | "event" | "comment" | "note" | "added";
-        Linking: {
+        /** @description The list as sensors have it. */
+        ListState: {
             /** Format: int64 */
-            other: number;
-            reason: string;
+            generation: number;
+            /** Format: int64 */
+            part: number;
+            /**
+             * Format: int64
+             * @description The caller's sensors that watch, and those of them that have the newest part
+             */
+            sensors: number;
+            /** Format: int64 */
+            sensors_current: number;
         };
         /** @description Data of the event `bulletin`: what became of one hospital's part in an early warning. */
         LiveBulletin: {
@@ -2062,6 +1494,7 @@ export interface components {
         Loss: {
             /**
              * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `records_lost`, `refused`, `clock_ahead`,
+             *     `packets_dropped`, `records_unreadable`, `alerts_held_back`,
              *     or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
              */
             cause: string;
@@ -2094,14 +1527,6 @@ export interface components {
             login: string;
             name: string;
         };
-        Merging: {
-            /**
-             * Format: int64
-             * @description The id of the case that goes on
-             */
-            into: number;
-            reason: string;
-        };
         /**
          * Format: date-time
          * @description A moment: ISO 8601 in UTC
@@ -2124,11 +1549,24 @@ export interface components {
             /** @description A facility's code */
             facility: string;
         };
-        NewNote: {
-            /** @description A code of the caller's, in the case */
-            facility: string;
-            /** @description At most 4000 characters */
-            text: string;
+        NewIndicators: {
+            /**
+             * Format: int32
+             * @description 1 to 730
+             */
+            days: number;
+            kind: components["schemas"]["IndicatorKind"];
+            /** @description For the team; at most 1000 characters */
+            reason: string;
+            severity: components["schemas"]["Severity"];
+            /** @description Who gave it; at most 120 characters */
+            source: string;
+            /** @description Not amber_strict and not red: those stay with whoever got them */
+            tlp: components["schemas"]["Tlp"];
+            /** @description At most 500 of this kind */
+            values: string[];
+            /** @description For hospitals, in Thai; at most 160 characters, without a hospital's name */
+            words: string;
         };
         NewPassword: {
             /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
@@ -2144,40 +1582,6 @@ export interface components {
             name: string;
             role: components["schemas"]["Role"];
             scope: components["schemas"]["ScopeView"];
-        };
-        Noting: {
-            at: components["schemas"]["Moment"];
-            /** @description As `/api/v1/case-law` lists them */
-            event: string;
-            /** @description A code */
-            facility: string;
-            /** @description Needed to correct one that is known */
-            reason?: string | null;
-        };
-        /**
-         * @description What an observable is.
-         * @enum {string}
-         */
-        ObservableKind: "address" | "domain" | "hash" | "account";
-        Observing: {
-            kind: components["schemas"]["ObservableKind"];
-            /** @description At most 400 characters */
-            note?: string;
-            value: string;
-        };
-        Opening: {
-            called_at?: components["schemas"]["Moment"] | null;
-            /** @description Who called: needed with `phone` */
-            caller?: string | null;
-            /** @description Codes */
-            facilities: string[];
-            noticed_at?: components["schemas"]["Moment"] | null;
-            source: components["schemas"]["CaseSource"];
-            stories?: number[];
-            /** @description At most 200 characters, as `told`; only the sector's team reads it */
-            title: string;
-            /** @description What the hospitals read: it names none of them */
-            told: components["schemas"]["Text"];
         };
         Overview: {
             /** Format: int64 */
@@ -2200,22 +1604,6 @@ export interface components {
              * @description Facilities with a sensor that speaks
              */
             watching: number;
-        };
-        Parting: {
-            facilities?: string[];
-            stories?: number[];
-        };
-        PlaybookList: {
-            items: components["schemas"]["PlaybookWords"][];
-        };
-        PlaybookWords: {
-            about: components["schemas"]["Text"];
-            categories: number[];
-            id: string;
-            name: components["schemas"]["Text"];
-            /** Format: int64 */
-            steps: number;
-            version: string;
         };
         /** @description Who asks proves again who they are. */
         Proof: {
@@ -2307,14 +1695,6 @@ export interface components {
          * @enum {string}
          */
         Role: "administrator" | "analyst" | "region_officer" | "hospital";
-        /** @description A comment; with a moment and a source, an entry of the timeline. */
-        Saying: {
-            at?: components["schemas"]["Moment"] | null;
-            /** @description Where that is known from */
-            source?: string | null;
-            /** @description At most 4000 characters */
-            text: string;
-        };
         /** @enum {string} */
         ScopeKind: "sector" | "region" | "facility";
         /** @description Which facilities the account may see. */
@@ -2349,6 +1729,13 @@ export interface components {
         Sensor: {
             enrolled_at: components["schemas"]["Moment"];
             id: string;
+            indicators?: components["schemas"]["SensorIndicators"] | null;
+            /**
+             * Format: int64
+             * @description How many it looks for, and since when
+             */
+            indicators_active?: number | null;
+            indicators_since?: components["schemas"]["Moment"] | null;
             last_seen_at?: components["schemas"]["Moment"] | null;
             losses: components["schemas"]["Loss"][];
             /** Format: int64 */
@@ -2362,76 +1749,25 @@ export interface components {
         };
         SensorBrief: {
             id?: string | null;
+            indicators?: components["schemas"]["SensorIndicators"] | null;
             last_seen_at?: components["schemas"]["Moment"] | null;
             status: components["schemas"]["SensorStatus"];
         };
+        /**
+         * @description Whether a sensor looks for what the newest list of indicators says.
+         * @enum {string}
+         */
+        SensorIndicators: "current" | "behind" | "missing";
         /**
          * @description Whether a sensor speaks to the centre.
          * @enum {string}
          */
         SensorStatus: "watching" | "silent" | "never";
-        Settled: {
-            at?: components["schemas"]["Moment"] | null;
-            /** @description Needed with `not_applicable` and `running` */
-            reason?: string | null;
-            /** @description Of the report: needed with `done`, at most 200 characters */
-            reference?: string | null;
-            state: components["schemas"]["ClockState"];
-        };
         /**
          * @description How urgent.
          * @enum {string}
          */
         Severity: "low" | "medium" | "high" | "critical";
-        /** @description A case as a hospital sees it. */
-        SharedCase: {
-            clocks: components["schemas"]["CaseClock"][];
-            closed_at?: components["schemas"]["Moment"] | null;
-            /** @description The caller's hospitals in it */
-            facilities: components["schemas"]["FacilityPlace"][];
-            files: components["schemas"]["CaseFile"][];
-            /** Format: int64 */
-            id: number;
-            /** @description Notes, and what became of the case, oldest first */
-            notes: components["schemas"]["SharedNote"][];
-            number: string;
-            /** @description Whether something may still be written */
-            open: boolean;
-            opened_at: components["schemas"]["Moment"];
-            /** @description Whom to call */
-            phone: string;
-            status: components["schemas"]["CaseStatus"];
-            tasks: components["schemas"]["CaseTask"][];
-            told: components["schemas"]["Text"];
-        };
-        SharedCaseRow: {
-            /** Format: int64 */
-            clocks_running: number;
-            /** Format: int64 */
-            id: number;
-            next_due_at?: components["schemas"]["Moment"] | null;
-            number: string;
-            opened_at: components["schemas"]["Moment"];
-            status: components["schemas"]["CaseStatus"];
-            /** Format: int64 */
-            tasks_open: number;
-            told: components["schemas"]["Text"];
-        };
-        SharedCases: {
-            /** @description At most 200, what is due next first */
-            items: components["schemas"]["SharedCaseRow"][];
-            /** Format: int64 */
-            total: number;
-        };
-        /** @description A note, or what became of the case. */
-        SharedNote: {
-            action: string;
-            at: components["schemas"]["Moment"];
-            facility?: components["schemas"]["FacilityPlace"] | null;
-            text: string;
-            /** @description Null: the centre */
-            who?: string | null;
-        };
         SignIn: {
             /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
             code?: string | null;
@@ -2452,11 +1788,8 @@ export interface components {
         };
         /** @enum {string} */
         SpokenRole: "server" | "client";
-        Standing: {
-            /** @description Needed to close, and to open again */
-            reason?: string | null;
-            status: components["schemas"]["CaseStatus"];
-        };
+        /** @enum {string} */
+        Standing: "active" | "over";
         StateCounts: {
             /** Format: int64 */
             act: number;
@@ -2562,59 +1895,20 @@ export interface components {
              */
             hospitals: number;
         };
-        TaskDone: {
-            /** @description Needed with `dropped` */
-            note?: string | null;
-            state: components["schemas"]["TaskState"];
+        TeamPart: {
+            created_by: string;
+            end_reason?: string | null;
+            ended_by?: string | null;
+            reason: string;
+            source: string;
         };
-        TaskNew: {
-            due_at?: components["schemas"]["Moment"] | null;
-            /** @description A code; none for the centre's own */
-            facility?: string | null;
-            /** @description At most 400 characters; names no other hospital */
-            title: components["schemas"]["Text"];
-            who?: string | null;
-        };
-        /**
-         * @description Where a task stands.
-         * @enum {string}
-         */
-        TaskState: "open" | "done" | "dropped";
         /** @description A text for people, in both languages. */
         Text: {
             en: string;
             th: string;
         };
-        /**
-         * @description The level of a threat (section 60): a person's decision.
-         * @enum {string}
-         */
-        ThreatLevel: "undetermined" | "not_serious" | "serious" | "critical_a" | "critical_b";
         /** @enum {string} */
         TileState: "none" | "calm" | "act" | "call" | "blind";
-        TimelineHide: {
-            /** @description False shows it again */
-            hide: boolean;
-            /** @description The line's key */
-            line: string;
-            reason: string;
-        };
-        /** @description A line of a case's timeline. */
-        TimelineLine: {
-            action: string;
-            /** @description When it happened */
-            at: components["schemas"]["Moment"];
-            facility?: components["schemas"]["FacilityPlace"] | null;
-            hidden?: components["schemas"]["HiddenView"] | null;
-            /** @description By which it is hidden */
-            key: string;
-            kind: components["schemas"]["LineKind"];
-            noted_at?: components["schemas"]["Moment"] | null;
-            /** @description Of what it tells, or where it comes from */
-            source?: string | null;
-            text: string;
-            who?: string | null;
-        };
         /**
          * @description How far a text may be passed on (Traffic Light Protocol 2.0).
          * @enum {string}
@@ -2700,9 +1994,6 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
-        UsingPlaybook: {
-            playbook: string;
-        };
         Value: unknown;
         /**
          * @description What a closed story turned out to be.
@@ -2744,15 +2035,6 @@ export interface components {
         };
         WeaknessKinds: {
             items: components["schemas"]["WeaknessKind"][];
-        };
-        WithReason: {
-            reason: string;
-        };
-        Wording: {
-            /** @description The login of the new one; empty takes the person away */
-            assignee?: string | null;
-            title?: string | null;
-            told?: components["schemas"]["Text"] | null;
         };
     };
     responses: never;
@@ -3209,811 +2491,6 @@ export interface operations {
             };
         };
     };
-    post_case_clocks_id_settle: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Settled"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_case_law: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseLawWords"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_case_tasks_id_settle: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TaskDone"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SharedCase"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_cases: {
-        parameters: {
-            query?: {
-                /** @description One or more of `open`, `contained`, `recovered`, `closed`, with commas */
-                status?: string | null;
-                /** @description One or more levels, with commas */
-                level?: string | null;
-                /** @description A code */
-                facility?: string | null;
-                /** @description Only the caller's own */
-                mine?: boolean;
-                /** @description Only those of which something is overdue */
-                overdue?: boolean;
-                /** @description A number, or part of the words */
-                q?: string | null;
-                cursor?: string | null;
-                limit?: number | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CasePage"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Opening"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_cases_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_assessment: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Assessing"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_comments: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Saying"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_evidence: {
-        parameters: {
-            query: {
-                /** @description What the file is called: at most 200 characters are kept */
-                name: string;
-                /** @description A code of the caller's, in the case; left out, only the sector's team sees the file */
-                facility?: string | null;
-                /** @description At most 1000 characters */
-                note?: string | null;
-            };
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/octet-stream": string;
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SharedCase"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_hold: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Holding"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_links: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Linking"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_merge: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Merging"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_moments: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Noting"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_notes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewNote"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SharedCase"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_observables: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Observing"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_parts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Parting"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_playbook: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UsingPlaybook"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_cases_id_shared: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SharedCase"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_status: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Standing"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_take_out: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WithReason"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_tasks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TaskNew"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_timeline: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TimelineHide"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    post_cases_id_words: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Wording"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CaseDetail"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     get_concerned: {
         parameters: {
             query: {
@@ -4102,37 +2579,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnrolmentCodeCreated"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_evidence_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The file */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -4267,37 +2713,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Care"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_facilities_code_cases: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                code: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SharedCases"];
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -4450,6 +2865,108 @@ export interface operations {
             };
         };
     };
+    get_indicators: {
+        parameters: {
+            query?: {
+                standing?: ("active" | "over") | null;
+                kind?: ("address" | "domain" | "url" | "sha256" | "sha1" | "md5" | "ja3" | "ja4") | null;
+                /** @description Part of the value or of the words */
+                q?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndicatorPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_indicators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIndicators"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndicatorsAdded"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_indicators_id_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndicatorEnd"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_live: {
         parameters: {
             query?: never;
@@ -4524,35 +3041,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
-                };
-            };
-            /** @description Refused: what happened, detail, hint */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_playbooks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PlaybookList"];
                 };
             };
             /** @description Refused: what happened, detail, hint */

@@ -33,6 +33,7 @@ export const routes: readonly Route[] = [
   { path: "/bulletins", page: () => import("../pages/bulletins/Bulletins.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.bulletins, go: "b" } },
   { path: "/duty", page: () => import("../pages/duty/Duty.svelte"), who: SECTOR, frame: "work", menu: { words: (t) => t.notify.title, go: "d" } },
   { path: "/cases", page: () => import("../pages/cases/Cases.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.cases, go: "c" } },
+  { path: "/indicators", page: () => import("../pages/indicators/Indicators.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.indicators, go: "i" } },
   { path: "/people", page: () => import("../pages/people/People.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.people, go: "p" } },
   { path: "/audit", page: () => import("../pages/audit/Audit.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.audit, go: "l" } },
   { path: "/stories/:id", page: () => import("../pages/story/Story.svelte"), who: TEAM, frame: "work" },

@@ -13,11 +13,13 @@ use axum::{Json, extract::State};
 use phitak_assets::Host;
 use phitak_model::Timestamp;
 use phitak_store::{
-    FacilityFilter, Standing, StoreError,
+    FacilityFilter, Scope, SensorList, Standing, StoreError,
     hosts::HostRecord,
     sensors::{LossRecord, Sensor as StoredSensor},
 };
+use phitak_uplink::FeedPosition;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,6 +42,19 @@ pub struct SensorBrief {
     pub id: Option<String>,
     pub status: SensorStatus,
     pub last_seen_at: Option<Moment>,
+    /// None while there is no list of indicators
+    pub indicators: Option<SensorIndicators>,
+}
+
+/// Whether a sensor looks for what the newest list of indicators says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SensorIndicators {
+    Current,
+    /// It has an older one
+    Behind,
+    /// It has told of none
+    Missing,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,12 +83,18 @@ pub struct Sensor {
     pub rules_loaded: u32,
     pub rules_failed: u32,
     pub losses: Vec<Loss>,
+    /// None while there is no list of indicators
+    pub indicators: Option<SensorIndicators>,
+    /// How many it looks for, and since when
+    pub indicators_active: Option<u64>,
+    pub indicators_since: Option<Moment>,
 }
 
 /// Something that was not seen or not kept.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Loss {
     /// `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `records_lost`, `refused`, `clock_ahead`,
+    /// `packets_dropped`, `records_unreadable`, `alerts_held_back`,
     /// or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
     pub cause: String,
     pub count: u64,
@@ -174,7 +195,8 @@ async fn list(
     let found = store.facilities(scope, &filter, silent_before, &page(query.cursor, query.limit)).await?;
     let codes: Vec<String> = found.items.iter().map(|facility| facility.code.to_string()).collect();
     let sensors = store.sensors_of(scope, &codes).await?;
-    let items = found.items.iter().map(|facility| Facility::of(facility, &sensors, silent_before)).collect();
+    let lists = Lists::load(&centre, scope, &codes).await?;
+    let items = found.items.iter().map(|facility| Facility::of(facility, &sensors, &lists, silent_before)).collect();
     Ok(Json(FacilityPage { items, total: found.total, next_cursor: found.next_cursor }))
 }
 
@@ -189,10 +211,11 @@ async fn detail(
     caller.views(&centre, Some(&facility.code), format!("facility {code}")).await?;
     let sensors = store.sensors_of(scope, &[facility.code.to_string()]).await?;
     let losses = store.losses_of(scope, &facility.code).await?;
+    let lists = Lists::load(&centre, scope, &[facility.code.to_string()]).await?;
     Ok(Json(FacilityDetail {
-        facility: Facility::of(&facility, &sensors, silent_before),
+        facility: Facility::of(&facility, &sensors, &lists, silent_before),
         hosts: facility.hosts,
-        sensors: sensors.iter().map(|sensor| Sensor::of(sensor, &losses, silent_before)).collect(),
+        sensors: sensors.iter().map(|sensor| Sensor::of(sensor, &losses, &lists, silent_before)).collect(),
     }))
 }
 
@@ -211,7 +234,12 @@ async fn assets(
 }
 
 impl Facility {
-    fn of(facility: &phitak_store::Facility, sensors: &[StoredSensor], silent_before: Timestamp) -> Self {
+    fn of(
+        facility: &phitak_store::Facility,
+        sensors: &[StoredSensor],
+        lists: &Lists,
+        silent_before: Timestamp,
+    ) -> Self {
         let latest = sensors
             .iter()
             .filter(|sensor| sensor.facility == facility.code)
@@ -228,6 +256,7 @@ impl Facility {
                 id: latest.map(|sensor| sensor.id.to_string()),
                 status: SensorStatus::of(heard_at, silent_before),
                 last_seen_at: heard_at.map(Moment),
+                indicators: latest.and_then(|sensor| lists.standing(sensor)),
             },
             findings_open: facility.findings_open,
             findings_verified: facility.findings_verified,
@@ -237,8 +266,12 @@ impl Facility {
 }
 
 impl Sensor {
-    fn of(sensor: &StoredSensor, losses: &[LossRecord], silent_before: Timestamp) -> Self {
+    fn of(sensor: &StoredSensor, losses: &[LossRecord], lists: &Lists, silent_before: Timestamp) -> Self {
+        let list = lists.of_sensors.get(sensor.id.as_str());
         Self {
+            indicators: lists.standing(sensor),
+            indicators_active: list.map(|list| list.entries),
+            indicators_since: list.map(|list| list.at.into()),
             id: sensor.id.to_string(),
             status: SensorStatus::of(sensor.last_seen_at, silent_before),
             enrolled_at: sensor.enrolled_at.into(),
@@ -249,6 +282,31 @@ impl Sensor {
             rules_failed: sensor.rules_failed,
             losses: losses.iter().filter(|loss| loss.sensor == sensor.id.as_str()).map(Loss::of).collect(),
         }
+    }
+}
+
+/// How far sensors have come with the list of indicators.
+struct Lists {
+    head: FeedPosition,
+    of_sensors: BTreeMap<String, SensorList>,
+}
+
+impl Lists {
+    async fn load(centre: &Centre, scope: &Scope, codes: &[String]) -> Result<Self, Refusal> {
+        Ok(Self { head: centre.feed.head(), of_sensors: centre.store.sensor_lists(scope, codes).await? })
+    }
+
+    fn standing(&self, sensor: &StoredSensor) -> Option<SensorIndicators> {
+        if self.head.is_none() {
+            return None;
+        }
+        let has = self.of_sensors.get(sensor.id.as_str());
+        let has = has.map(|list| FeedPosition { generation: list.generation, part: list.part });
+        Some(match has {
+            Some(position) if position >= self.head => SensorIndicators::Current,
+            Some(_) => SensorIndicators::Behind,
+            None => SensorIndicators::Missing,
+        })
     }
 }
 

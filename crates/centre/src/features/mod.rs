@@ -10,6 +10,7 @@ pub mod description;
 pub mod enrolment;
 pub mod facilities;
 pub mod findings;
+pub mod indicators;
 pub mod live;
 pub mod notification;
 pub mod overview;

@@ -3,11 +3,14 @@
 mod delivery;
 mod round;
 
-use crate::centre::Centre;
+use crate::{centre::Centre, indicator_feed};
 use delivery::Delivery;
 use phitak_model::SensorId;
 use phitak_store::{StoreError, sensors::Redeemed};
-use phitak_uplink::{Ack, Batch, EnrolError, Enrolled, EnrolmentCode, Intake, IntakeError, SigningRequest};
+use phitak_uplink::{
+    Ack, Batch, EnrolError, Enrolled, EnrolmentCode, Intake, IntakeError, SigningRequest,
+    feed::{FeedAsk, FeedPosition},
+};
 use round::{WAITING_MAX, Waiting};
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +70,17 @@ impl Intake for CentreIntake {
     async fn renew(&self, sensor: &SensorId, request: &SigningRequest) -> Result<Enrolled, IntakeError> {
         self.issue(sensor, request).await.map_err(|error| {
             tracing::error!(%sensor, error, "a certificate could not be renewed");
+            IntakeError::Unavailable("the cause stands in the centre's log".to_owned())
+        })
+    }
+
+    fn feed_head(&self) -> FeedPosition {
+        self.centre.feed.head()
+    }
+
+    async fn feed_after(&self, sensor: &SensorId, ask: FeedAsk) -> Result<Vec<u8>, IntakeError> {
+        indicator_feed::parts_for(&self.centre, &ask).await.map_err(|error| {
+            tracing::error!(%sensor, error = %chain(&error), "the list of indicators could not be given out");
             IntakeError::Unavailable("the cause stands in the centre's log".to_owned())
         })
     }

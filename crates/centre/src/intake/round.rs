@@ -97,7 +97,7 @@ fn answer(centre: &Centre, round: Vec<Waiting>, outcomes: Vec<Outcome>) {
         let word = match outcome {
             Outcome::Stored { up_to, news } => {
                 news.into_iter().for_each(|news| centre.announcer.tell(news));
-                Ok(Ack { spool, up_to })
+                Ok(Ack::of(spool, up_to))
             }
             Outcome::Unknown => Err(IntakeError::Unknown(sensor)),
             Outcome::Forked => {

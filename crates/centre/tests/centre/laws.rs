@@ -74,6 +74,7 @@ async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person
         "/api/v1/case-tasks/{id}/settle" => fill("id", &sector.task_at(hospital).await.to_string()),
         "/api/v1/evidence/{id}" => fill("id", &sector.evidence_at(hospital).await.to_string()),
         "/api/v1/concerned" => format!("{path}?kind=service&protocol=telnet"),
+        "/api/v1/indicators/{id}/end" => fill("id", &sector.indicator_id().await.to_string()),
         plain => {
             assert!(!plain.contains('{'), "give {plain} a sample");
             plain.to_owned()
@@ -143,6 +144,8 @@ async fn sample_body(sector: &Sector, route: &Route, person: Person) -> Option<V
         (_, path) if path.ends_with("/duty") => json!({"duties": []}),
         (_, "/api/v1/acknowledgements/{token}") => json!({}),
         (_, path) if path.starts_with("/api/v1/case") => return Some(case_body(sector, path, person).await),
+        (_, "/api/v1/indicators") => crate::indicators::sample(),
+        (_, "/api/v1/indicators/{id}/end") => json!({"reason": "it was a mistake"}),
         (_, "/api/v1/enrolment-codes") => json!({"facility": ALPHA.code}),
         (method, path) => panic!("give {method} {path} a body"),
     })

@@ -7,6 +7,7 @@ mod case_content;
 mod cases;
 mod chase;
 mod evidence;
+mod indicators;
 mod ingest;
 mod journeys;
 mod laws;

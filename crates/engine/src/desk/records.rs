@@ -1,6 +1,6 @@
 //! When records are written; how they look is [`crate::eve`]'s business.
 
-use super::Desk;
+use super::{Desk, hits::Sighting};
 use crate::{
     Sink,
     conversation::{Conversation, EndReason, Verdict},
@@ -123,6 +123,10 @@ impl Desk {
         for file in files.iter_mut().filter(|file| !file.recorded) {
             file.recorded = true;
             self.records.file(packet, flow, &self.candidates, &file.end, sink);
+            if let Some(hit) = self.watch.file(&file.end, packet.at) {
+                let transaction = Some(file.end.transaction);
+                self.tell_hit(packet, flow, &hit, Sighting { transaction, place: None, file: Some(&file.end) }, sink);
+            }
         }
         if let Some(app) = &mut flow.state.app {
             app.files = files;
@@ -155,6 +159,11 @@ impl Desk {
                 let name = app.name(&self.candidates).unwrap_or(declaration.name);
                 *self.counters.app_transactions.entry(name).or_insert(0) += 1;
                 self.records.transaction(packet, flow, name, id, transaction, sink);
+                let protocol = app.protocol().unwrap_or(u16::MAX);
+                if let Some((hit, place)) = self.watch.transaction(protocol, transaction, packet.at, &mut self.scratch)
+                {
+                    self.tell_hit(packet, flow, &hit, Sighting { transaction: Some(id), place, file: None }, sink);
+                }
             }
         }
         if let Some(app) = &mut flow.state.app {

@@ -91,9 +91,12 @@ impl EveLog {
     pub(super) fn record(&mut self, line: &[u8]) {
         let ordinal = self.next;
         self.next = ordinal.saturating_add(1);
-        if ordinal < self.fresh_from {
-            return;
+        if ordinal >= self.fresh_from {
+            self.keep(ordinal, line);
         }
+    }
+
+    fn keep(&mut self, ordinal: u64, line: &[u8]) {
         if let Err(error) = self.write(ordinal, line) {
             self.lost = self.lost.saturating_add(1);
             if !self.is_failing {
@@ -101,6 +104,18 @@ impl EveLog {
             }
             self.is_failing = true;
         }
+    }
+
+    /// Takes a record that has no ordinal of its own, because another run of the same capture may have another list of
+    /// indicators. It begins with a space, by which its line is told from counted ones. After a kill the last ones may stand
+    /// twice.
+    pub(super) fn record_aside(&mut self, line: &[u8]) {
+        if self.next < self.fresh_from {
+            return;
+        }
+        let ordinal = self.next;
+        let line = [b" ".as_slice(), line].concat();
+        self.keep(ordinal, &line);
     }
 
     /// How many records were lost since the last call.
@@ -178,14 +193,20 @@ fn count_lines(path: &Path, offset: u64) -> io::Result<(u64, u64)> {
     let offset = file.seek(SeekFrom::Start(offset.min(file.metadata()?.len())))?;
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
     let (mut lines, mut end, mut at) = (0, offset, offset);
+    // Lines that begin with a space have no ordinal.
+    let (mut begins, mut counts) = (true, true);
     loop {
         let buffer = reader.fill_buf()?;
         if buffer.is_empty() {
             return Ok((lines, end));
         }
         for (place, byte) in buffer.iter().enumerate() {
+            if std::mem::take(&mut begins) {
+                counts = *byte != b' ';
+            }
             if *byte == b'\n' {
-                lines += 1;
+                lines += u64::from(counts);
+                begins = true;
                 end = at + place as u64 + 1;
             }
         }

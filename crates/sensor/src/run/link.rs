@@ -1,16 +1,17 @@
-//! The thread that speaks to the centre: uplink, health reports, signals.
+//! The thread that speaks to the centre: uplink, the list of indicators, health reports, signals.
 
-use super::{clock, pulse::Pulse};
+use super::{clock, indicators, pulse::Pulse};
 use phitak_uplink::{
     Item,
     client::{Patience, Uplink},
+    feed::Keeper,
     keys::KeyFolder,
     spool::Desk,
 };
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
     time::{interval, sleep},
 };
 
@@ -35,7 +36,12 @@ impl Link {
 
 /// # Errors
 /// When the sensor is not enrolled or the thread cannot begin.
-pub(super) fn start(desk: Arc<Desk>, keys: KeyFolder, pulse: Arc<Pulse>) -> anyhow::Result<Link> {
+pub(super) fn start(
+    desk: Arc<Desk>,
+    keys: KeyFolder,
+    pulse: Arc<Pulse>,
+    keeper: Option<Arc<Keeper>>,
+) -> anyhow::Result<Link> {
     keys.load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("uplink".to_owned()).spawn(move || {
@@ -43,13 +49,18 @@ pub(super) fn start(desk: Arc<Desk>, keys: KeyFolder, pulse: Arc<Pulse>) -> anyh
             let (stop, stopping) = watch::channel(false);
             let uplink = async {
                 match Uplink::new(&desk, keys, Patience::default()) {
-                    Ok(uplink) => uplink.run(stopping).await,
+                    Ok(uplink) => match keeper.clone() {
+                        Some(keeper) => uplink.keeping(keeper).run(stopping).await,
+                        None => uplink.run(stopping).await,
+                    },
                     Err(error) => tracing::error!(%error, "nothing is sent"),
                 }
             };
+            let renewed = Notify::new();
             let until_stop = async {
                 tokio::select! {
-                    () = reports(&desk, &pulse) => {}
+                    () = reports(&desk, &pulse, &renewed) => {}
+                    () = indicators::follow(keeper.as_ref(), &pulse, &renewed) => {}
                     () = syncs(&desk) => {}
                     () = signals(&pulse) => {}
                     () = stopped(&pulse) => {}
@@ -63,13 +74,17 @@ pub(super) fn start(desk: Arc<Desk>, keys: KeyFolder, pulse: Arc<Pulse>) -> anyh
     Ok(Link { thread })
 }
 
-async fn reports(desk: &Desk, pulse: &Pulse) {
+/// Every ten seconds, and as soon as another list of indicators is in use.
+async fn reports(desk: &Desk, pulse: &Pulse, renewed: &Notify) {
     while !pulse.is_watching() {
         sleep(STOP_INTERVAL).await;
     }
     let mut ticks = interval(HEALTH_INTERVAL);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = renewed.notified() => {}
+        }
         let health = pulse.health(clock::now(), desk.waiting_bytes(), desk.losses());
         if let Err(error) = desk.append(&Item::Health(health), None) {
             tracing::error!(%error, "a health report cannot be kept");

@@ -1,19 +1,28 @@
 //! Where the engine's results go: records to the hospital's own files, alerts and merged observations to the spool, each
 //! with its place in the replay, so that what a killed replay had spooled is not spooled again.
 
-use super::eve::EveLog;
+use super::{
+    eve::EveLog,
+    noise::{HeldBack, Noise},
+};
 use phitak_assets::{Digest, DigestSettings};
 use phitak_engine::Sink;
-use phitak_model::{Alert, LossCause, Observation, Timestamp};
+use phitak_model::{Alert, LossCause, Observation, Timestamp, indicator::INDICATOR_GID};
 use phitak_uplink::{
     Item,
     spool::{Cursor, Desk, ReplayId},
 };
 
+/// Hits of indicators that wait for their packet's end.
+const HITS_HELD_MAX: usize = 256;
+
 pub(super) struct Outlet<'a> {
     pub(super) eve: &'a mut EveLog,
     digest: Digest,
     gate: Gate<'a>,
+    /// They come after everything else of their packet, so that another list changes nobody else's place in the replay.
+    hits: Vec<Alert>,
+    noise: Noise,
 }
 
 /// Counts results and lets those pass that are not in the spool yet.
@@ -30,7 +39,7 @@ impl<'a> Outlet<'a> {
     pub(super) fn new(desk: &'a Desk, eve: &'a mut EveLog, replay: ReplayId, resume: Option<Cursor>) -> Self {
         let resume = resume.filter(|cursor| cursor.replay == replay);
         let gate = Gate { desk, replay, resume, packet: 0, call: 0 };
-        Self { eve, digest: Digest::new(DigestSettings::default()), gate }
+        Self { eve, digest: Digest::new(DigestSettings::default()), gate, hits: Vec::new(), noise: Noise::default() }
     }
 
     /// Things seen that no observation describes: their host had too many at once.
@@ -38,8 +47,14 @@ impl<'a> Outlet<'a> {
         self.digest.left_out()
     }
 
+    /// What was counted instead of sent since the last call.
+    pub(super) fn take_held_back(&mut self) -> Option<HeldBack> {
+        self.noise.take_held_back()
+    }
+
     /// What comes now is of this packet.
     pub(super) fn packet(&mut self, number: u64, at: Timestamp) {
+        self.tell_hits();
         self.gate.packet = number;
         self.gate.call = 0;
         let Self { digest, gate, .. } = self;
@@ -50,6 +65,16 @@ impl<'a> Outlet<'a> {
     pub(super) fn finish(&mut self) {
         let Self { digest, gate, .. } = self;
         digest.flush(&mut |observation| gate.keep(&Item::Observation(observation)));
+        self.tell_hits();
+    }
+
+    /// The packet has been inspected: what it hit leaves.
+    pub(super) fn tell_hits(&mut self) {
+        for hit in self.hits.drain(..) {
+            if self.noise.admits(&hit) {
+                self.gate.keep(&Item::Alert(Box::new(hit)));
+            }
+        }
     }
 
     /// Whether everything so far was in the spool before this run.
@@ -79,16 +104,35 @@ impl Gate<'_> {
 }
 
 impl Sink for Outlet<'_> {
-    fn record(&mut self, _kind: &'static str, line: &[u8]) {
-        self.eve.record(line);
+    fn record(&mut self, kind: &'static str, line: &[u8]) {
+        if kind == "alert" && is_hit(line) {
+            self.eve.record_aside(line);
+        } else {
+            self.eve.record(line);
+        }
     }
 
     fn alert(&mut self, alert: Alert) {
-        self.gate.keep(&Item::Alert(Box::new(alert)));
+        if alert.gid != INDICATOR_GID {
+            if self.noise.admits(&alert) {
+                self.gate.keep(&Item::Alert(Box::new(alert)));
+            }
+            return;
+        }
+        if self.hits.len() >= HITS_HELD_MAX {
+            self.tell_hits();
+        }
+        self.hits.push(alert);
     }
 
     fn observation(&mut self, observation: Observation) {
         let Self { digest, gate, .. } = self;
         digest.add(observation, &mut |observation| gate.keep(&Item::Observation(observation)));
     }
+}
+
+/// Whether an alert's record is of an indicator. Within a text the quotes would be escaped.
+fn is_hit(line: &[u8]) -> bool {
+    let mark = format!("\"gid\":{INDICATOR_GID},");
+    line.windows(mark.len()).any(|window| window == mark.as_bytes())
 }

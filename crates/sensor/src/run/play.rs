@@ -142,7 +142,7 @@ impl Stage<'_> {
         };
         let mut timeline: Option<Timeline> = None;
         let mut unseen = Unseen::default();
-        let (mut number, mut shown) = (0, None);
+        let (mut number, mut shown, mut turn) = (0, None, 0);
         loop {
             let frame = match capture.next_frame() {
                 Ok(Some(frame)) => frame,
@@ -162,8 +162,12 @@ impl Stage<'_> {
             }
             let at = times.shown(frame.at);
             shown = Some(at);
+            if let Some(indicators) = self.pulse.fresh_indicators(&mut turn) {
+                engine.set_indicators(indicators);
+            }
             outlet.packet(number, at);
             engine.frame(&Frame { at, ..frame }, outlet);
+            outlet.tell_hits();
             self.pulse.frame(frame.bytes.len());
             unseen.frame(&frame, outlet.is_catching_up());
             if number % FRAMES_BETWEEN_COUNTS == 0 {
@@ -208,8 +212,12 @@ impl Stage<'_> {
         let left_out = undescribed.saturating_sub(unseen.undescribed_before);
         unseen.undescribed_before = undescribed;
         let from = unseen.since.replace(at).unwrap_or(at);
+        let held_back = outlet.take_held_back();
         if outlet.is_catching_up() {
             return;
+        }
+        if let Some(held) = held_back {
+            self.desk.note_loss(LossCause::AlertsHeldBack, held.count, held.from, held.until);
         }
         self.desk.note_loss(LossCause::RecordsLost, outlet.eve.take_lost(), from, at);
         self.desk.note_loss(LossCause::FlowTableFull, fresh, from, at);

@@ -1,9 +1,10 @@
 //! What the threads of the sensor tell each other: how much was seen, and whether to stop.
 
-use phitak_model::{Health, Loss, Timestamp};
+use phitak_engine::Indicators;
+use phitak_model::{ActiveIndicators, Health, Loss, Timestamp};
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     thread::Thread,
@@ -22,6 +23,9 @@ pub(super) struct Pulse {
     flows_now: AtomicU64,
     rules_loaded: AtomicU32,
     rules_failed: AtomicU32,
+    /// The indicators that the next packet meets, and how often they have changed.
+    indicators: Mutex<Option<(Arc<Indicators>, ActiveIndicators)>>,
+    indicators_turn: AtomicU64,
     /// Who sleeps in [`Pulse::pause`].
     sleeper: Mutex<Option<Thread>>,
 }
@@ -42,8 +46,39 @@ impl Pulse {
         self.flows_now.store(now, Relaxed);
     }
 
+    /// What another program has counted since it began.
+    pub(super) fn counted(&self, packets: u64, bytes: u64, flows: u64, rules: (u32, u32)) {
+        self.packets.store(packets, Relaxed);
+        self.bytes.store(bytes, Relaxed);
+        self.flows_now.store(flows, Relaxed);
+        self.rules_loaded.store(rules.0, Relaxed);
+        self.rules_failed.store(rules.1, Relaxed);
+    }
+
     pub(super) fn capture_ended(&self) {
         self.flows_before.fetch_add(self.flows_now.swap(0, Relaxed), Relaxed);
+    }
+
+    /// From the next packet on these are looked for.
+    pub(super) fn offer(&self, set: Arc<Indicators>, about: ActiveIndicators) {
+        *self.indicators.lock().unwrap_or_else(PoisonError::into_inner) = Some((set, about));
+        self.indicators_turn.fetch_add(1, Relaxed);
+    }
+
+    /// The indicators, when they are others than at this turn; brings the turn up to date.
+    #[inline]
+    pub(super) fn fresh_indicators(&self, turn: &mut u64) -> Option<Arc<Indicators>> {
+        let now = self.indicators_turn.load(Relaxed);
+        if *turn == now {
+            return None;
+        }
+        *turn = now;
+        let indicators = self.indicators.lock().unwrap_or_else(PoisonError::into_inner);
+        indicators.as_ref().map(|(set, _)| Arc::clone(set))
+    }
+
+    fn active_indicators(&self) -> Option<ActiveIndicators> {
+        self.indicators.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, about)| *about)
     }
 
     pub(super) fn is_watching(&self) -> bool {
@@ -80,6 +115,7 @@ impl Pulse {
             rules_failed: self.rules_failed.load(Relaxed),
             spool_bytes,
             losses,
+            indicators: self.active_indicators(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     bulk::{self, Target},
     error::StoreError,
+    indicator_list,
     rows::{loss, sensor},
 };
 use phitak_model::{Health, Timestamp};
@@ -38,6 +39,9 @@ impl Ingest {
             row.rules_failed = Set(i32::try_from(health.rules_failed).unwrap_or(i32::MAX));
             row.spool_bytes = Set(signed(health.spool_bytes));
             sensor::Entity::update(row).exec(&self.tx).await?;
+            if let Some(active) = health.indicators {
+                indicator_list::note(&self.tx, source.sensor(), active, self.now).await?;
+            }
         }
         for loss in &health.losses {
             let cause = serde_json::to_value(loss.cause).ok();

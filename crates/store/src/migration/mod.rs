@@ -7,6 +7,7 @@ mod m0004_people;
 mod m0005_bulletins;
 mod m0006_notification;
 mod m0007_cases;
+mod m0008_indicators;
 mod m0009_clustered_counts;
 mod tables;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_bulletins::Bulletins),
             Box::new(m0006_notification::Notification),
             Box::new(m0007_cases::Cases),
+            Box::new(m0008_indicators::Indicators),
             Box::new(m0009_clustered_counts::ClusteredCounts),
         ]
     }

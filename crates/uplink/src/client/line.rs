@@ -29,7 +29,7 @@ use tokio_rustls::TlsConnector;
 
 const DIAL_TIME_MAX: Duration = Duration::from_secs(15);
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// Most bytes of any answer.
+/// Most bytes of an answer, but of one that asks for more.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Why nothing came back. All of these may pass.
@@ -126,6 +126,17 @@ impl Line {
     }
 
     pub(crate) async fn post(&mut self, path: &str, body: Vec<u8>, time_max: Duration) -> Result<Answer, LineError> {
+        self.ask(path, body, time_max, ANSWER_BYTES_MAX).await
+    }
+
+    /// As [`Line::post`], with another limit to the answer.
+    pub(crate) async fn ask(
+        &mut self,
+        path: &str,
+        body: Vec<u8>,
+        time_max: Duration,
+        bytes_max: usize,
+    ) -> Result<Answer, LineError> {
         let asking = async {
             let uri = format!("https://{CENTRE_NAME}{path}");
             let request = Request::post(uri).body(Full::new(Bytes::from(body)));
@@ -134,7 +145,7 @@ impl Line {
             self.sender.ready().await.map_err(broken)?;
             let response = self.sender.send_request(request).await.map_err(broken)?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+            let body = Limited::new(response.into_body(), bytes_max).collect().await;
             let body = body.map_err(|e| LineError::Broken(e.to_string()))?.to_bytes();
             Ok((status, body))
         };

@@ -65,6 +65,9 @@ pub static FIELDS: &[Field] = fields! {
     "health.at"                                Typed "เวลาของรายงาน" "When the report was made";
     "health.bytes"                             Typed "ปริมาณข้อมูลที่เฝ้าดู (เป็นตัวเลขเท่านั้น)" "How much traffic was watched (a number only)";
     "health.flows"                             Typed "จำนวนการเชื่อมต่อที่เฝ้าดู" "How many connections were watched";
+    "health.indicators.entries"                Typed "จำนวนร่องรอยคนร้ายที่กำลังเฝ้าหา" "How many indicators are looked for";
+    "health.indicators.generation"             Typed "รุ่นของรายการร่องรอยคนร้ายที่ใช้อยู่" "Which list of indicators is in use";
+    "health.indicators.part"                   Typed "ตอนล่าสุดของรายการร่องรอยคนร้ายที่ใช้อยู่" "How far that list goes";
     "health.losses.cause"                      Typed "สาเหตุที่มองไม่เห็นบางช่วง" "Why something was not seen";
     "health.losses.count"                      Typed "จำนวนที่มองไม่เห็น" "How much was not seen";
     "health.losses.from"                       Typed "เริ่มมองไม่เห็นเมื่อใด" "Since when it was not seen";

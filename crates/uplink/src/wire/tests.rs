@@ -80,7 +80,7 @@ fn numbers_must_rise() {
 #[test]
 fn an_acknowledgement_reads_back_and_garbage_does_not() {
     let ack = batch(&[3, 9]).ack();
-    assert_eq!(Ack::decode(&ack.encode()).expect("decodes"), Ack { spool: SPOOL, up_to: 9 });
+    assert_eq!(Ack::decode(&ack.encode()).expect("decodes"), Ack::of(SPOOL, 9));
     for garbage in [&b""[..], b"null", b"{\"spool\":\"\",\"up_to\":-1}", &[0xff; 4096]] {
         assert!(Ack::decode(garbage).is_err());
     }

@@ -9,6 +9,7 @@ use phitak_uplink::{
     SpoolId,
     authority::CENTRE_NAME,
     client::{Patience, Uplink, enrol},
+    feed::{Change, FeedAsk, FeedKey, FeedPosition, Heading, Keeper, Part, line::Lines},
     keys::{KeyFolder, SensorKeys},
     refusal::Refusal,
     spool::{Desk, SPOOL_BYTES_DEFAULT, Spool},
@@ -73,9 +74,26 @@ pub struct MemoryIntake {
     garbage: AtomicU32,
     unavailable: AtomicU32,
     asked: AtomicU32,
+    parts: Mutex<Vec<Part>>,
 }
 
 impl MemoryIntake {
+    /// Adds a part with these indicators to the list.
+    pub fn publish(&self, changes: &[Change]) {
+        let mut parts = self.parts.lock().expect("lock");
+        let (position, before) =
+            parts.last().map_or((FeedPosition { generation: 1, part: 0 }, [0; 32]), |last| (last.position, last.hash));
+        let mut lines = Lines::default();
+        assert!(changes.iter().all(|change| lines.push(change)));
+        let heading = Heading { position: position.next(), at: now(), before };
+        parts.push(Part::sign(&self.authority, heading, lines.into_text()).expect("signed"));
+    }
+
+    /// As a line that turns bits would.
+    pub fn damage_part(&self, number: usize) {
+        self.parts.lock().expect("lock")[number].lines.push_str("-\t1\n");
+    }
+
     pub fn answer_garbage(&self, times: u32) {
         self.garbage.store(times, Relaxed);
     }
@@ -123,9 +141,9 @@ impl Intake for MemoryIntake {
         *committed = up_to;
         kept.records.extend(fresh.into_iter().map(|item| (sensor.clone(), item)));
         if count_down(&self.garbage) {
-            return Ok(Ack { spool: SpoolId([0xee; 16]), up_to: u64::MAX });
+            return Ok(Ack::of(SpoolId([0xee; 16]), u64::MAX));
         }
-        Ok(Ack { spool, up_to })
+        Ok(Ack::of(spool, up_to))
     }
 
     async fn enrol(&self, code: &EnrolmentCode, request: &SigningRequest) -> Result<Enrolled, EnrolError> {
@@ -151,6 +169,16 @@ impl Intake for MemoryIntake {
     async fn renew(&self, sensor: &SensorId, request: &SigningRequest) -> Result<Enrolled, IntakeError> {
         self.authority.issue(sensor, request, now()).map_err(|e| IntakeError::Unavailable(e.to_string()))
     }
+
+    fn feed_head(&self) -> FeedPosition {
+        self.parts.lock().expect("lock").last().map(|part| part.position).unwrap_or_default()
+    }
+
+    async fn feed_after(&self, _: &SensorId, ask: FeedAsk) -> Result<Vec<u8>, IntakeError> {
+        let parts = self.parts.lock().expect("lock");
+        // One at a time: a way of several pages.
+        Ok(parts.iter().find(|part| part.position > ask.position).map(Part::encode).unwrap_or_default())
+    }
 }
 
 pub struct Centre {
@@ -169,6 +197,7 @@ impl Centre {
             garbage: AtomicU32::new(0),
             unavailable: AtomicU32::new(0),
             asked: AtomicU32::new(0),
+            parts: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -300,8 +329,19 @@ impl Hospital {
         std::fs::write(&path, bytes).expect("written");
     }
 
+    /// Opens the list that this sensor keeps.
+    pub fn keeper(&self) -> Arc<Keeper> {
+        let key = FeedKey::of_pem(&self.keys().authority).expect("a key");
+        Arc::new(Keeper::open(self.folder(), key).expect("opens"))
+    }
+
     /// Runs the uplink to this address until the spool is empty.
     pub async fn send_all(&self, address: &str) {
+        self.send_until(address, None, |desk| desk.is_drained()).await;
+    }
+
+    /// Runs the uplink, with a list if there is one, until something is so.
+    pub async fn send_until(&self, address: &str, keeper: Option<Arc<Keeper>>, is_done: impl Fn(&Desk) -> bool) {
         let mut keys = self.keys();
         keys.centre = address.to_owned();
         self.key_folder().save(&keys).expect("saved");
@@ -311,10 +351,13 @@ impl Hospital {
             answer_time_max: Duration::from_secs(2),
             idle: Duration::from_millis(20),
         };
-        let uplink = Uplink::new(self.desk(), self.key_folder(), patience).expect("enrolled");
+        let mut uplink = Uplink::new(self.desk(), self.key_folder(), patience).expect("enrolled");
+        if let Some(keeper) = keeper {
+            uplink = uplink.keeping(keeper);
+        }
         let (stop, stopping) = watch::channel(false);
         let drained = async {
-            while !self.desk().is_drained() {
+            while !is_done(self.desk()) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             stop.send(true).expect("it runs");

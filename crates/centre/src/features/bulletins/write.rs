@@ -11,12 +11,16 @@ use crate::{
     concern::who_is_concerned,
     guard::Caller,
     named::is_named,
+    protected,
     refusal::Refusal,
     wire_bulletin::BulletinDraft,
 };
 use axum::{Json, extract::State};
-use phitak_model::FacilityCode;
-use phitak_store::{BulletinContent, BulletinId, Facility, NewRecipient, Reasons, RecipientSource, RecipientState};
+use phitak_model::{FacilityCode, IndicatorKind, IndicatorValue};
+use phitak_store::{
+    BulletinContent, BulletinId, Facility, NewRecipient, Reasons, RecipientSource, RecipientState,
+    indicators::addresses_of,
+};
 
 /// Hospitals that a person adds at a time.
 pub const BY_HAND_MAX: usize = 200;
@@ -85,7 +89,9 @@ pub(super) async fn publish(
         )));
     }
     names_nobody(&content, &recipients, &facilities)?;
+    accuses_nobody_protected(&content)?;
     store.publish_bulletin(id, &recipients, caller.audit(now)?).await?;
+    centre.feed.wake();
     tell(&centre, id, &recipients, &facilities);
     whole(&centre, scope, id).await.map(Json)
 }
@@ -166,6 +172,17 @@ fn names_nobody(
         }
     }
     Ok(())
+}
+
+/// The addresses of a sent warning are looked for at every hospital.
+fn accuses_nobody_protected(content: &BulletinContent) -> Result<(), Refusal> {
+    let values = addresses_of(content)
+        .iter()
+        .filter_map(|address| IndicatorValue::parse(IndicatorKind::Address, &address.to_string()).ok());
+    match values.into_iter().find_map(|value| protected::why_not(&value)) {
+        Some(why) => Err(Refusal::invalid(why)),
+        None => Ok(()),
+    }
 }
 
 fn tell(centre: &Centre, id: BulletinId, recipients: &[NewRecipient], facilities: &[Facility]) {

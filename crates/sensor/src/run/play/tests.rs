@@ -75,6 +75,7 @@ impl Hospital {
             checksums: crate::checksums::Checksums::None,
             settings: Vec::new(),
             replay,
+            eve: None,
             pace: Pace::Max,
             retime: Retime::Captured,
             loop_last: false,
