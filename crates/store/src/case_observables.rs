@@ -151,7 +151,8 @@ mod tests {
         use ObservableKind::{Account, Address, Domain, Hash};
         assert_eq!(value(Address, " 2001:DB8::1 ").as_deref(), Some("2001:db8::1"));
         assert_eq!(value(Domain, "Evil.Example.").as_deref(), Some("evil.example"));
-        assert_eq!(value(Hash, &"A".repeat(64)), Some("a".repeat(64)));
+        let hash = "A".repeat(64);
+        assert_eq!(value(Hash, &hash), Some(hash.to_ascii_lowercase()));
         assert_eq!(value(Account, "HOSP\\สมชาย").as_deref(), Some("HOSP\\สมชาย"));
         for (kind, text) in [
             (Address, "10.0.0.256"),

@@ -324,7 +324,7 @@ async fn insert(
         "expires_at",
         "listing",
     ];
-    bulk::insert(db, "indicators", &columns, rows).await?;
+    bulk::insert(db, bulk::Target { table: "indicators", columns: &columns, on_conflict: "" }, rows).await?;
     Ok(fresh.len() as u64)
 }
 

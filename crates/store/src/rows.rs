@@ -20,8 +20,6 @@ macro_rules! row {
 }
 pub(crate) use row;
 
-pub(crate) use row;
-
 row!(facility, "facilities", {
     #[sea_orm(primary_key, auto_increment = false)]
     code: String,

@@ -28,8 +28,6 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-pub(crate) use words;
-
 words!(
     /// What an account may do.
     Role {

@@ -293,7 +293,7 @@ struct Running {
     child: Child,
     pages: String,
     /// Open as long as the program runs: it writes its log there.
-    _said: BufReader<ChildStderr>,
+    said: BufReader<ChildStderr>,
 }
 
 impl Running {
@@ -301,13 +301,16 @@ impl Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_phitak-centre"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--uplink", "127.0.0.1:0", "--data"]).arg(folder);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
-        let mut said = BufReader::new(child.stderr.take().expect("piped"));
+        let said = BufReader::new(child.stderr.take().expect("piped"));
+        // Whole at once: what fails from here on ends the program.
+        let mut running = Self { child, pages: String::new(), said };
         let mut line = String::new();
-        while said.read_line(&mut line).expect("text") > 0 {
+        while running.said.read_line(&mut line).expect("text") > 0 {
             if line.contains("the centre is up") {
                 let at = line.find("127.0.0.1:").expect("an address");
                 let port: String = line[at + 10..].chars().take_while(char::is_ascii_digit).collect();
-                return Self { child, pages: format!("127.0.0.1:{port}"), _said: said };
+                running.pages = format!("127.0.0.1:{port}");
+                return running;
             }
             line.clear();
         }

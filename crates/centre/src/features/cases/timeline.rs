@@ -30,7 +30,7 @@ pub(super) async fn of_case(
             line.hidden = Some(HiddenView { at: hidden.at.into(), who: hidden.who, reason: hidden.reason });
         }
     }
-    lines.sort_by(|one, two| (one.at, one.noted_at).cmp(&(two.at, two.noted_at)));
+    lines.sort_by_key(|line| (line.at, line.noted_at));
     let surplus = lines.len().saturating_sub(LINES_MAX);
     Ok(lines.split_off(surplus))
 }
