@@ -137,7 +137,8 @@ fn letter(post: &Post<'_>) -> Result<Message, SendError> {
     let from = address(post.settings.get("from")).map_err(SendError::Channel)?;
     let to = address(post.address).map_err(SendError::Address)?;
     let id = format!("<{}@{}>", post.key, from.domain());
-    let name = post.settings.get("from_name").to_owned();
+    // Settings refuse control characters; in a name lettre would panic over one.
+    let name: String = post.settings.get("from_name").chars().filter(|letter| !letter.is_control()).collect();
     // RFC 3834: nobody's absence note answers it.
     let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
     Message::builder()
