@@ -4,6 +4,24 @@
  */
 
 export interface paths {
+    "/api/v1/acknowledgements/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When the message of an answering link was made; answers nothing and does not use the link up */
+        get: operations["get_acknowledgements_token"];
+        put?: never;
+        /** Says that somebody knows, so that nobody further is told; uses the link up */
+        post: operations["post_acknowledgements_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/addresses/{address}": {
         parameters: {
             query?: never;
@@ -193,6 +211,381 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/case-clocks/{id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A deadline was kept, or does not bind here, or runs again */
+        post: operations["post_case_clocks_id_settle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/case-law": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Categories, levels, events and deadlines, with their sources */
+        get: operations["get_case_law"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/case-tasks/{id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A task was done, or is not needed, or is open again */
+        post: operations["post_case_tasks_id_settle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cases of the caller's hospitals, what is due next first; titles and people only for the sector's team */
+        get: operations["get_cases"];
+        put?: never;
+        /** Opens a case, from stories or from a call */
+        post: operations["post_cases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One case, whole */
+        get: operations["get_cases_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/assessment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A person's judgement of level and categories, with the reason */
+        post: operations["post_cases_id_assessment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A comment or an entry of the timeline, for the sector's team alone */
+        post: operations["post_cases_id_comments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stores a file as evidence: its name is shown and never a path, and nothing is unpacked */
+        post: operations["post_cases_id_evidence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins or ends a legal hold: while it holds, nothing of the case is removed with age */
+        post: operations["post_cases_id_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Links it with another case */
+        post: operations["post_cases_id_links"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Merges it into another: its deadlines go on there, what was written stays here */
+        post: operations["post_cases_id_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/moments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes when what the law counts from happened at a hospital, or corrects it with a reason */
+        post: operations["post_cases_id_moments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A note between a hospital and the centre */
+        post: operations["post_cases_id_notes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/observables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds an address, domain, hash or account */
+        post: operations["post_cases_id_observables"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds hospitals and stories */
+        post: operations["post_cases_id_parts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/playbook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds the tasks of a playbook, and keeps its version */
+        post: operations["post_cases_id_playbook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One case as the caller's hospitals see it: their words, tasks, deadlines, notes and files */
+        get: operations["get_cases_id_shared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves it on, or back; closing needs a reason and every deadline settled */
+        post: operations["post_cases_id_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/take-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a merged case out again */
+        post: operations["post_cases_id_take_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a task, for a hospital or for the centre */
+        post: operations["post_cases_id_tasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hides a line of the timeline with a reason, or shows it again */
+        post: operations["post_cases_id_timeline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes its words, or who looks after it */
+        post: operations["post_cases_id_words"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/concerned": {
         parameters: {
             query?: never;
@@ -204,6 +597,41 @@ export interface paths {
         get: operations["get_concerned"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages, the latest first: all for the sector's team, else those to the own people of the caller's hospital */
+        get: operations["get_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of the sector's team is told */
+        get: operations["get_duty"];
+        put?: never;
+        /** Replaces the sector's roster */
+        post: operations["post_duty"];
         delete?: never;
         options?: never;
         head?: never;
@@ -222,6 +650,23 @@ export interface paths {
         put?: never;
         /** Make a code for a hospital's sensor */
         post: operations["post_enrolment_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evidence/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file, as it was stored: never shown, only saved */
+        get: operations["get_evidence_id"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -290,6 +735,41 @@ export interface paths {
         get: operations["get_facilities_code_care"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/facilities/{code}/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The cases of one hospital, as it sees them */
+        get: operations["get_facilities_code_cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/facilities/{code}/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of a hospital is told first, who next, and after how long */
+        get: operations["get_facilities_code_duty"];
+        put?: never;
+        /** Replaces a hospital's roster */
+        post: operations["post_facilities_code_duty"];
         delete?: never;
         options?: never;
         head?: never;
@@ -400,6 +880,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notification-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every channel of notification: how it is set up, and how it fares */
+        get: operations["get_notification_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets a channel up; a secret that is not given stays as it is */
+        post: operations["post_notification_channels_kind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{kind}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test message by a channel, now, and says what became of it */
+        post: operations["post_notification_channels_kind_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -434,6 +965,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/playbooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is done in which kind of incident */
+        get: operations["get_playbooks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/regions/{region}/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of a health region is told */
+        get: operations["get_regions_region_duty"];
+        put?: never;
+        /** Replaces a health region's roster */
+        post: operations["post_regions_region_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -448,6 +1014,24 @@ export interface paths {
         post: operations["post_session"];
         /** Sign out */
         delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the caller is told outside the pages, and when not */
+        get: operations["get_session_contacts"];
+        put?: never;
+        /** Replaces where the caller is told, and when not */
+        post: operations["post_session_contacts"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -698,6 +1282,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Acknowledged: {
+            acknowledged_at: components["schemas"]["Moment"];
+            told_at: components["schemas"]["Moment"];
+        };
+        Acknowledgement: Record<string, never>;
         Added: {
             by_hand: components["schemas"]["ByHand"][];
         };
@@ -813,6 +1402,12 @@ export interface components {
             /** @description Needed with `cannot`; at most 1000 characters */
             reason?: string | null;
             response: components["schemas"]["Response"];
+        };
+        Assessing: {
+            /** @description 0 to 9 */
+            categories?: number[] | null;
+            level?: components["schemas"]["ThreatLevel"] | null;
+            reason: string;
         };
         Asset: {
             address: string;
@@ -1159,6 +1754,195 @@ export interface components {
          * @enum {string}
          */
         CareState: "calm" | "act" | "call";
+        CaseAssignee: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
+        /** @description A deadline of the law at one hospital. */
+        CaseClock: {
+            /** @description The law names no hours */
+            at_once: boolean;
+            due_at: components["schemas"]["Moment"];
+            event: string;
+            event_name: components["schemas"]["Text"];
+            facility: components["schemas"]["FacilityPlace"];
+            /** Format: int64 */
+            id: number;
+            note: components["schemas"]["Text"];
+            reason?: string | null;
+            reference?: string | null;
+            /** @description The rule with its version, such as `pdpa-72h@2022-12-15` */
+            rule: string;
+            settled_at?: components["schemas"]["Moment"] | null;
+            /** @description Null for those outside the sector's own team */
+            settled_by?: string | null;
+            /** @description Law and section */
+            source: components["schemas"]["Text"];
+            started_at: components["schemas"]["Moment"];
+            state: components["schemas"]["ClockState"];
+            title: components["schemas"]["Text"];
+            /** @description To whom */
+            to: components["schemas"]["Text"];
+        };
+        /** @description A case, whole. */
+        CaseDetail: {
+            assignee?: components["schemas"]["CaseAssignee"] | null;
+            called_at?: components["schemas"]["Moment"] | null;
+            caller?: string | null;
+            categories: number[];
+            /** @description Running ones first, what is due next before the rest */
+            clocks: components["schemas"]["CaseClock"][];
+            close_reason?: string | null;
+            closed_at?: components["schemas"]["Moment"] | null;
+            facilities: components["schemas"]["FacilityPlace"][];
+            files: components["schemas"]["CaseFile"][];
+            /** Format: int64 */
+            id: number;
+            legal_hold: boolean;
+            level: components["schemas"]["ThreatLevel"];
+            links: components["schemas"]["CaseReference"][];
+            merged_from: components["schemas"]["CaseReference"][];
+            merged_into?: components["schemas"]["CaseReference"] | null;
+            moments: components["schemas"]["CaseMoment"][];
+            number: string;
+            observables: components["schemas"]["CaseObservable"][];
+            opened_at: components["schemas"]["Moment"];
+            opened_by: string;
+            source: components["schemas"]["CaseSource"];
+            status: components["schemas"]["CaseStatus"];
+            stories: components["schemas"]["CaseStory"][];
+            tasks: components["schemas"]["CaseTask"][];
+            /** @description By when it happened */
+            timeline: components["schemas"]["TimelineLine"][];
+            title: string;
+            told: components["schemas"]["Text"];
+        };
+        /** @description A file kept as evidence. */
+        CaseFile: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description Its latest handlings, oldest first; empty for those outside the sector's own team */
+            custody: components["schemas"]["CustodyView"][];
+            facility?: components["schemas"]["FacilityPlace"] | null;
+            /** Format: int64 */
+            id: number;
+            name: string;
+            note: string;
+            sha256: string;
+            stored_at: components["schemas"]["Moment"];
+            stored_by?: string | null;
+        };
+        /** @description What the law says. */
+        CaseLawWords: {
+            categories: components["schemas"]["CategoryWords"][];
+            categories_source: components["schemas"]["Text"];
+            events: components["schemas"]["EventWords"][];
+            levels: components["schemas"]["LevelWords"][];
+            levels_source: components["schemas"]["Text"];
+        };
+        /** @description When what the law counts from happened; of one event the last one counts. */
+        CaseMoment: {
+            at: components["schemas"]["Moment"];
+            event: string;
+            event_name: components["schemas"]["Text"];
+            facility: components["schemas"]["FacilityPlace"];
+            noted_at: components["schemas"]["Moment"];
+            noted_by: string;
+            /** @description Of a correction */
+            reason?: string | null;
+        };
+        CaseObservable: {
+            added_at: components["schemas"]["Moment"];
+            added_by: string;
+            /** Format: int64 */
+            id: number;
+            kind: components["schemas"]["ObservableKind"];
+            note: string;
+            value: string;
+        };
+        CasePage: {
+            items: components["schemas"]["CaseRow"][];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description Another case. */
+        CaseReference: {
+            /** Format: int64 */
+            id: number;
+            number: string;
+            reason: string;
+            status: components["schemas"]["CaseStatus"];
+            title: string;
+        };
+        /** @description A case in a list. */
+        CaseRow: {
+            assignee?: components["schemas"]["CaseAssignee"] | null;
+            categories: number[];
+            /** Format: int64 */
+            clocks_running: number;
+            /** Format: int64 */
+            facilities: number;
+            /** @description At most 5 */
+            facility_names: components["schemas"]["FacilityName"][];
+            /** Format: int64 */
+            id: number;
+            level: components["schemas"]["ThreatLevel"];
+            next_due_at?: components["schemas"]["Moment"] | null;
+            /** @description Such as `2569-0001` */
+            number: string;
+            opened_at: components["schemas"]["Moment"];
+            status: components["schemas"]["CaseStatus"];
+            /** Format: int64 */
+            tasks_open: number;
+            /** @description Null for those outside the sector's own team */
+            title?: string | null;
+            /** @description What its hospitals read */
+            told: components["schemas"]["Text"];
+        };
+        /**
+         * @description From what a case was opened.
+         * @enum {string}
+         */
+        CaseSource: "story" | "phone";
+        /**
+         * @description Where a case stands.
+         * @enum {string}
+         */
+        CaseStatus: "open" | "contained" | "recovered" | "closed";
+        /** @description A story of a case, as it stood when it was added. */
+        CaseStory: {
+            first_at: components["schemas"]["Moment"];
+            /** Format: int64 */
+            id: number;
+            last_at: components["schemas"]["Moment"];
+            severity: components["schemas"]["Severity"];
+            signature: string;
+            /** @description Whether the queue still has it */
+            there: boolean;
+            title: components["schemas"]["Text"];
+        };
+        CaseTask: {
+            due_at?: components["schemas"]["Moment"] | null;
+            facility?: components["schemas"]["FacilityPlace"] | null;
+            /** Format: int64 */
+            id: number;
+            note?: string | null;
+            /** @description The playbook's id and version by which it came */
+            playbook?: string | null;
+            settled_at?: components["schemas"]["Moment"] | null;
+            settled_by?: string | null;
+            state: components["schemas"]["TaskState"];
+            title: components["schemas"]["Text"];
+            who?: string | null;
+        };
+        CategoryWords: {
+            name: components["schemas"]["Text"];
+            /** Format: int32 */
+            number: number;
+            reportable: boolean;
+        };
         ChainEnd: {
             /** @description Its SHA-256, hexadecimal */
             hash: string;
@@ -1167,6 +1951,66 @@ export interface components {
              * @description The last line's number
              */
             line: number;
+        };
+        ChannelChoice: {
+            label: components["schemas"]["Text"];
+            value: string;
+        };
+        ChannelField: {
+            /** @description Empty for any text */
+            choices: components["schemas"]["ChannelChoice"][];
+            default: string;
+            hint: components["schemas"]["Text"];
+            label: components["schemas"]["Text"];
+            long: boolean;
+            name: string;
+            required: boolean;
+        };
+        ChannelList: {
+            items: components["schemas"]["ChannelView"][];
+            /** @description Whether channels may be on the centre's own machine */
+            loopback: boolean;
+            telling_since?: components["schemas"]["Moment"] | null;
+        };
+        ChannelSetting: {
+            enabled: boolean;
+            /** @description A new one; the earlier one stays where none is given */
+            secret?: string | null;
+            values?: {
+                [key: string]: string;
+            };
+        };
+        ChannelTest: {
+            /** @description To whom */
+            address: string;
+        };
+        ChannelView: {
+            /** @description What a person's address is */
+            address_label: components["schemas"]["Text"];
+            changed_at?: components["schemas"]["Moment"] | null;
+            changed_by?: string | null;
+            enabled: boolean;
+            /** @description Whether other channels are used in its place */
+            failing: boolean;
+            failing_since?: components["schemas"]["Moment"] | null;
+            fields: components["schemas"]["ChannelField"][];
+            /** @description The secret itself is never shown */
+            has_secret: boolean;
+            kind: string;
+            last_error?: string | null;
+            last_sent_at?: components["schemas"]["Moment"] | null;
+            may_stand_alone: boolean;
+            name: components["schemas"]["Text"];
+            secret_label?: components["schemas"]["Text"] | null;
+            /** @description By the names of the fields */
+            values: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Messages that wait for it
+             */
+            waiting: number;
         };
         /**
          * @description What a check looks for.
@@ -1184,6 +2028,11 @@ export interface components {
             /** @description At least 12 characters */
             password: string;
         };
+        /**
+         * @description Where a deadline of the law stands.
+         * @enum {string}
+         */
+        ClockState: "running" | "done" | "not_applicable";
         Closing: {
             /** @description At most 1000 characters */
             reason: string;
@@ -1221,6 +2070,76 @@ export interface components {
          * @enum {string}
          */
         Confidence: "low" | "medium" | "high";
+        ContactChannel: {
+            address_label: components["schemas"]["Text"];
+            /** @description Whether the administrators have switched it on */
+            enabled: boolean;
+            kind: string;
+            may_stand_alone: boolean;
+            name: components["schemas"]["Text"];
+        };
+        ContactSetting: {
+            contacts: components["schemas"]["OwnContact"][];
+            quiet?: components["schemas"]["OwnQuietHours"] | null;
+        };
+        /** @description What was done with a file. */
+        CustodyView: {
+            /** @description `stored`, `handed`, `held_by_law`, `hold_ended`, `removed` */
+            action: string;
+            at: components["schemas"]["Moment"];
+            detail: string;
+            /**
+             * Format: int64
+             * @description In the log of all files
+             */
+            line: number;
+            who: string;
+        };
+        DeliveryPage: {
+            /** @description Channels that fail: others are used in their place */
+            failing: components["schemas"]["FailingChannel"][];
+            items: components["schemas"]["DeliveryView"][];
+            next_cursor?: string | null;
+            /** @description Whether anything is told at all */
+            telling: boolean;
+        };
+        DeliveryView: {
+            /** @description Its last letters */
+            address: string;
+            /** Format: int32 */
+            attempts: number;
+            channel: components["schemas"]["Text"];
+            created_at: components["schemas"]["Moment"];
+            due_at?: components["schemas"]["Moment"] | null;
+            /** Format: int64 */
+            id: number;
+            last_error?: string | null;
+            matter: components["schemas"]["MatterView"];
+            /** @description Whom it told */
+            name: string;
+            sent_at?: components["schemas"]["Moment"] | null;
+            /** @description `waiting`, `sending`, `sent`, `replaced`, `withdrawn`, `failed` */
+            state: string;
+        };
+        DutySetting: {
+            login: string;
+            /**
+             * Format: int32
+             * @description 1 to 1440
+             */
+            wait_minutes: number;
+        };
+        DutyView: {
+            /** @description Words of the channels by which they can be told, and that are switched on */
+            channels: string[];
+            login: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description After so long without an answer the next one is told
+             */
+            wait_minutes: number;
+        };
         EnrolmentCode: {
             created_at: components["schemas"]["Moment"];
             expires_at: components["schemas"]["Moment"];
@@ -1253,12 +2172,17 @@ export interface components {
             /**
              * @description Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
              *     `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
-             *     `too_many`, `media_type`, `method`, `unavailable`
+             *     `no_room`, `too_many`, `media_type`, `method`, `unavailable`
              */
             code: string;
             detail: string;
             hint: string;
             what: string;
+        };
+        EventWords: {
+            hint: components["schemas"]["Text"];
+            id: string;
+            name: components["schemas"]["Text"];
         };
         Facility: {
             code: string;
@@ -1320,6 +2244,11 @@ export interface components {
             /** @description The six digits that the app shows */
             code: string;
         };
+        FailingChannel: {
+            kind: string;
+            name: components["schemas"]["Text"];
+            since?: components["schemas"]["Moment"] | null;
+        };
         Finding: {
             claimed_at?: components["schemas"]["Moment"] | null;
             confidence: components["schemas"]["Confidence"];
@@ -1376,6 +2305,16 @@ export interface components {
         Healthy: {
             /** @description `ok` */
             status: string;
+        };
+        /** @description Who hid a line, and why. */
+        HiddenView: {
+            at: components["schemas"]["Moment"];
+            reason: string;
+            who: string;
+        };
+        Holding: {
+            hold: boolean;
+            reason: string;
         };
         /** @description A host as a person may recognise it. */
         HostName: {
@@ -1443,6 +2382,20 @@ export interface components {
             field: string;
             why: components["schemas"]["Text"];
         };
+        LevelWords: {
+            id: components["schemas"]["ThreatLevel"];
+            name: components["schemas"]["Text"];
+        };
+        /**
+         * @description What a line of a timeline is.
+         * @enum {string}
+         */
+        LineKind: "alert" | "triage" | "answer" | "event" | "comment" | "note" | "added";
+        Linking: {
+            /** Format: int64 */
+            other: number;
+            reason: string;
+        };
         /** @description The list as sensors have it. */
         ListState: {
             /** Format: int64 */
@@ -1503,6 +2456,23 @@ export interface components {
             from: components["schemas"]["Moment"];
             until: components["schemas"]["Moment"];
         };
+        MatterView: {
+            /** @description Null outside the sector's own team, and when it was answered on the pages */
+            answered_by?: string | null;
+            /** Format: int64 */
+            bulletin_id?: number | null;
+            ended_at?: components["schemas"]["Moment"] | null;
+            facility?: components["schemas"]["FacilityName"] | null;
+            /** Format: int64 */
+            id: number;
+            /** @description `story`, `bulletin`, `chase`, `silence` */
+            kind: string;
+            severity: components["schemas"]["Severity"];
+            /** @description `open`, `answered`, `over`, `unanswered` */
+            state: string;
+            /** Format: int64 */
+            story_id?: number | null;
+        };
         /** @description Who is signed in, and what the page needs to write. */
         Me: {
             /** @description The value of the header `x-csrf-token` in every write. */
@@ -1526,6 +2496,14 @@ export interface components {
             id: number;
             login: string;
             name: string;
+        };
+        Merging: {
+            /**
+             * Format: int64
+             * @description The id of the case that goes on
+             */
+            into: number;
+            reason: string;
         };
         /**
          * Format: date-time
@@ -1568,6 +2546,12 @@ export interface components {
             /** @description For hospitals, in Thai; at most 160 characters, without a hospital's name */
             words: string;
         };
+        NewNote: {
+            /** @description A code of the caller's, in the case */
+            facility: string;
+            /** @description At most 4000 characters */
+            text: string;
+        };
         NewPassword: {
             /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
             code?: string | null;
@@ -1582,6 +2566,40 @@ export interface components {
             name: string;
             role: components["schemas"]["Role"];
             scope: components["schemas"]["ScopeView"];
+        };
+        Noting: {
+            at: components["schemas"]["Moment"];
+            /** @description As `/api/v1/case-law` lists them */
+            event: string;
+            /** @description A code */
+            facility: string;
+            /** @description Needed to correct one that is known */
+            reason?: string | null;
+        };
+        /**
+         * @description What an observable is.
+         * @enum {string}
+         */
+        ObservableKind: "address" | "domain" | "hash" | "account";
+        Observing: {
+            kind: components["schemas"]["ObservableKind"];
+            /** @description At most 400 characters */
+            note?: string;
+            value: string;
+        };
+        Opening: {
+            called_at?: components["schemas"]["Moment"] | null;
+            /** @description Who called: needed with `phone` */
+            caller?: string | null;
+            /** @description Codes */
+            facilities: string[];
+            noticed_at?: components["schemas"]["Moment"] | null;
+            source: components["schemas"]["CaseSource"];
+            stories?: number[];
+            /** @description At most 200 characters, as `told`; only the sector's team reads it */
+            title: string;
+            /** @description What the hospitals read: it names none of them */
+            told: components["schemas"]["Text"];
         };
         Overview: {
             /** Format: int64 */
@@ -1604,6 +2622,49 @@ export interface components {
              * @description Facilities with a sensor that speaks
              */
             watching: number;
+        };
+        OwnContact: {
+            address: string;
+            /** @description The channel's word */
+            channel: string;
+        };
+        OwnContacts: {
+            /** @description What there is to choose from */
+            channels: components["schemas"]["ContactChannel"][];
+            /** @description The first is tried first */
+            contacts: components["schemas"]["OwnContact"][];
+            quiet?: components["schemas"]["OwnQuietHours"] | null;
+        };
+        /** @description In Thailand's time; past midnight when it begins later than it ends. */
+        OwnQuietHours: {
+            /**
+             * Format: int32
+             * @description 0 to 1439
+             */
+            from_minute: number;
+            /** @description From this severity on one is told all the same; the critical is always told */
+            passes: components["schemas"]["Severity"];
+            /**
+             * Format: int32
+             * @description 0 to 1439
+             */
+            until_minute: number;
+        };
+        Parting: {
+            facilities?: string[];
+            stories?: number[];
+        };
+        PlaybookList: {
+            items: components["schemas"]["PlaybookWords"][];
+        };
+        PlaybookWords: {
+            about: components["schemas"]["Text"];
+            categories: number[];
+            id: string;
+            name: components["schemas"]["Text"];
+            /** Format: int64 */
+            steps: number;
+            version: string;
         };
         /** @description Who asks proves again who they are. */
         Proof: {
@@ -1695,6 +2756,29 @@ export interface components {
          * @enum {string}
          */
         Role: "administrator" | "analyst" | "region_officer" | "hospital";
+        RosterPerson: {
+            channels: string[];
+            login: string;
+            name: string;
+        };
+        RosterSetting: {
+            /** @description At most 10, each once */
+            duties: components["schemas"]["DutySetting"][];
+        };
+        RosterView: {
+            /** @description All who may stand on it */
+            candidates: components["schemas"]["RosterPerson"][];
+            /** @description In the order in which they are told */
+            duties: components["schemas"]["DutyView"][];
+        };
+        /** @description A comment; with a moment and a source, an entry of the timeline. */
+        Saying: {
+            at?: components["schemas"]["Moment"] | null;
+            /** @description Where that is known from */
+            source?: string | null;
+            /** @description At most 4000 characters */
+            text: string;
+        };
         /** @enum {string} */
         ScopeKind: "sector" | "region" | "facility";
         /** @description Which facilities the account may see. */
@@ -1763,11 +2847,68 @@ export interface components {
          * @enum {string}
          */
         SensorStatus: "watching" | "silent" | "never";
+        Settled: {
+            at?: components["schemas"]["Moment"] | null;
+            /** @description Needed with `not_applicable` and `running` */
+            reason?: string | null;
+            /** @description Of the report: needed with `done`, at most 200 characters */
+            reference?: string | null;
+            state: components["schemas"]["ClockState"];
+        };
         /**
          * @description How urgent.
          * @enum {string}
          */
         Severity: "low" | "medium" | "high" | "critical";
+        /** @description A case as a hospital sees it. */
+        SharedCase: {
+            clocks: components["schemas"]["CaseClock"][];
+            closed_at?: components["schemas"]["Moment"] | null;
+            /** @description The caller's hospitals in it */
+            facilities: components["schemas"]["FacilityPlace"][];
+            files: components["schemas"]["CaseFile"][];
+            /** Format: int64 */
+            id: number;
+            /** @description Notes, and what became of the case, oldest first */
+            notes: components["schemas"]["SharedNote"][];
+            number: string;
+            /** @description Whether something may still be written */
+            open: boolean;
+            opened_at: components["schemas"]["Moment"];
+            /** @description Whom to call */
+            phone: string;
+            status: components["schemas"]["CaseStatus"];
+            tasks: components["schemas"]["CaseTask"][];
+            told: components["schemas"]["Text"];
+        };
+        SharedCaseRow: {
+            /** Format: int64 */
+            clocks_running: number;
+            /** Format: int64 */
+            id: number;
+            next_due_at?: components["schemas"]["Moment"] | null;
+            number: string;
+            opened_at: components["schemas"]["Moment"];
+            status: components["schemas"]["CaseStatus"];
+            /** Format: int64 */
+            tasks_open: number;
+            told: components["schemas"]["Text"];
+        };
+        SharedCases: {
+            /** @description At most 200, what is due next first */
+            items: components["schemas"]["SharedCaseRow"][];
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description A note, or what became of the case. */
+        SharedNote: {
+            action: string;
+            at: components["schemas"]["Moment"];
+            facility?: components["schemas"]["FacilityPlace"] | null;
+            text: string;
+            /** @description Null: the centre */
+            who?: string | null;
+        };
         SignIn: {
             /** @description From the authenticator app or a recovery code; needed when the account has a second factor */
             code?: string | null;
@@ -1895,6 +3036,24 @@ export interface components {
              */
             hospitals: number;
         };
+        TaskDone: {
+            /** @description Needed with `dropped` */
+            note?: string | null;
+            state: components["schemas"]["TaskState"];
+        };
+        TaskNew: {
+            due_at?: components["schemas"]["Moment"] | null;
+            /** @description A code; none for the centre's own */
+            facility?: string | null;
+            /** @description At most 400 characters; names no other hospital */
+            title: components["schemas"]["Text"];
+            who?: string | null;
+        };
+        /**
+         * @description Where a task stands.
+         * @enum {string}
+         */
+        TaskState: "open" | "done" | "dropped";
         TeamPart: {
             created_by: string;
             end_reason?: string | null;
@@ -1902,13 +3061,46 @@ export interface components {
             reason: string;
             source: string;
         };
+        TestOutcome: {
+            /** @description Why not */
+            detail?: string | null;
+            taken: boolean;
+        };
         /** @description A text for people, in both languages. */
         Text: {
             en: string;
             th: string;
         };
+        /**
+         * @description The level of a threat (section 60): a person's decision.
+         * @enum {string}
+         */
+        ThreatLevel: "undetermined" | "not_serious" | "serious" | "critical_a" | "critical_b";
         /** @enum {string} */
         TileState: "none" | "calm" | "act" | "call" | "blind";
+        TimelineHide: {
+            /** @description False shows it again */
+            hide: boolean;
+            /** @description The line's key */
+            line: string;
+            reason: string;
+        };
+        /** @description A line of a case's timeline. */
+        TimelineLine: {
+            action: string;
+            /** @description When it happened */
+            at: components["schemas"]["Moment"];
+            facility?: components["schemas"]["FacilityPlace"] | null;
+            hidden?: components["schemas"]["HiddenView"] | null;
+            /** @description By which it is hidden */
+            key: string;
+            kind: components["schemas"]["LineKind"];
+            noted_at?: components["schemas"]["Moment"] | null;
+            /** @description Of what it tells, or where it comes from */
+            source?: string | null;
+            text: string;
+            who?: string | null;
+        };
         /**
          * @description How far a text may be passed on (Traffic Light Protocol 2.0).
          * @enum {string}
@@ -1937,6 +3129,10 @@ export interface components {
             next_cursor?: string | null;
             /** Format: int64 */
             total: number;
+        };
+        /** @description Nothing but when: whoever holds a link may not be whom it was sent to. */
+        Told: {
+            told_at: components["schemas"]["Moment"];
         };
         TopWeakness: {
             /** Format: int64 */
@@ -1994,6 +3190,9 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        UsingPlaybook: {
+            playbook: string;
+        };
         Value: unknown;
         /**
          * @description What a closed story turned out to be.
@@ -2036,6 +3235,15 @@ export interface components {
         WeaknessKinds: {
             items: components["schemas"]["WeaknessKind"][];
         };
+        WithReason: {
+            reason: string;
+        };
+        Wording: {
+            /** @description The login of the new one; empty takes the person away */
+            assignee?: string | null;
+            title?: string | null;
+            told?: components["schemas"]["Text"] | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -2045,6 +3253,72 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_acknowledgements_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_acknowledgements_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_addresses_address: {
         parameters: {
             query?: never;
@@ -2491,6 +3765,811 @@ export interface operations {
             };
         };
     };
+    post_case_clocks_id_settle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Settled"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_case_law: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseLawWords"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_case_tasks_id_settle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskDone"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedCase"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_cases: {
+        parameters: {
+            query?: {
+                /** @description One or more of `open`, `contained`, `recovered`, `closed`, with commas */
+                status?: string | null;
+                /** @description One or more levels, with commas */
+                level?: string | null;
+                /** @description A code */
+                facility?: string | null;
+                /** @description Only the caller's own */
+                mine?: boolean;
+                /** @description Only those of which something is overdue */
+                overdue?: boolean;
+                /** @description A number, or part of the words */
+                q?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CasePage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Opening"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_cases_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_assessment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assessing"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_comments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Saying"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_evidence: {
+        parameters: {
+            query: {
+                /** @description What the file is called: at most 200 characters are kept */
+                name: string;
+                /** @description A code of the caller's, in the case; left out, only the sector's team sees the file */
+                facility?: string | null;
+                /** @description At most 1000 characters */
+                note?: string | null;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedCase"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Holding"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_links: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Linking"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Merging"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_moments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Noting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_notes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedCase"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_observables: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Observing"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Parting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_playbook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UsingPlaybook"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_cases_id_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedCase"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Standing"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_take_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithReason"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_tasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskNew"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_timeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimelineHide"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_cases_id_words: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wording"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_concerned: {
         parameters: {
             query: {
@@ -2514,6 +4593,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConcernPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_deliveries: {
+        parameters: {
+            query?: {
+                /** @description One or more states, with commas */
+                state?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -2579,6 +4754,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnrolmentCodeCreated"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_evidence_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -2713,6 +4919,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Care"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_facilities_code_cases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedCases"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_facilities_code_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_facilities_code_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -2996,6 +5299,105 @@ export interface operations {
             };
         };
     };
+    get_notification_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelList"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_notification_channels_kind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_notification_channels_kind_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelTest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestOutcome"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_openapi_json: {
         parameters: {
             query?: never;
@@ -3041,6 +5443,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_playbooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaybookList"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_regions_region_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                region: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_regions_region_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                region: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterView"];
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -3131,6 +5628,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_session_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnContacts"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_session_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactSetting"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnContacts"];
+                };
             };
             /** @description Refused: what happened, detail, hint */
             default: {
