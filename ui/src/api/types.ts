@@ -2941,6 +2941,11 @@ export interface components {
             /** Format: int64 */
             calm: number;
         };
+        StatusChange: {
+            /** @description Needed to close, and to open again */
+            reason?: string | null;
+            status: components["schemas"]["CaseStatus"];
+        };
         Story: {
             /** Format: int64 */
             alerts: number;
@@ -4406,7 +4411,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Standing"];
+                "application/json": components["schemas"]["StatusChange"];
             };
         };
         responses: {

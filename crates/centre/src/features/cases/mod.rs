@@ -12,7 +12,7 @@ use crate::route::{RESPONDERS, Reach, Route, SECTOR, SIGNED_IN, Who};
 use phitak_store::Role;
 use shapes::{
     Assessing, CaseDetail, CaseLawWords, CasePage, CaseQuery, FileQuery, Holding, Linking, Merging, Noting, Observing,
-    Opening, Parting, PlaybookList, Saying, Settled, SharedCase, SharedCases, Standing, TaskDone, TaskNew,
+    Opening, Parting, PlaybookList, Saying, Settled, SharedCase, SharedCases, StatusChange, TaskDone, TaskNew,
     TimelineHide, UsingPlaybook, WithReason, Wording,
 };
 
@@ -85,7 +85,7 @@ fn writing() -> Vec<Route> {
             .summary("Moves it on, or back; closing needs a reason and every deadline settled")
             .allow(SECTOR, Reach::Tenant)
             .audited("case.status")
-            .takes::<Standing>()
+            .takes::<StatusChange>()
             .answers::<CaseDetail>()
             .to(write::status),
         Route::post("/api/v1/cases/{id}/assessment")

@@ -249,7 +249,7 @@ pub struct Opening {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Standing {
+pub struct StatusChange {
     pub status: CaseStatus,
     /// Needed to close, and to open again
     #[serde(default)]

@@ -2,7 +2,7 @@
 
 use super::{
     read::whole,
-    shapes::{Assessing, CaseDetail, Holding, Linking, Merging, Opening, Parting, Standing, WithReason, Wording},
+    shapes::{Assessing, CaseDetail, Holding, Linking, Merging, Opening, Parting, StatusChange, WithReason, Wording},
 };
 use crate::{
     ask::{Body, Named},
@@ -81,7 +81,7 @@ pub(super) async fn status(
     State(centre): State<Centre>,
     caller: Caller,
     Named(id): Named<i64>,
-    Body(standing): Body<Standing>,
+    Body(standing): Body<StatusChange>,
 ) -> Result<Json<CaseDetail>, Refusal> {
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     centre.store.set_case_status(scope, id, standing.status.into(), standing.reason.as_deref(), audit).await?;
