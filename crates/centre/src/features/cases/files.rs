@@ -1,10 +1,6 @@
 //! Evidence in and out: files as they are, streamed, never shown in the browser.
 
-use super::{
-    shapes::{FileQuery, SharedCase},
-    shared::part,
-    work::code_of,
-};
+use super::{asks::FileQuery, shapes::SharedCase, shared::part, work::code_of};
 use crate::{
     ask::{Asked, Named},
     centre::Centre,

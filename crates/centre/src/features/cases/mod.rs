@@ -1,5 +1,6 @@
 //! Cases: an incident is handled as one, from the first call to its closing, with the hospitals' own part in it.
 
+mod asks;
 mod files;
 mod read;
 mod shapes;
@@ -9,12 +10,12 @@ mod work;
 mod write;
 
 use crate::route::{RESPONDERS, Reach, Route, SECTOR, SIGNED_IN, Who};
-use phitak_store::Role;
-use shapes::{
-    Assessing, CaseDetail, CaseLawWords, CasePage, CaseQuery, FileQuery, Holding, Linking, Merging, Noting, Observing,
-    Opening, Parting, PlaybookList, Saying, Settled, SharedCase, SharedCases, StatusChange, TaskDone, TaskNew,
-    TimelineHide, UsingPlaybook, WithReason, Wording,
+use asks::{
+    Assessing, CaseQuery, FileQuery, Holding, Linking, Merging, Noting, Observing, Opening, Parting, Saying, Settled,
+    StatusChange, TaskDone, TaskNew, TimelineHide, UsingPlaybook, WithReason, Wording,
 };
+use phitak_store::Role;
+use shapes::{CaseDetail, CaseLawWords, CasePage, PlaybookList, SharedCase, SharedCases};
 
 /// Those who look after several hospitals.
 const OVERSEERS: Who = Who::Roles(&[Role::Administrator, Role::Analyst, Role::RegionOfficer]);
@@ -202,7 +203,7 @@ fn shared_work() -> Vec<Route> {
             .summary("A note between a hospital and the centre")
             .allow(RESPONDERS, Reach::Tenant)
             .audited("case.note")
-            .takes::<shapes::NewNote>()
+            .takes::<asks::NewNote>()
             .answers::<SharedCase>()
             .to(shared::note),
         Route::post("/api/v1/case-tasks/{id}/settle")

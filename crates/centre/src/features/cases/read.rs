@@ -1,9 +1,10 @@
 //! Reading cases, as the sector's team does.
 
 use super::{
+    asks::CaseQuery,
     shapes::{
-        CaseAssignee, CaseDetail, CaseLawWords, CaseMoment, CaseObservable, CasePage, CaseQuery, CaseReference,
-        CaseRow, CaseStory, CategoryWords, EventWords, LevelWords, PlaybookList, PlaybookWords,
+        CaseAssignee, CaseDetail, CaseLawWords, CaseMoment, CaseObservable, CasePage, CaseReference, CaseRow,
+        CaseStory, CategoryWords, EventWords, LevelWords, PlaybookList, PlaybookWords,
     },
     timeline,
 };

@@ -1,8 +1,9 @@
 //! The hospitals' part of a case: what they see, and what they may write. Of the team's own words nothing is here.
 
 use super::{
+    asks::{NewNote, TaskDone},
     read::Places,
-    shapes::{NewNote, SharedCase, SharedCaseRow, SharedCases, SharedNote, TaskDone},
+    shapes::{SharedCase, SharedCaseRow, SharedCases, SharedNote},
     work::code_of,
 };
 use crate::{

@@ -1,8 +1,9 @@
 //! What the sector's team does within a case: moments and deadlines, tasks, comments, the timeline, observables.
 
 use super::{
+    asks::{Noting, Observing, Saying, Settled, TaskNew, TimelineHide, UsingPlaybook},
     read::whole,
-    shapes::{CaseDetail, Noting, Observing, Saying, Settled, TaskNew, TimelineHide, UsingPlaybook},
+    shapes::CaseDetail,
 };
 use crate::{
     ask::{Body, Named},

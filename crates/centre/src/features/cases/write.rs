@@ -1,8 +1,9 @@
 //! Opening a case, and what the sector's team does with it as such.
 
 use super::{
+    asks::{Assessing, Holding, Linking, Merging, Opening, Parting, StatusChange, WithReason, Wording},
     read::whole,
-    shapes::{Assessing, CaseDetail, Holding, Linking, Merging, Opening, Parting, StatusChange, WithReason, Wording},
+    shapes::CaseDetail,
 };
 use crate::{
     ask::{Body, Named},
