@@ -288,14 +288,20 @@ impl Week {
         items
     }
 
+    /// All hospitals at once, as they would.
     async fn send(&mut self) {
+        let mut batches = Vec::with_capacity(HOSPITALS);
         for place in 0..HOSPITALS {
             let items = self.hour_of(place);
             let first = self.seqs[place] + 1;
             self.seqs[place] += items.len() as u64;
             let records = items.into_iter().zip(first..).map(|(item, seq)| Record { seq, item }).collect();
-            let batch = Batch { spool: SpoolId([1; 16]), acknowledged: 0, records };
-            self.sector.intake.accept(&self.sensors[place], batch).await.expect("is taken");
+            batches.push((self.sensors[place].clone(), Batch { spool: SpoolId([1; 16]), acknowledged: 0, records }));
+        }
+        let intake = &self.sector.intake;
+        let sending = batches.into_iter().map(async |(sensor, batch)| intake.accept(&sensor, batch).await);
+        for sent in futures_util::future::join_all(sending).await {
+            sent.expect("is taken");
         }
     }
 
