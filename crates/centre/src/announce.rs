@@ -1,7 +1,7 @@
 //! What changed, told to every open page that may know of it.
 
 use phitak_model::{FacilityCode, FindingState, HealthRegion, SensorId, Severity, Timestamp};
-use phitak_store::{BulletinId, FindingId, RecipientState, Scope, StoryId};
+use phitak_store::{BulletinId, CaseId, FindingId, RecipientState, Scope, StoryId};
 use tokio::sync::broadcast;
 
 /// Changes that wait for a slow page; it is told to reload when it missed some.
@@ -37,13 +37,19 @@ pub enum News {
         state: RecipientState,
         level: u8,
     },
+    /// A case in which this facility has a part.
+    Case {
+        id: CaseId,
+        team_only: bool,
+    },
 }
 
 impl Announcement {
     /// Whether somebody of this scope may know of it.
     #[must_use]
     pub fn concerns(&self, scope: &Scope) -> bool {
-        scope.includes(&self.facility, self.region)
+        let team_only = matches!(self.news, News::Case { team_only: true, .. });
+        scope.includes(&self.facility, self.region) && (!team_only || scope.is_whole_sector())
     }
 }
 

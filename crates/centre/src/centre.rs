@@ -4,6 +4,7 @@ use crate::{
     announce::Announcer,
     case_law::CaseLaw,
     clock::Clock,
+    condition::Condition,
     factor_policy::FactorPolicy,
     indicator_feed::IndicatorFeed,
     notify::{
@@ -91,6 +92,8 @@ pub struct Parts {
     /// For telling people outside the pages.
     pub telling: Telling,
     pub announcer: Announcer,
+    /// Whether the database works.
+    pub condition: Condition,
     /// What sensors look for.
     pub feed: IndicatorFeed,
     pub texts: RuleTexts,
@@ -115,6 +118,7 @@ impl Centre {
             seal: Seal::of(&authority),
             authority,
             announcer: Announcer::default(),
+            condition: Condition::default(),
             feed: IndicatorFeed::default(),
             texts: RuleTexts::shipped()?,
             law: CaseLaw::shipped()?,

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use phitak_model::{FacilityCode, Timestamp};
-use phitak_store::{AuditLine, Scope, ScopeReach, SignedIn, StoreError, people::secret_digest};
+use phitak_store::{AuditLine, Scope, ScopeReach, SignedIn, StoreError, Trouble, people::secret_digest};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -194,10 +194,22 @@ fn declared(action: Option<&'static str>) -> Result<&'static str, Refusal> {
 
 /// The guard of one route.
 pub(crate) async fn guard(State(post): State<Post>, mut request: Request, next: Next) -> Response {
-    match admit(&post, &mut request).await {
+    let condition = &post.centre.condition;
+    // Who waited for it would be refused at the end all the same.
+    if post.reach != Reach::Nothing && condition.is_away() {
+        return Refusal::database_away().into_response();
+    }
+    let response = match admit(&post, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
+    };
+    match response.extensions().get::<Trouble>() {
+        Some(trouble) => condition.failed(*trouble, post.centre.clock.now()),
+        // Each write leaves its line of the audit.
+        None if post.audit.is_some() && response.status().is_success() => condition.written(),
+        None => {}
     }
+    response
 }
 
 async fn admit(post: &Post, request: &mut Request) -> Result<(), Refusal> {

@@ -15,6 +15,7 @@ pub mod centre;
 pub mod clock;
 pub mod command;
 pub mod concern;
+pub mod condition;
 pub mod enrol;
 pub mod factor_policy;
 pub mod features;

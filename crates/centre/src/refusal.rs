@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use phitak_store::StoreError;
+use phitak_store::{StoreError, Trouble};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -20,7 +20,7 @@ pub struct ErrorBody {
 pub struct ErrorWords {
     /// Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
     /// `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
-    /// `no_room`, `too_many`, `media_type`, `method`, `unavailable`
+    /// `no_room`, `too_many`, `media_type`, `method`, `unavailable`, `database_away`, `no_space`
     pub code: String,
     pub what: String,
     pub detail: String,
@@ -36,11 +36,13 @@ pub struct Refusal {
     detail: String,
     hint: &'static str,
     retry_after_secs: Option<i64>,
+    /// What the guard tells the centre's condition.
+    trouble: Option<Trouble>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, what: &'static str, hint: &'static str) -> Self {
-        Self { status, code, what, detail: String::new(), hint, retry_after_secs: None }
+        Self { status, code, what, detail: String::new(), hint, retry_after_secs: None, trouble: None }
     }
 
     #[must_use]
@@ -231,6 +233,39 @@ impl Refusal {
         )
     }
 
+    /// The centre is well and its database does not answer.
+    #[must_use]
+    pub fn database_away() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_away",
+            "The centre's database does not answer.",
+            "Nothing that was stored is lost, and sensors keep what they see. The page works again by itself; if it \
+             lasts, tell the centre's administrator.",
+        )
+    }
+
+    /// The centre is well and its disk is full.
+    #[must_use]
+    pub fn no_space() -> Self {
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "no_space",
+            "The centre's disk is full: nothing can be written.",
+            "Nothing that was stored is lost, and sensors keep what they see. Tell the centre's administrator to make room.",
+        )
+    }
+
+    /// What keeps the centre from working, as it is known.
+    #[must_use]
+    pub fn known_trouble(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Away => Self::database_away(),
+            Trouble::Full => Self::no_space(),
+            Trouble::Busy => Self::unavailable(),
+        }
+    }
+
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
@@ -244,8 +279,9 @@ impl From<StoreError> for Refusal {
             StoreError::Conflict { what } => Self::conflict(what),
             StoreError::Invalid { what } => Self::invalid(what),
             StoreError::Database { .. } | StoreError::Damaged { .. } => {
-                tracing::error!(%error, "a query failed");
-                Self::unavailable()
+                tracing::error!(error = %chain(&error), "a query failed");
+                let refusal = error.trouble().map_or_else(Self::unavailable, Self::known_trouble);
+                Self { trouble: error.trouble(), ..refusal }
             }
         }
     }
@@ -262,9 +298,24 @@ impl IntoResponse for Refusal {
             },
         };
         let mut response = (self.status, Json(body)).into_response();
+        if let Some(trouble) = self.trouble {
+            response.extensions_mut().insert(trouble);
+        }
         if let Some(seconds) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 use phitak_store::Role;
 use utoipa::{
-    IntoParams, PartialSchema, ToSchema,
+    IntoParams, Number, PartialSchema, ToSchema,
     openapi::{
         ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
         path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn},
@@ -28,6 +28,9 @@ pub enum Who {
     /// Accounts of these roles.
     Roles(&'static [Role]),
 }
+
+/// Parameters of a query that take any number of 32 bits: a `limit` beyond what a list answers with gives as much as it has.
+const U32_PARAMETERS: [&str; 2] = ["limit", "signature"];
 
 /// Everybody with a session.
 pub const SIGNED_IN: Who = Who::Roles(Role::ALL);
@@ -183,7 +186,10 @@ impl Draft {
     }
 
     pub(crate) fn query<Q: IntoParams>(mut self) -> Self {
-        for parameter in Q::into_params(|| Some(ParameterIn::Query)) {
+        for mut parameter in Q::into_params(|| Some(ParameterIn::Query)) {
+            if U32_PARAMETERS.contains(&parameter.name.as_str()) {
+                parameter.schema = parameter.schema.map(reaching_to_u32);
+            }
             self.operation = self.operation.parameter(parameter);
         }
         self
@@ -269,6 +275,18 @@ impl Draft {
         self.schemas.push((name.clone(), <B as PartialSchema>::schema()));
         B::schemas(&mut self.schemas);
         RefOr::Ref(Ref::from_schema_name(name))
+    }
+}
+
+/// Unsigned numbers are described as `int32` with a least value, which ends at half of what is taken.
+fn reaching_to_u32(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.format = None;
+            object.maximum = Some(Number::Int(u32::MAX as isize));
+            RefOr::T(Schema::Object(object))
+        }
+        other => other,
     }
 }
 

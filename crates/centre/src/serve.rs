@@ -1,7 +1,8 @@
 //! The running program: web pages and API on one address, the sensors' uplink on another, until it is told to stop.
 
 use crate::{
-    bulletin_watch, centre::Centre, housekeeping, indicator_feed, intake::CentreIntake, notify, router::router, silence,
+    bulletin_watch, centre::Centre, condition, housekeeping, indicator_feed, intake::CentreIntake, notify,
+    router::router, silence,
 };
 use anyhow::Context;
 use axum::{Router, extract::ConnectInfo, http::Request};
@@ -42,6 +43,7 @@ pub async fn serve(
     let uplink = tokio::spawn(server.serve(uplink, async move {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     }));
+    let condition = tokio::spawn(condition::watch(centre.clone()));
     let silence = tokio::spawn(silence::watch(centre.clone()));
     let bulletins = tokio::spawn(bulletin_watch::watch(centre.clone()));
     let telling = tokio::spawn(notify::watch::watch(centre.clone()));
@@ -54,6 +56,7 @@ pub async fn serve(
     centre.stopping.send_replace(true);
     for (name, task) in [
         ("uplink", uplink),
+        ("look at the database", condition),
         ("silence watch", silence),
         ("early warnings", bulletins),
         ("notification", telling),

@@ -19,6 +19,8 @@ const ACQUIRE_WAIT: Duration = Duration::from_secs(15);
 const READER_CACHE_KIB: i64 = 8 * 1024;
 /// And for the one that writes: the indices' newest pages.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// And for the one that only shows whether the database lives.
+const PULSE_CACHE_KIB: i64 = 64;
 /// Pages of the write-ahead log (4 KiB each) after which they are moved into the file: seldom enough that a page which
 /// changes with each round is moved once for many.
 const CHECKPOINT_PAGES: u32 = 16_384;
@@ -36,6 +38,8 @@ const WRITE_LOCK: i64 = 0x7068_6974_616b;
 pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Asked for nothing but a sign of life: others that keep the readers busy do not keep it from answering.
+    pulse: DatabaseConnection,
 }
 
 impl Store {
@@ -66,7 +70,8 @@ impl Store {
         let writer = Database::connect(options(url, Access::Write)).await?;
         Migrator::up(&writer, None).await?;
         let reader = Database::connect(options(url, Access::Read)).await?;
-        Ok(Self { reader, writer })
+        let pulse = Database::connect(options(url, Access::Pulse)).await?;
+        Ok(Self { reader, writer, pulse })
     }
 
     /// Finishes what is being written and closes the file.
@@ -74,6 +79,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] when closing fails.
     pub async fn close(self) -> Result<(), StoreError> {
+        self.pulse.close().await?;
         self.reader.close().await?;
         self.writer.close().await?;
         Ok(())
@@ -81,6 +87,10 @@ impl Store {
 
     pub(crate) fn reader(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    pub(crate) fn pulse(&self) -> &DatabaseConnection {
+        &self.pulse
     }
 
     /// Begins a write; dropping it without `commit` takes everything back.
@@ -100,6 +110,7 @@ impl Store {
 enum Access {
     Read,
     Write,
+    Pulse,
 }
 
 fn options(url: &str, access: Access) -> ConnectOptions {
@@ -107,8 +118,9 @@ fn options(url: &str, access: Access) -> ConnectOptions {
     let (connections, query_only, cache_kib) = match access {
         Access::Read => (READERS_MAX, "1", READER_CACHE_KIB),
         Access::Write => (1, "0", WRITER_CACHE_KIB),
+        Access::Pulse => (1, "1", PULSE_CACHE_KIB),
     };
-    let read_only = if matches!(access, Access::Read) { "on" } else { "off" };
+    let read_only = if matches!(access, Access::Write) { "off" } else { "on" };
     options
         .max_connections(connections)
         .min_connections(1)

@@ -73,6 +73,7 @@ pub mod story_places;
 mod story_window;
 pub mod tokens;
 pub mod triage;
+pub mod trouble;
 pub mod views;
 pub mod words;
 
@@ -120,6 +121,7 @@ pub use sessions::SignedIn;
 pub use stories::{Story, StoryFilter};
 pub use tokens::{NewToken, Token};
 pub use triage::Triage;
+pub use trouble::Trouble;
 pub use words::{
     BulletinAnswer, BulletinState, CheckOutcome, RecipientSource, RecipientState, Role, StoryStatus, Tlp, TriageAction,
     Verdict,

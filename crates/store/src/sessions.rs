@@ -7,6 +7,7 @@ use crate::{
     people::User,
     rows::{session as row, user},
     scope::Scope,
+    trouble::Trouble,
 };
 use phitak_model::Timestamp;
 use sea_orm::{
@@ -114,14 +115,24 @@ impl Store {
         let user = User::try_from(user)?;
         let (csrf, expires_at) = (session.csrf.clone(), Timestamp::from_micros(session.expires_at));
         if session.used_at <= now.plus_secs(-SESSION_TOUCH_SECS).micros() {
-            let tx = self.write().await?;
-            // It may have been ended since it was read.
-            let mut touched = session.into_active_model();
-            touched.used_at = Set(now.micros());
-            row::Entity::update_many().set(touched).filter(row::Column::Digest.eq(digest)).exec(&tx).await?;
-            tx.commit().await?;
+            match self.touch_session(session, now).await {
+                // Where nothing can be written, people still read; their session only ends earlier.
+                Err(error) if error.trouble() == Some(Trouble::Full) => {}
+                other => other?,
+            }
         }
         Ok(SignedIn { scope: Scope::of_account(user.reach.clone()), user, csrf, expires_at })
+    }
+
+    async fn touch_session(&self, session: row::Model, now: Timestamp) -> Result<(), StoreError> {
+        let tx = self.write().await?;
+        // It may have been ended since it was read.
+        let digest = session.digest.clone();
+        let mut touched = session.into_active_model();
+        touched.used_at = Set(now.micros());
+        row::Entity::update_many().set(touched).filter(row::Column::Digest.eq(digest)).exec(&tx).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Whether a session is still live, without using it: what a live stream asks now and then.

@@ -12,6 +12,7 @@ use crate::{
     rows::{token as row, user},
     scope::{Scope, ScopeReach},
     sessions::SignedIn,
+    trouble::Trouble,
     words::Role,
 };
 use phitak_model::{FacilityCode, Timestamp};
@@ -220,17 +221,26 @@ impl Store {
             return Err(StoreError::NotFound);
         }
         if last_used_at.is_none_or(|at| at <= now.plus_secs(-TOKEN_TOUCH_SECS).micros()) {
-            let tx = self.write().await?;
-            row::Entity::update_many()
-                .col_expr(row::Column::LastUsedAt, Expr::value(now.micros()))
-                .filter(row::Column::Id.eq(id))
-                .exec(&tx)
-                .await?;
-            tx.commit().await?;
+            match self.touch_token(id, now).await {
+                // Where nothing can be written, programs still read.
+                Err(error) if error.trouble() == Some(Trouble::Full) => {}
+                other => other?,
+            }
         }
         let scope = Scope::of_account(token.reach.clone());
         let user = User { role: token.role, reach: token.reach, ..maker };
         Ok((SignedIn { user, scope, csrf: String::new(), expires_at: token.expires_at }, name))
+    }
+
+    async fn touch_token(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
+        let tx = self.write().await?;
+        row::Entity::update_many()
+            .col_expr(row::Column::LastUsedAt, Expr::value(now.micros()))
+            .filter(row::Column::Id.eq(id))
+            .exec(&tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Whether a token is still live, without using it: what a live stream asks now and then.

@@ -870,7 +870,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events `story`, `finding`, `sensor`, `bulletin`, and `resync` when some were missed */
+        /** Server-sent events `story`, `finding`, `sensor`, `bulletin`, `case`, and `resync` when some were missed */
         get: operations["get_live"];
         put?: never;
         post?: never;
@@ -1268,7 +1268,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the centre runs */
+        /** Whether the centre runs and its database works; `database_away` or `no_space` when it does not */
         get: operations["get_healthz"];
         put?: never;
         post?: never;
@@ -1785,6 +1785,21 @@ export interface components {
             /** @description To whom */
             to: components["schemas"]["Text"];
         };
+        /** @description Cases in which the caller's hospitals have a part. */
+        CaseCounts: {
+            /** @description At most 8, what is due next first */
+            next: components["schemas"]["DueCase"][];
+            /**
+             * Format: int64
+             * @description Not closed
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description Of those, with a deadline or a task that is past its time
+             */
+            overdue: number;
+        };
         /** @description A case, whole. */
         CaseDetail: {
             assignee?: components["schemas"]["CaseAssignee"] | null;
@@ -2121,6 +2136,19 @@ export interface components {
             /** @description `waiting`, `sending`, `sent`, `replaced`, `withdrawn`, `failed` */
             state: string;
         };
+        /** @description An open case with what is due next in it. */
+        DueCase: {
+            /** Format: int64 */
+            facilities: number;
+            /** Format: int64 */
+            id: number;
+            next_due_at?: components["schemas"]["Moment"] | null;
+            number: string;
+            /** @description Null for those outside the sector's own team */
+            title?: string | null;
+            /** @description What the hospitals read */
+            told: components["schemas"]["Text"];
+        };
         DutySetting: {
             login: string;
             /**
@@ -2172,7 +2200,7 @@ export interface components {
             /**
              * @description Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
              *     `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
-             *     `no_room`, `too_many`, `media_type`, `method`, `unavailable`
+             *     `no_room`, `too_many`, `media_type`, `method`, `unavailable`, `database_away`, `no_space`
              */
             code: string;
             detail: string;
@@ -2422,6 +2450,12 @@ export interface components {
             level: number;
             state: components["schemas"]["RecipientState"];
         };
+        /** @description Data of the event `case`: something of it changed. */
+        LiveCase: {
+            facility: string;
+            /** Format: int64 */
+            id: number;
+        };
         /** @description Data of the event `finding`. */
         LiveFinding: {
             facility: string;
@@ -2605,6 +2639,7 @@ export interface components {
             /** Format: int64 */
             alerts_24h: number;
             at: components["schemas"]["Moment"];
+            cases: components["schemas"]["CaseCounts"];
             /** Format: int64 */
             facilities_total: number;
             findings: components["schemas"]["FindingCounts"];

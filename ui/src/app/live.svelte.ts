@@ -6,6 +6,7 @@ export type Change =
   | { what: "finding"; id: number; facility: string; state: FindingState }
   | { what: "sensor"; id: string; facility: string; status: SensorStatus }
   | { what: "bulletin"; id: number; facility: string; state: RecipientState; level: number }
+  | { what: "case"; id: number; facility: string }
   | { what: "resync" };
 
 const RETRY_MS_MIN = 1_000;
@@ -41,7 +42,7 @@ export function startLive(): void {
     connected = true;
     retry_ms = RETRY_MS_MIN;
   });
-  for (const what of ["story", "finding", "sensor", "bulletin"] as const) {
+  for (const what of ["story", "finding", "sensor", "bulletin", "case"] as const) {
     opened.addEventListener(what, (event) => {
       const change = read(what, event.data);
       if (change) tell(change);
@@ -67,7 +68,7 @@ function tell(change: Change): void {
   for (const hear of listeners) hear(change);
 }
 
-function read(what: "story" | "finding" | "sensor" | "bulletin", data: unknown): Change | null {
+function read(what: Exclude<Change["what"], "resync">, data: unknown): Change | null {
   try {
     const body: unknown = JSON.parse(String(data));
     if (!body || typeof body !== "object" || !("id" in body) || !("facility" in body)) return null;

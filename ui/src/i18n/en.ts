@@ -1,5 +1,6 @@
 // What the pages say in English: the same keys as Thai, held to it by the type.
 import { count } from "../time/format";
+import { centre } from "./centre.en";
 import { notify } from "./notify.en";
 import { case_audit, cases } from "./en-cases";
 import type { Words } from "./th";
@@ -814,6 +815,7 @@ export const en: Words = {
     leaves_lead: "This list is the very policy that the sensor applies; what is not on it does not leave.",
     printed: (at) => `Printed ${at}`,
   },
+  centre,
   notify,
   cases,
   missing: {

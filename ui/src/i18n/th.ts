@@ -1,5 +1,6 @@
 // What the pages say in Thai. The same thing has the same word everywhere: see GLOSSARY.md.
 import { count } from "../time/format";
+import { centre } from "./centre.th";
 import { notify } from "./notify.th";
 import { case_audit, cases } from "./th-cases";
 
@@ -813,6 +814,7 @@ export const th = {
     leaves_lead: "รายการนี้คือรายการที่เครื่องเฝ้าระวังใช้จริง สิ่งที่ไม่อยู่ในรายการจะไม่ออกจากโรงพยาบาล",
     printed: (at: string) => `พิมพ์เมื่อ ${at}`,
   },
+  centre,
   notify,
   cases,
   missing: {

@@ -43,6 +43,18 @@ test("a centre that answers wrongly is told apart from a lost network", async ({
   await expect(page.getByRole("alert")).toContainText("unavailable");
 });
 
+test("a centre whose database is away says so in plain words on every page, and no longer once it is back", async ({ browser }) => {
+  const page = await pageOf(browser, "analyst");
+  const away = { status: 503, json: { error: { code: "database_away", what: "", detail: "", hint: "" } } };
+  await page.route("**/healthz", (route) => route.fulfill(away));
+  await page.route("**/api/v1/findings?*", (route) => route.fulfill(away));
+  await page.goto(at("/weaknesses"));
+  await expect(page.locator("[data-trouble=database_away]")).toContainText("ศูนย์อ่านข้อมูลไม่ได้ชั่วคราว");
+  await expect(page.getByRole("alert")).toContainText("ศูนย์อ่านข้อมูลไม่ได้ชั่วคราว");
+  await page.unroute("**/healthz");
+  await expect(page.locator("[data-trouble]")).toHaveCount(0);
+});
+
 test("an empty queue and a filter without matches say different things", async ({ browser }) => {
   const page = await pageOf(browser, "analyst");
   await page.goto(at("/queue?q=nothing-has-this-name"));

@@ -1,12 +1,14 @@
 //! The API's own description and the sign of life.
 
 use crate::{
+    centre::Centre,
     openapi,
     refusal::Refusal,
     route::{Reach, Route, Who},
 };
 use axum::{
     Json,
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -27,7 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .answers::<serde_json::Value>()
             .to(description),
         Route::get("/healthz")
-            .summary("Whether the centre runs")
+            .summary("Whether the centre runs and its database works; `database_away` or `no_space` when it does not")
             .allow(Who::Anyone, Reach::Nothing)
             .answers::<Healthy>()
             .to(health),
@@ -42,6 +44,12 @@ async fn description() -> Result<Response, Refusal> {
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-async fn health() -> Json<Healthy> {
-    Json(Healthy { status: "ok".to_owned() })
+/// Asks nothing itself: anybody may call this as often as they like.
+async fn health(State(centre): State<Centre>) -> Result<Json<Healthy>, Refusal> {
+    match centre.condition.now() {
+        None => Ok(Json(Healthy { status: "ok".to_owned() })),
+        Some(hindrance) => {
+            Err(Refusal::known_trouble(hindrance.trouble).with_detail(format!("since {}", hindrance.since.iso())))
+        }
+    }
 }

@@ -62,15 +62,23 @@ pub struct LiveBulletin {
     pub level: u8,
 }
 
+/// Data of the event `case`: something of it changed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LiveCase {
+    pub id: i64,
+    pub facility: String,
+}
+
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/live")
-            .summary("Server-sent events `story`, `finding`, `sensor`, `bulletin`, and `resync` when some were missed")
+            .summary("Server-sent events `story`, `finding`, `sensor`, `bulletin`, `case`, and `resync` when some were missed")
             .allow(SIGNED_IN, Reach::Tenant)
             .names::<LiveStory>()
             .names::<LiveFinding>()
             .names::<LiveSensor>()
             .names::<LiveBulletin>()
+            .names::<LiveCase>()
             .answers_stream()
             .to(live),
     ]
@@ -151,6 +159,7 @@ fn event(announcement: &Announcement) -> Event {
             let bulletin = LiveBulletin { id: id.0, facility, state: (*state).into(), level: *level };
             ("bulletin", serde_json::to_string(&bulletin))
         }
+        News::Case { id, .. } => ("case", serde_json::to_string(&LiveCase { id: id.0, facility })),
     };
     Event::default().event(name).data(data.unwrap_or_else(|_| "{}".to_owned()))
 }

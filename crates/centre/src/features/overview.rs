@@ -11,7 +11,7 @@ use crate::{
 use axum::{Json, extract::State};
 use phitak_model::Timestamp;
 use phitak_store::{
-    Facility, Scope, Standing,
+    CaseFilter, CaseStatus, Facility, PageAsk, Scope, Standing,
     bulletin_chase::Unanswered,
     findings::WeaknessCount,
     provinces::{PROVINCES, Province},
@@ -36,6 +36,31 @@ pub struct Overview {
     pub regions: Vec<RegionRow>,
     pub top_weaknesses: Vec<TopWeakness>,
     pub warnings: WarningCounts,
+    pub cases: CaseCounts,
+}
+
+/// Cases in which the caller's hospitals have a part.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CaseCounts {
+    /// Not closed
+    pub open: u64,
+    /// Of those, with a deadline or a task that is past its time
+    pub overdue: u64,
+    /// At most 8, what is due next first
+    pub next: Vec<DueCase>,
+}
+
+/// An open case with what is due next in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DueCase {
+    pub id: i64,
+    pub number: String,
+    /// Null for those outside the sector's own team
+    pub title: Option<String>,
+    /// What the hospitals read
+    pub told: Text,
+    pub facilities: u64,
+    pub next_due_at: Option<Moment>,
 }
 
 /// How early warnings are answered by the caller's hospitals.
@@ -146,6 +171,8 @@ pub(crate) fn routes() -> Vec<Route> {
 const TOP_WEAKNESSES_MAX: u64 = 6;
 /// Missing answers to early warnings that are listed.
 const UNANSWERED_NAMED_MAX: u64 = 50;
+/// Open cases that are named; the count goes on.
+const CASES_NAMED_MAX: u32 = 8;
 /// Most silent facilities that are named; the counts go on.
 const SILENT_NAMED_MAX: usize = 200;
 
@@ -183,7 +210,26 @@ async fn overview(State(centre): State<Centre>, caller: Caller) -> Result<Json<O
         regions: regions(&facilities, &open_by_region, silent_before),
         top_weaknesses: top.into_iter().map(TopWeakness::of).collect(),
         warnings: warnings(&centre, scope, &facilities).await?,
+        cases: cases(&centre, scope, now).await?,
     }))
+}
+
+async fn cases(centre: &Centre, scope: &Scope, now: Timestamp) -> Result<CaseCounts, Refusal> {
+    let statuses = vec![CaseStatus::Open, CaseStatus::Contained, CaseStatus::Recovered];
+    let open = CaseFilter { statuses, ..CaseFilter::default() };
+    let late = CaseFilter { due_before: Some(now), ..open.clone() };
+    let one = PageAsk { cursor: None, limit: Some(1) };
+    let found = centre.store.cases(scope, &open, &PageAsk { cursor: None, limit: Some(CASES_NAMED_MAX) }).await?;
+    let next = found.items.iter().map(|line| DueCase {
+        id: line.case.id.0,
+        number: line.case.number.clone(),
+        title: scope.is_whole_sector().then(|| line.case.title.clone()),
+        told: (&line.case.told).into(),
+        facilities: line.case.facilities.len() as u64,
+        next_due_at: line.next_due_at.map(Moment),
+    });
+    let overdue = centre.store.cases(scope, &late, &one).await?.total;
+    Ok(CaseCounts { open: found.total, overdue, next: next.collect() })
 }
 
 async fn warnings(centre: &Centre, scope: &Scope, facilities: &[Facility]) -> Result<WarningCounts, Refusal> {

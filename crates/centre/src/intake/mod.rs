@@ -3,7 +3,7 @@
 mod delivery;
 mod round;
 
-use crate::{centre::Centre, indicator_feed};
+use crate::{centre::Centre, indicator_feed, refusal::chain};
 use delivery::Delivery;
 use phitak_model::SensorId;
 use phitak_store::{StoreError, sensors::Redeemed};
@@ -103,16 +103,4 @@ impl CentreIntake {
 fn unavailable(error: &StoreError) -> IntakeError {
     tracing::error!(error = %chain(error), "a batch could not be stored");
     IntakeError::Unavailable("the cause stands in the centre's log".to_owned())
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -1,10 +1,11 @@
 //! Rounds: all that waits is stored in one transaction, with one write to the disk, and acknowledged after it.
 
-use super::{chain, delivery::Delivery, unavailable};
+use super::{delivery::Delivery, unavailable};
 use crate::{
     announce::{Announcement, News},
     centre::Centre,
     inventory,
+    refusal::chain,
 };
 use phitak_model::SensorId;
 use phitak_store::{ArrivedAlert, Ingest, Source, StoreError};
@@ -72,6 +73,11 @@ async fn store_round(centre: &Centre, round: Vec<Waiting>) {
     let deliveries: Vec<&Delivery> = round.iter().map(|waiting| &waiting.delivery).collect();
     match store(centre, &deliveries).await {
         Ok(outcomes) => answer(centre, round, outcomes),
+        // No batch is to blame, and each would wait for the same.
+        Err(error) if error.trouble().is_some() => {
+            centre.condition.heard(&error, centre.clock.now());
+            round.into_iter().for_each(|waiting| refuse(waiting, &error));
+        }
         Err(error) if round.len() > 1 => {
             // One batch may be to blame: the others must not wait for it.
             tracing::warn!(error = %chain(&error), batches = round.len(), "a round failed; storing its batches one by one");
@@ -92,6 +98,7 @@ fn refuse(waiting: Waiting, error: &StoreError) {
 }
 
 fn answer(centre: &Centre, round: Vec<Waiting>, outcomes: Vec<Outcome>) {
+    centre.condition.written();
     for (Waiting { delivery, answer }, outcome) in round.into_iter().zip(outcomes) {
         let (sensor, spool) = (delivery.sensor, delivery.spool);
         let word = match outcome {

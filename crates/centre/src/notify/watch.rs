@@ -91,6 +91,6 @@ fn matters(news: &News) -> bool {
     match news {
         News::Story { severity, .. } => *severity >= phitak_model::Severity::High,
         News::Sensor { .. } | News::Bulletin { .. } => true,
-        News::Finding { .. } => false,
+        News::Finding { .. } | News::Case { .. } => false,
     }
 }

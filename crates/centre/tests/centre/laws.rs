@@ -654,6 +654,7 @@ async fn a_strange_query_is_refused_with_words_and_never_a_failure() {
         "stories?region=14",
         "stories?region=x",
         "stories?nonsense=1",
+        "stories?q=a&q=b",
         "findings?state=new",
         "findings?cursor=9",
         "facilities?state=red",

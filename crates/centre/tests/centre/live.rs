@@ -140,3 +140,27 @@ async fn a_warning_and_its_chase_are_told_to_the_hospital_its_region_and_the_sec
     send_alert(&sector, CHARLIE, 7).await;
     assert!(charlie.next().await.expect("an event").starts_with("event: story\n"), "nothing of Alpha's before it");
 }
+
+#[tokio::test]
+async fn a_change_of_a_case_is_told_where_it_is_seen_and_the_teams_own_words_to_the_team_alone() {
+    let sector = Sector::lived_in().await;
+    let case = sector.case_at(&[ALPHA, CHARLIE]).await;
+    let mut alpha = Stream::open(&sector, "at-alpha").await;
+    let mut charlie = Stream::open(&sector, "at-charlie").await;
+    let mut analyst = Stream::open(&sector, "analyst").await;
+    let told = |hospital: Hospital| {
+        Some(format!("event: case\ndata: {{\"id\":{case},\"facility\":\"{}\"}}\n\n", hospital.code))
+    };
+    let write = async |person, what: &str, body| {
+        let answer = sector.post(person, &format!("/api/v1/cases/{case}/{what}"), body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    };
+    write(Person::Analyst, "comments", json!({"text": "between us"})).await;
+    assert_eq!([analyst.next().await, analyst.next().await], [told(ALPHA), told(CHARLIE)]);
+    write(Person::AtAlpha, "notes", json!({"facility": ALPHA.code, "text": "we turned it off"})).await;
+    assert_eq!((alpha.next().await, analyst.next().await), (told(ALPHA), told(ALPHA)));
+    write(Person::Analyst, "status", json!({"status": "contained"})).await;
+    for (stream, hospital) in [(&mut alpha, ALPHA), (&mut charlie, CHARLIE)] {
+        assert_eq!(stream.next().await, told(hospital), "the first thing after what was not for it");
+    }
+}

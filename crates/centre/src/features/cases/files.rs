@@ -1,6 +1,6 @@
 //! Evidence in and out: files as they are, streamed, never shown in the browser.
 
-use super::{asks::FileQuery, shapes::SharedCase, shared::part, work::code_of};
+use super::{asks::FileQuery, shapes::SharedCase, told::changed_part, work::code_of};
 use crate::{
     ask::{Asked, Named},
     centre::Centre,
@@ -45,7 +45,7 @@ pub(super) async fn store(
         note: query.note.unwrap_or_default(),
     };
     centre.store.add_evidence(scope, id, &new, caller.audit(centre.clock.now())?).await?;
-    part(&centre, scope, id).await.map(Json)
+    changed_part(&centre, scope, id).await
 }
 
 pub(super) async fn hand(

@@ -6,6 +6,7 @@ mod read;
 mod shapes;
 mod shared;
 mod timeline;
+mod told;
 mod work;
 mod write;
 

@@ -4,6 +4,7 @@ use super::{
     asks::{NewNote, TaskDone},
     read::Places,
     shapes::{SharedCase, SharedCaseRow, SharedCases, SharedNote},
+    told::changed_part,
     work::code_of,
 };
 use crate::{
@@ -158,7 +159,7 @@ pub(super) async fn note(
         text: new.text,
     };
     centre.store.add_case_note(scope, id, &note, audit).await?;
-    part(&centre, scope, id).await.map(Json)
+    changed_part(&centre, scope, id).await
 }
 
 pub(super) async fn settle_task(
@@ -170,5 +171,5 @@ pub(super) async fn settle_task(
     let (scope, audit) = (caller.scope(), caller.audit(centre.clock.now())?);
     let settling = TaskSettling { state: done.state.into(), note: done.note };
     let case = centre.store.settle_task(scope, TaskId(id), &settling, audit).await?;
-    part(&centre, scope, case).await.map(Json)
+    changed_part(&centre, scope, case).await
 }

@@ -4,6 +4,7 @@ use super::{
     asks::{Noting, Observing, Saying, Settled, TaskNew, TimelineHide, UsingPlaybook},
     read::whole,
     shapes::CaseDetail,
+    told::{Circle, changed},
 };
 use crate::{
     ask::{Body, Named},
@@ -41,7 +42,7 @@ pub(super) async fn moment(
         reason: noting.reason,
     };
     centre.store.note_case_moment(scope, id, &moment, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn settle_clock(
@@ -58,7 +59,7 @@ pub(super) async fn settle_clock(
         reason: settled.reason,
     };
     let case = centre.store.settle_clock(scope, ClockId(id), &settling, audit).await?;
-    whole(&centre, scope, case).await.map(Json)
+    changed(&centre, scope, case, Circle::All).await
 }
 
 pub(super) async fn task(
@@ -81,7 +82,7 @@ pub(super) async fn task(
         from: None,
     };
     centre.store.add_case_tasks(scope, id, &[new], audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn playbook(
@@ -98,7 +99,7 @@ pub(super) async fn playbook(
         case.facilities.iter().map(|code| code_of(code)).collect::<Result<_, Refusal>>()?;
     let tasks = playbook.tasks(&facilities, now);
     centre.store.add_case_tasks(scope, id, &tasks, caller.audit(now)?).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn comment(
@@ -114,7 +115,7 @@ pub(super) async fn comment(
     }
     let note = NewNote { kind, facility: None, at: added.at.map(|at| at.0), source: added.source, text: added.text };
     centre.store.add_case_note(scope, id, &note, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::Team).await
 }
 
 pub(super) async fn timeline(
@@ -130,7 +131,7 @@ pub(super) async fn timeline(
     }
     let hide = if hiding.hide { Hide::Away } else { Hide::ShowAgain };
     centre.store.hide_case_line(scope, id, &hiding.line, &hiding.reason, hide, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::Team).await
 }
 
 pub(super) async fn observable(
@@ -142,5 +143,5 @@ pub(super) async fn observable(
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     let new = NewObservable { kind: observing.kind.into(), value: observing.value, note: observing.note };
     centre.store.add_observable(scope, id, &new, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::Team).await
 }

@@ -2,8 +2,8 @@
 
 use super::{
     asks::{Assessing, Holding, Linking, Merging, Opening, Parting, StatusChange, WithReason, Wording},
-    read::whole,
     shapes::CaseDetail,
+    told::{Circle, changed, tell},
 };
 use crate::{
     ask::{Body, Named},
@@ -75,7 +75,7 @@ pub(super) async fn open(
         assignee: Some((user.id, user.name.clone())),
     };
     let case = centre.store.open_case(scope, new, caller.audit(now)?).await?;
-    whole(&centre, scope, case.id).await.map(Json)
+    changed(&centre, scope, case.id, Circle::All).await
 }
 
 pub(super) async fn status(
@@ -86,7 +86,7 @@ pub(super) async fn status(
 ) -> Result<Json<CaseDetail>, Refusal> {
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     centre.store.set_case_status(scope, id, standing.status.into(), standing.reason.as_deref(), audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn assess(
@@ -98,7 +98,7 @@ pub(super) async fn assess(
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     let assessment = Assessment { level: assessing.level.map(Into::into), categories: assessing.categories };
     centre.store.assess_case(scope, id, &assessment, &assessing.reason, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn words(
@@ -119,7 +119,7 @@ pub(super) async fn words(
         Some(login) => Some(Some(of_the_team(&centre, login).await?)),
     };
     centre.store.edit_case(scope, id, CaseWords { title: wording.title, told, assignee }, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 /// An account of the sector's own team.
@@ -147,7 +147,7 @@ pub(super) async fn parts(
         names_no_other(&known, None, &[&told.th, &told.en])?;
     }
     centre.store.add_case_parts(scope, id, (&facilities, &stories), audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn merge(
@@ -161,7 +161,8 @@ pub(super) async fn merge(
     let told = centre.store.case(scope, into).await?.told;
     names_no_other(&centre.store.all_facilities(scope).await?, None, &[&told.th, &told.en])?;
     centre.store.merge_case(scope, id, into, &merging.reason, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    tell(&centre, scope, into, Circle::All).await?;
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn take_out(
@@ -172,7 +173,7 @@ pub(super) async fn take_out(
 ) -> Result<Json<CaseDetail>, Refusal> {
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     centre.store.take_case_out(scope, id, &with.reason, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
 
 pub(super) async fn link(
@@ -183,7 +184,7 @@ pub(super) async fn link(
 ) -> Result<Json<CaseDetail>, Refusal> {
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     centre.store.link_cases(scope, id, CaseId(linking.other), &linking.reason, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::Team).await
 }
 
 pub(super) async fn hold(
@@ -195,5 +196,5 @@ pub(super) async fn hold(
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     let hold = if holding.hold { Hold::Begin } else { Hold::End };
     centre.store.hold_case(scope, id, hold, &holding.reason, audit).await?;
-    whole(&centre, scope, id).await.map(Json)
+    changed(&centre, scope, id, Circle::All).await
 }
