@@ -1,4 +1,4 @@
-//! The workshop: `cargo xtask check|tidy|test|fuzz|conformance|bench|new`.
+//! The workshop: `cargo xtask check|tidy|test|fuzz|schemathesis|conformance|bench|new`.
 
 mod bench;
 mod check;
@@ -6,6 +6,7 @@ mod conformance;
 mod licences;
 mod new;
 mod process;
+mod schemathesis;
 mod source;
 mod tidy;
 
@@ -42,6 +43,14 @@ enum Verb {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Generated requests against every operation of a real centre, from a seed
+    Schemathesis {
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Most generated cases of one operation with one role, beside those at the edges of its description
+        #[arg(long, default_value_t = 10)]
+        examples: u32,
+    },
     /// The sensor against the shared cases, compared with the floors in conformance.toml
     Conformance {
         /// Pass when the shared cases are not beside the repository
@@ -76,6 +85,7 @@ fn main() -> Result<ExitCode> {
             let words = ["--seconds", &seconds, "--seed", &seed, "--only", &only];
             process::cargo(&root, &[program.as_slice(), words.as_slice()].concat())?
         }
+        Verb::Schemathesis { seed, examples } => schemathesis::run(&root, seed, examples)?,
         Verb::Conformance { allow_missing, raise } => conformance::conformance(&root, allow_missing, raise)?,
         Verb::Bench { part, rounds, core } => bench::bench(&root, part, rounds, core)?,
         Verb::New { kind, name } => {
