@@ -5,28 +5,28 @@
 //! until the centre's own table says so. The answer of each set is checked. Everything shares this machine, so that making the
 //! sets ready, which a thousand hospitals' machines do side by side, is part of the time.
 
+mod hospitals;
+
 use anyhow::{Context, Result, bail, ensure};
 use axum::{
     Router,
     body::Body,
     http::{Method, Request, header},
 };
+use hospitals::{SESSION_COOKIE, analyst, facilities, now};
 use http_body_util::BodyExt;
 use phitak_centre::{
     centre::{Centre, Settings},
     clock::Clock,
-    enrol::give_code,
     router::router,
     serve,
 };
 use phitak_detect::IndicatorsBuilder;
-use phitak_model::{ActiveIndicators, Alert, FacilityCode, Health, IndicatorKind, IndicatorValue, Severity, Timestamp};
-use phitak_store::{
-    AuditLine, NewFacility, NewIndicator, NewUser, Role, Scope, ScopeReach, Store, Tlp, people::secret_digest,
-};
+use phitak_model::{ActiveIndicators, Alert, Health, IndicatorKind, IndicatorValue, Severity, Timestamp};
+use phitak_store::{AuditLine, NewIndicator, Scope, Store, Tlp};
 use phitak_uplink::{
     Authority, Item,
-    client::{Patience, Uplink, enrol},
+    client::{Patience, Uplink},
     feed::{FeedKey, Keeper},
     keys::KeyFolder,
     spool::{Desk, SPOOL_BYTES_DEFAULT, Spool},
@@ -39,7 +39,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{
     net::TcpListener,
@@ -58,7 +58,6 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 const ACTIVE_SECS_MAX: f64 = 60.0;
 const ROUND_TIME_MAX: Duration = Duration::from_secs(180);
 const ENROLLED_AT_A_TIME: usize = 8;
-const ENROL_TRIES_MAX: usize = 20;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -69,11 +68,6 @@ fn main() -> Result<()> {
     let worst = runtime.block_on(run(sensors, base))?;
     ensure!(worst <= ACTIVE_SECS_MAX, "the mark of {ACTIVE_SECS_MAX} s is missed");
     Ok(())
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 async fn run(number: usize, base: usize) -> Result<f64> {
@@ -101,18 +95,8 @@ async fn run(number: usize, base: usize) -> Result<f64> {
         let mut enrolling = Vec::new();
         for (at, code) in codes.iter().enumerate() {
             let n = block * ENROLLED_AT_A_TIME + at;
-            let data = folder.path().join(format!("sensor-{n}"));
-            let (address, code) = (address.clone(), code.clone());
-            enrolling.push(tokio::spawn(async move {
-                // A centre with a thousand reports to store may be busy; the same code may be tried again.
-                for _ in 1..ENROL_TRIES_MAX {
-                    if enrol(&address, &code, &KeyFolder::new(&data)).await.is_ok() {
-                        return Ok(data);
-                    }
-                    sleep(Duration::from_secs(2)).await;
-                }
-                enrol(&address, &code, &KeyFolder::new(&data)).await.map(|_| data).map_err(anyhow::Error::from)
-            }));
+            let (folder, address, code) = (folder.path().to_owned(), address.clone(), code.clone());
+            enrolling.push(tokio::spawn(async move { hospitals::enrolled(&folder, &address, &code, n).await }));
         }
         for enrolled in enrolling {
             let data = enrolled.await??;
@@ -310,49 +294,13 @@ async fn post(router: &Router, path: &str, body: &Value) -> Result<Value> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(path)
-        .header(header::COOKIE, "phitak_session=analyst")
+        .header(header::COOKIE, SESSION_COOKIE)
         .header("x-csrf-token", "csrf")
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(body.to_string()))?;
     let response = router.clone().oneshot(request).await?;
     let bytes = response.into_body().collect().await?.to_bytes();
     serde_json::from_slice(&bytes).with_context(|| String::from_utf8_lossy(&bytes).into_owned())
-}
-
-async fn facilities(centre: &Centre, number: usize) -> Result<Vec<String>> {
-    let audit = AuditLine::of_operator(now(), "measure");
-    let code = |n: usize| FacilityCode::new(&format!("{:05}", 10_000 + n));
-    let facilities: Vec<NewFacility> = (0..number)
-        .map(|n| {
-            Ok(NewFacility {
-                code: code(n)?,
-                name_th: format!("โรงพยาบาลตัวอย่าง {n}"),
-                name_en: format!("Example Hospital {n}"),
-                province_code: "19".to_owned(),
-            })
-        })
-        .collect::<Result<_>>()?;
-    centre.store.import_facilities(&facilities, audit.clone()).await?;
-    let mut codes = Vec::new();
-    for facility in &facilities {
-        codes.push(give_code(centre, &Scope::of_the_centre_itself(), &facility.code, audit.clone()).await?.0);
-    }
-    Ok(codes)
-}
-
-async fn analyst(centre: &Centre) -> Result<()> {
-    let audit = AuditLine::of_operator(now(), "measure");
-    let new = NewUser {
-        login: "analyst".to_owned(),
-        name: "Analyst".to_owned(),
-        role: Role::Analyst,
-        reach: ScopeReach::Sector,
-    };
-    let link = secret_digest("link");
-    let soon = now().plus_secs(600);
-    let user = centre.store.add_user(&Scope::of_the_centre_itself(), &new, &link, soon, audit.clone()).await?;
-    centre.store.begin_session(&user, &secret_digest("analyst"), "csrf", audit).await?;
-    Ok(())
 }
 
 async fn add_base(centre: &Centre, base: usize) -> Result<()> {

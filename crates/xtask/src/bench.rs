@@ -1,4 +1,4 @@
-//! Measurements: `cargo xtask bench engine|flows|centre|centre-postgres|feeds`. Each checks its answers and says what it ran on.
+//! Measurements: `cargo xtask bench engine|flows|centre|centre-postgres|feeds|live`. Each checks its answers and says what it ran on.
 
 mod engine;
 mod table;
@@ -20,6 +20,8 @@ pub enum Part {
     CentrePostgres,
     /// A warning's address from one hospital to a thousand connected sensors
     Feeds,
+    /// An alert from a sensor's spool to the event at an open page, while hundreds of sensors report
+    Live,
 }
 
 /// Runs a part; false when it missed its mark.
@@ -34,6 +36,7 @@ pub fn bench(root: &Path, part: Part, rounds: usize, core: usize) -> Result<bool
         Part::Flows => beside(root, "phitak-sensor", "flows", &[]),
         Part::Centre => beside(root, "phitak-centre", "centre", &[]),
         Part::Feeds => beside(root, "phitak-centre", "feeds", &[]),
+        Part::Live => beside(root, "phitak-centre", "live", &[]),
         Part::CentrePostgres => beside(root, "phitak-centre", "centre", &["postgres"]),
     }
 }

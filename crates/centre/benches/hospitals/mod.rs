@@ -1,0 +1,77 @@
+//! Hospitals, their sensors' codes, and an analyst, for the benches that start a whole centre.
+
+use anyhow::Result;
+use phitak_centre::{centre::Centre, enrol::give_code};
+use phitak_model::{FacilityCode, Timestamp};
+use phitak_store::{AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, people::secret_digest};
+use phitak_uplink::{client::enrol, keys::KeyFolder};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::sleep;
+
+/// Of the analyst's session.
+pub const SESSION_COOKIE: &str = "phitak_session=analyst";
+const ENROL_TRIES_MAX: usize = 20;
+
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The code of the n-th hospital.
+pub fn code(n: usize) -> Result<FacilityCode> {
+    Ok(FacilityCode::new(&format!("{:05}", 10_000 + n))?)
+}
+
+/// Makes hospitals; gives an enrolment code for each.
+pub async fn facilities(centre: &Centre, number: usize) -> Result<Vec<String>> {
+    let audit = AuditLine::of_operator(now(), "measure");
+    let facilities: Vec<NewFacility> = (0..number)
+        .map(|n| {
+            Ok(NewFacility {
+                code: code(n)?,
+                name_th: format!("โรงพยาบาลตัวอย่าง {n}"),
+                name_en: format!("Example Hospital {n}"),
+                province_code: "19".to_owned(),
+            })
+        })
+        .collect::<Result<_>>()?;
+    centre.store.import_facilities(&facilities, audit.clone()).await?;
+    let mut codes = Vec::new();
+    for facility in &facilities {
+        codes.push(give_code(centre, &Scope::of_the_centre_itself(), &facility.code, audit.clone()).await?.0);
+    }
+    Ok(codes)
+}
+
+/// An analyst who is signed in with [`SESSION_COOKIE`].
+pub async fn analyst(centre: &Centre) -> Result<()> {
+    let audit = AuditLine::of_operator(now(), "measure");
+    let new = NewUser {
+        login: "analyst".to_owned(),
+        name: "Analyst".to_owned(),
+        role: Role::Analyst,
+        reach: ScopeReach::Sector,
+    };
+    let link = secret_digest("link");
+    let soon = now().plus_secs(600);
+    let user = centre.store.add_user(&Scope::of_the_centre_itself(), &new, &link, soon, audit.clone()).await?;
+    centre.store.begin_session(&user, &secret_digest("analyst"), "csrf", audit).await?;
+    Ok(())
+}
+
+/// Enrols the n-th sensor in a folder of its own; gives the folder.
+pub async fn enrolled(folder: &Path, address: &str, code: &str, n: usize) -> Result<PathBuf> {
+    let data = folder.join(format!("sensor-{n}"));
+    // A centre with a thousand reports to store may be busy; the same code may be tried again.
+    for _ in 1..ENROL_TRIES_MAX {
+        if enrol(address, code, &KeyFolder::new(&data)).await.is_ok() {
+            return Ok(data);
+        }
+        sleep(Duration::from_secs(2)).await;
+    }
+    enrol(address, code, &KeyFolder::new(&data)).await?;
+    Ok(data)
+}
