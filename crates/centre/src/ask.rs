@@ -63,6 +63,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 .is_some_and(|source| source.to_string().contains("length limit exceeded"));
             if too_large { Refusal::too_large() } else { Refusal::bad_request("the body was cut off") }
         })?;
+        // serde takes a list too, for a struct's fields in their order; the description knows objects alone.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| *first != b'{') {
+            return Err(Refusal::bad_request("the body must be a JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Refusal::bad_request(error.to_string()))
     }
 }

@@ -643,6 +643,16 @@ async fn an_address_of_the_pages_opens_the_page_dots_or_not() {
 }
 
 #[tokio::test]
+async fn a_list_in_place_of_an_object_is_refused() {
+    let sector = Sector::lived_in().await;
+    let path = format!("/api/v1/cases/{}/words", sector.case_at(&[ALPHA]).await);
+    for body in [json!([null, null]), json!([]), json!("x"), json!(null)] {
+        let answer = sector.post(Person::Analyst, &path, body.clone()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::BAD_REQUEST, "invalid"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_strange_query_is_refused_with_words_and_never_a_failure() {
     let sector = Sector::lived_in().await;
     for query in [
