@@ -1,13 +1,17 @@
 //! Opening the database: SQLite in a file, or PostgreSQL by its URL. The queries are the same.
 
-use crate::{error::StoreError, migration::Migrator};
+use crate::{
+    error::StoreError,
+    migration::Migrator,
+    suppressing::{Suppressing, SuppressingNow},
+};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// Connections that read at the same time.
 pub const READERS_MAX: u32 = 8;
@@ -36,6 +40,7 @@ const WRITE_LOCK: i64 = 0x7068_6974_616b;
 pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    suppressing: Arc<SuppressingNow>,
 }
 
 impl Store {
@@ -66,7 +71,8 @@ impl Store {
         let writer = Database::connect(options(url, Access::Write)).await?;
         Migrator::up(&writer, None).await?;
         let reader = Database::connect(options(url, Access::Read)).await?;
-        Ok(Self { reader, writer })
+        let suppressing = SuppressingNow::starting_with(Suppressing::read(&reader).await?);
+        Ok(Self { reader, writer, suppressing: Arc::new(suppressing) })
     }
 
     /// Finishes what is being written and closes the file.
@@ -81,6 +87,11 @@ impl Store {
 
     pub(crate) fn reader(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// What hides alerts now.
+    pub(crate) fn suppressing(&self) -> &SuppressingNow {
+        &self.suppressing
     }
 
     /// Begins a write; dropping it without `commit` takes everything back.

@@ -12,6 +12,7 @@ use crate::{
         alert, alert_hour, finding_event, sensor, spool, story, story_day, story_event, story_facility, story_hour,
     },
     stories::sum,
+    suppressions,
 };
 use phitak_model::Timestamp;
 use sea_orm::{
@@ -88,6 +89,7 @@ impl Store {
         }
         forgotten.hours = old_hours(&tx, now, alerts_before).await?;
         forgotten.log_lines = old_log_lines(&tx, logs_before).await?;
+        forgotten.log_lines += suppressions::forget(&tx, logs_before).await?;
         tx.commit().await?;
         Ok(forgotten)
     }

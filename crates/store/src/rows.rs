@@ -117,6 +117,7 @@ row!(story, "stories", {
     arrived_at: i64,
     acknowledged_up_to: Option<i64>,
     closed_up_to: Option<i64>,
+    suppression_id: i64,
 });
 
 row!(story_facility, "story_facilities", {
@@ -385,3 +386,6 @@ row!(bulletin_event, "bulletin_events", {
 
 mod indicators;
 pub(crate) use indicators::{indicator, indicator_part, listed_bulletin, sensor_indicators};
+
+mod triage;
+pub(crate) use triage::{saved_view, selected_story, selection, suppression};

@@ -8,6 +8,7 @@ use crate::{
     scope::{Scope, codes_of_region},
     stories::{StoryFilter, sum},
 };
+use phitak_model::Timestamp;
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult,
     sea_query::{Condition, Expr, ExprTrait, Func, Query},
@@ -48,6 +49,19 @@ impl Window {
         } else {
             Self { table: "story_days", unit: "day", from: hour.div_euclid(24) }
         })
+    }
+
+    /// The whole hour or day with which it begins.
+    pub(crate) fn begins_at(self) -> Timestamp {
+        let hours = if self.unit == "hour" { self.from } else { self.from.saturating_mul(24) };
+        Timestamp::from_micros(hours.saturating_mul(MICROS_PER_HOUR))
+    }
+
+    /// All rows that lie in the window and that the caller may see.
+    pub(crate) fn rows_within(self, scope: &Scope) -> Condition {
+        Condition::all()
+            .add(Expr::col((self.table, self.unit)).gte(self.from))
+            .add(scope.admits((self.table, "facility")))
     }
 
     /// The rows of these stories that lie in the window and that the caller may see.
@@ -96,7 +110,6 @@ impl Window {
 mod tests {
     use super::*;
     use crate::stories::ArrivedWithin;
-    use phitak_model::Timestamp;
 
     #[test]
     fn a_day_is_counted_by_hours_and_a_week_by_days() {
@@ -112,5 +125,8 @@ mod tests {
             Some(("story_days", (hour - 7 * 24) / 24))
         );
         assert_eq!(Window::of(&StoryFilter::default()), None);
+        for (secs, begins) in [(86_400, "2026-11-23T02:00:00Z"), (7 * 86_400, "2026-11-17T00:00:00Z")] {
+            assert_eq!(of(secs).map(Window::begins_at), Timestamp::parse(begins).ok());
+        }
     }
 }

@@ -65,6 +65,9 @@ impl Store {
         let now = audit.at;
         let tx = self.write().await?;
         let story = row::Entity::find_by_id(id.0).one(&tx).await?.ok_or(StoreError::NotFound)?;
+        if story.suppression_id != 0 {
+            return Err(StoreError::conflict("a suppression hides this story: lift it, and what comes then is shown"));
+        }
         let up_to = triage.up_to.min(now).micros();
         let arrived_at = story.arrived_at;
         let mut changed = story.into_active_model();
