@@ -1,6 +1,7 @@
 // What the pages say in Thai. The same thing has the same word everywhere: see GLOSSARY.md.
 import { count } from "../time/format";
 import { notify } from "./notify.th";
+import { triage, triage_audit } from "./triage.th";
 import { case_audit, cases } from "./th-cases";
 
 export const th = {
@@ -65,7 +66,7 @@ export const th = {
   severity: { critical: "สูงมาก", high: "สูง", medium: "ปานกลาง", low: "ต่ำ" },
   severity_name: "ความรุนแรง",
   verdict: { true: "เหตุจริง", benign: "จริง แต่ไม่เป็นอันตราย", false: "เตือนผิด", duplicate: "ซ้ำกับเรื่องอื่น" },
-  status: { new: "ใหม่", acknowledged: "กำลังดู", closed: "ปิดแล้ว" },
+  status: { new: "ใหม่", acknowledged: "กำลังดู", closed: "ปิดแล้ว", suppressed: "ซ่อนจากคิว" },
   status_name: "สถานะ",
   action: { acknowledge: "รับเรื่อง", close: "ปิดเรื่อง", reopen: "เปิดเรื่องอีกครั้ง" },
   finding: { open: "ยังไม่แก้", claimed: "รอระบบยืนยัน", verified: "ยืนยันแล้ว", reopened: "กลับมาอีก" },
@@ -203,9 +204,7 @@ export const th = {
     mine: "คุณ",
     select: (title: string) => `เลือก ${title}`,
     selected: (n: number) => `เลือก ${count(n)} เรื่อง`,
-    select_all: (total: string) => `เลือกทั้ง ${total} เรื่องที่ตรงตัวกรอง`,
     select_none: "ไม่เลือก",
-    frozen: (n: number, at: string) => `เลือกไว้ ${count(n)} เรื่อง ณ ${at} ไม่รวมเรื่องที่มาหลังจากนี้`,
     empty: "ไม่มีเรื่องที่รอคุณ",
     empty_next: "หน้านี้จะแสดงเรื่องใหม่เองเมื่อเครื่องเฝ้าระวังพบ",
     empty_filtered: "ไม่มีเรื่องที่ตรงกับตัวกรอง",
@@ -468,6 +467,7 @@ export const th = {
     no_reason: "ไม่ได้บอกเหตุผล",
     actions: {
       ...case_audit.actions,
+      ...triage_audit.actions,
       "bulletin.add": "ส่งคำเตือนเพิ่ม",
       "bulletin.answer": "ตอบคำเตือน",
       "bulletin.close": "ปิดคำเตือน",
@@ -512,6 +512,7 @@ export const th = {
     } as Record<string, string>,
     objects: {
       ...case_audit.objects,
+      ...triage_audit.objects,
       bulletin: "คำเตือน",
       "enrolment code for": "รหัสลงทะเบียนของ",
       address: "เลข IP",
@@ -548,6 +549,7 @@ export const th = {
     close: "ปิดเรื่องพร้อมคำตัดสิน",
     reopen: "เปิดเรื่องอีกครั้ง",
     fresh: "แสดงเรื่องใหม่",
+    suppress: "ซ่อนเรื่องแบบนี้จากคิว",
     back: "กลับไปคิว",
     then: "แล้ว",
   },
@@ -814,6 +816,7 @@ export const th = {
     printed: (at: string) => `พิมพ์เมื่อ ${at}`,
   },
   notify,
+  triage,
   cases,
   missing: {
     title: "ไม่มีหน้านี้",
