@@ -89,6 +89,7 @@ test("a view is saved, opened by its number, renamed and removed", async ({ brow
   expect(await axe(page), "saved views").toEqual([]);
   await page.keyboard.press("Escape");
   await page.goto(at("/queue"));
+  await expect(page.locator("h1")).toBeVisible();
   await page.keyboard.press("v");
   const line = sheet.locator("li").filter({ hasText: name });
   await expect(line).toBeVisible();
@@ -97,7 +98,7 @@ test("a view is saved, opened by its number, renamed and removed", async ({ brow
   await expect(page).toHaveURL(/severity=high/);
   await expect(page).toHaveURL(/since=7d/);
   await page.keyboard.press("v");
-  await line.getByRole("button", { name: `เปลี่ยนชื่อมุมมอง ${name}` }).focus();
+  await line.getByRole("button", { name: `เปลี่ยนชื่อ มุมมอง ${name}` }).focus();
   await page.keyboard.press("Enter");
   await expect(page.locator("#view-name")).toBeFocused();
   await page.keyboard.press("Control+A");
@@ -105,7 +106,7 @@ test("a view is saved, opened by its number, renamed and removed", async ({ brow
   await page.keyboard.press("Enter");
   const renamed = sheet.locator("li").filter({ hasText: `${name} ใหม่` });
   await expect(renamed).toBeVisible();
-  await renamed.getByRole("button", { name: /^ลบมุมมอง/ }).focus();
+  await renamed.getByRole("button", { name: /^ลบ มุมมอง/ }).focus();
   await page.keyboard.press("Enter");
   await expect(renamed).toHaveCount(0);
 });
