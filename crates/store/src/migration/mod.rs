@@ -9,6 +9,7 @@ mod m0006_notification;
 mod m0007_cases;
 mod m0008_indicators;
 mod m0009_clustered_counts;
+mod m0012_rows_by_day;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_cases::Cases),
             Box::new(m0008_indicators::Indicators),
             Box::new(m0009_clustered_counts::ClusteredCounts),
+            Box::new(m0012_rows_by_day::RowsByDay),
         ]
     }
 }
