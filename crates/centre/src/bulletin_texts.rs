@@ -6,7 +6,7 @@ use phitak_store::Check;
 /// What can go wrong, and how to tell who is really calling.
 pub fn risk() -> Text {
     care_texts::risk(
-        "ถ้าเกี่ยวกับเครื่องมือแพทย์ หรือคอมพิวเตอร์ที่ต่อกับเครื่องมือแพทย์ ห้ามแตะต้องก่อนคุยกับช่างเครื่องมือแพทย์ งานที่ทำให้ระบบหยุด ให้ทำนอกเวลาบริการ",
+        "ถ้าเกี่ยวกับเครื่องมือแพทย์ หรือคอมพิวเตอร์ที่ต่อกับเครื่องมือแพทย์ ห้ามปิด ห้ามถอดสาย และห้ามเปลี่ยนการตั้งค่าก่อนคุยกับช่างเครื่องมือแพทย์ งานที่ทำให้ระบบหยุด ให้ทำนอกเวลาบริการ",
         "Never touch a medical device, or a computer attached to one, before the biomedical staff have agreed. What stops a \
          system waits until outside service hours.",
     )
