@@ -34,14 +34,14 @@ test("a hospital's person says where to be told, and who is told first", async (
   await part.getByRole("button", { name: "บันทึก" }).click();
   await expect(part.getByRole("alert")).toBeVisible();
   await part.getByLabel("เบอร์โทรศัพท์มือถือ").fill("0812345678");
-  await part.getByLabel("ขอเวลาพัก").check();
+  await part.getByLabel("ตั้งเวลาพัก").check();
   await part.getByRole("button", { name: "บันทึก" }).click();
   await expect(part.getByRole("alert")).toHaveCount(0);
   const { contacts, quiet } = await get<{ contacts: unknown[]; quiet: unknown }>(page.context(), "/session/contacts");
   expect(contacts).toEqual([{ channel: "sms", address: "0812345678" }]);
   expect(quiet).toEqual({ from_minute: 1320, until_minute: 360, passes: "high" });
   expect(await axe(page)).toEqual([]);
-  await part.getByRole("link", { name: "ใครถูกแจ้ง และประวัติการแจ้ง" }).click();
+  await part.getByRole("link", { name: "ลำดับผู้รับแจ้ง และประวัติการแจ้ง" }).click();
   await page.getByLabel("เลือกคน").selectOption({ index: 1 });
   await page.getByRole("button", { name: "เพิ่มคน" }).click();
   await page.getByRole("spinbutton").fill("20");
