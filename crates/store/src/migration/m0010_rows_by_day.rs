@@ -8,7 +8,7 @@ pub(super) struct RowsByDay;
 
 impl MigrationName for RowsByDay {
     fn name(&self) -> &str {
-        "m0012_rows_by_day"
+        "m0010_rows_by_day"
     }
 }
 
@@ -29,6 +29,11 @@ const NEW_INDICES: [(&str, &str); 3] = [
 
 #[sea_orm_migration::async_trait::async_trait]
 impl MigrationTrait for RowsByDay {
+    /// Over many alerts this takes minutes: one that is cut off must leave what was there.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     #[allow(elided_lifetimes_in_paths, reason = "the trait is written so")]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
