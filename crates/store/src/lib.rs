@@ -6,6 +6,7 @@
 
 pub mod addresses;
 mod alert_body;
+mod alert_days;
 pub mod alerts;
 pub mod answering_links;
 pub mod audit;

@@ -165,9 +165,9 @@ row!(alert, "alerts", {
 
 row!(story_hour, "story_hours", {
     #[sea_orm(primary_key, auto_increment = false)]
-    story_id: i64,
-    #[sea_orm(primary_key, auto_increment = false)]
     hour: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    story_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     facility: String,
     alerts: i64,
@@ -177,9 +177,9 @@ row!(story_hour, "story_hours", {
 
 row!(story_day, "story_days", {
     #[sea_orm(primary_key, auto_increment = false)]
-    story_id: i64,
-    #[sea_orm(primary_key, auto_increment = false)]
     day: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    story_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     facility: String,
     alerts: i64,

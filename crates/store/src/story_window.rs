@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 /// Longest time that is counted by hours; `retention::STORY_HOURS_KEPT` is longer.
 const HOURS_MAX: i64 = 25;
+/// Longest time that is counted by days: alerts are kept for less.
+const DAYS_MAX: i64 = 2_000;
 
 /// The rows in which a time is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub(crate) struct Window {
     pub table: &'static str,
     unit: &'static str,
     from: i64,
+    /// One more than now, should the clock have been set back a little.
+    until: i64,
 }
 
 /// A story's sums in a window.
@@ -43,11 +47,13 @@ impl Window {
     pub(crate) fn of(filter: &StoryFilter) -> Option<Self> {
         let window = filter.window?;
         let hour = window.since.micros().div_euclid(MICROS_PER_HOUR);
-        let by_hours = window.now.micros().div_euclid(MICROS_PER_HOUR).saturating_sub(hour) < HOURS_MAX;
-        Some(if by_hours {
-            Self { table: "story_hours", unit: "hour", from: hour }
+        let now = window.now.micros().div_euclid(MICROS_PER_HOUR);
+        Some(if now.saturating_sub(hour) < HOURS_MAX {
+            Self { table: "story_hours", unit: "hour", from: hour, until: now + 1 }
         } else {
-            Self { table: "story_days", unit: "day", from: hour.div_euclid(24) }
+            let until = now.div_euclid(24) + 1;
+            let from = std::cmp::max(hour.div_euclid(24), until - DAYS_MAX);
+            Self { table: "story_days", unit: "day", from, until }
         })
     }
 
@@ -69,7 +75,8 @@ impl Window {
         let facility = (self.table, "facility");
         let mut all = Condition::all()
             .add(Expr::col((self.table, "story_id")).is_in(ids.iter().copied()))
-            .add(Expr::col((self.table, self.unit)).gte(self.from))
+            // Each hour or day by itself: the key begins with it.
+            .add(Expr::col((self.table, self.unit)).is_in(self.from..=self.until))
             .add(scope.admits(facility));
         if let Some(region) = filter.region {
             all = all.add(Expr::col(facility).in_subquery(codes_of_region(region)));
@@ -119,10 +126,10 @@ mod tests {
             Window::of(&StoryFilter { window, ..StoryFilter::default() })
         };
         let hour = now.micros().div_euclid(MICROS_PER_HOUR);
-        assert_eq!(of(86_400), Some(Window { table: "story_hours", unit: "hour", from: hour - 24 }));
+        assert_eq!(of(86_400), Some(Window { table: "story_hours", unit: "hour", from: hour - 24, until: hour + 1 }));
         assert_eq!(
-            of(7 * 86_400).map(|window| (window.table, window.from)),
-            Some(("story_days", (hour - 7 * 24) / 24))
+            of(7 * 86_400).map(|window| (window.table, window.from, window.until)),
+            Some(("story_days", (hour - 7 * 24) / 24, hour / 24 + 1))
         );
         assert_eq!(Window::of(&StoryFilter::default()), None);
         for (secs, begins) in [(86_400, "2026-11-23T02:00:00Z"), (7 * 86_400, "2026-11-17T00:00:00Z")] {

@@ -9,7 +9,8 @@ mod m0006_notification;
 mod m0007_cases;
 mod m0008_indicators;
 mod m0009_clustered_counts;
-mod m0010_triage;
+mod m0010_rows_by_day;
+mod m0011_triage;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -30,7 +31,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_cases::Cases),
             Box::new(m0008_indicators::Indicators),
             Box::new(m0009_clustered_counts::ClusteredCounts),
-            Box::new(m0010_triage::Triage),
+            Box::new(m0010_rows_by_day::RowsByDay),
+            Box::new(m0011_triage::Triage),
         ]
     }
 }
@@ -103,6 +105,20 @@ mod tests {
         for row in rows {
             db.execute_unprepared(&row).await.expect("an old row");
         }
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_half_way_leaves_what_was_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("centre.db").display());
+        let old = Database::connect(url).await.expect("opens");
+        old_centre(&old, 10).await;
+        // In the way of the last table that is made anew by time.
+        old.execute_unprepared("CREATE TABLE story_days_by_story (id BIGINT)").await.expect("a table");
+        Migrator::up(&old, None).await.expect_err("something is in the way");
+        old.execute_unprepared("DROP TABLE story_days_by_story").await.expect("drops");
+        Migrator::up(&old, None).await.expect("it goes on from what was there");
+        old.close().await.expect("closes");
     }
 
     #[tokio::test]

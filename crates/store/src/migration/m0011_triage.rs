@@ -9,7 +9,7 @@ pub(super) struct Triage;
 
 impl MigrationName for Triage {
     fn name(&self) -> &str {
-        "m0010_triage"
+        "m0011_triage"
     }
 }
 
