@@ -41,7 +41,7 @@ pub struct SelectionOutcome {
 
 /// The stories of a selection that stand as they stood when they were frozen.
 const UNTOUCHED: &str = "SELECT x.story_id FROM selected_stories x JOIN stories s ON s.id = x.story_id \
-    WHERE x.selection_id = {id} AND s.suppression_id = 0 AND s.status = x.status \
+    WHERE x.selection_id = {id} AND +s.suppression_id = 0 AND s.status = x.status \
     AND COALESCE(s.verdict, '') = COALESCE(x.verdict, '') AND COALESCE(s.assignee_id, 0) = COALESCE(x.assignee_id, 0) \
     AND COALESCE(s.acknowledged_up_to, 0) = COALESCE(x.acknowledged_up_to, 0) \
     AND COALESCE(s.closed_up_to, 0) = COALESCE(x.closed_up_to, 0)";
@@ -145,9 +145,11 @@ impl Store {
                 "s.status = 'acknowledged' AND s.acknowledged_up_to = {1} AND s.assignee_id = {2}",
                 vec![own.up_to.into(), own.assignee_id.into()],
             ),
-            TriageAction::Close => {
-                ("s.closed_up_to = {1} AND s.verdict = {2}", vec![own.up_to.into(), own.verdict.clone().into()])
-            }
+            // One that came back and that a colleague took since is the colleague's.
+            TriageAction::Close => (
+                "s.closed_up_to = {1} AND s.verdict = {2} AND s.status <> 'acknowledged'",
+                vec![own.up_to.into(), own.verdict.clone().into()],
+            ),
             TriageAction::Reopen => ("s.status = 'new' AND s.closed_up_to IS NULL", Vec::new()),
         };
         run.execute(
@@ -159,7 +161,9 @@ impl Store {
         )
         .await?;
         run.execute(
-            "UPDATE stories SET status = x.status, verdict = x.verdict, assignee_id = x.assignee_id, \
+            // What came since to a story that was closed is seen: as where alerts are stored, it is new again.
+            "UPDATE stories SET status = CASE WHEN x.status = 'closed' \
+             AND stories.arrived_at > COALESCE(x.closed_up_to, 0) THEN 'new' ELSE x.status END, verdict = x.verdict, assignee_id = x.assignee_id, \
              assignee_name = x.assignee_name, acknowledged_up_to = x.acknowledged_up_to, \
              closed_up_to = x.closed_up_to FROM selected_stories x WHERE x.selection_id = {id} \
              AND x.is_changed = 1 AND stories.id = x.story_id",

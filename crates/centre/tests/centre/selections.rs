@@ -137,6 +137,48 @@ async fn what_somebody_else_changed_meanwhile_is_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn taking_back_closes_nothing_that_came_since() {
+    let sector = Sector::lived_in().await;
+    let close = json!({"action": "close", "verdict": "benign", "reason": "a test of the line"});
+    sector.advance_secs(5);
+    let all = sector.selection_of(Person::Analyst, json!({"since": "all"})).await;
+    assert_eq!(sector.judge_selection(Person::Analyst, all, close).await["changed"], 4);
+    for (action, hospital, closed) in [("reopen", ALPHA, 4), ("acknowledge", BRAVO, 3)] {
+        sector.advance_secs(5);
+        let id = sector.selection_of(Person::Analyst, json!({"since": "all", "status": "closed"})).await;
+        let judged = sector.judge_selection(Person::Analyst, id, json!({"action": action})).await;
+        assert_eq!(judged, json!({"changed": closed, "left": 0}), "{action}");
+        sector.advance_secs(5);
+        sector.comes(hospital, 1, own_alert(hospital)).await;
+        assert_eq!(sector.undo(id).await, json!({"changed": closed, "left": 0}), "{action}");
+        let now = stand(&sector).await;
+        let came = &now[&format!("own {}", hospital.mark)];
+        assert_eq!((came.0.as_str(), &came.1), ("new", &json!("benign")), "{action}: more came of it since");
+        assert_eq!(now[&format!("own {}", CHARLIE.mark)].0, "closed", "{action}");
+        let open = sector.get(Person::Analyst, &format!("/api/v1/facilities/{}", hospital.code)).await.json();
+        assert_eq!(open["stories_open"], 1, "{action}: counted where it came");
+    }
+}
+
+#[tokio::test]
+async fn taking_a_closing_back_leaves_what_came_back_and_a_colleague_took() {
+    let sector = Sector::lived_in().await;
+    sector.advance_secs(5);
+    let id = sector.selection_of(Person::Analyst, json!({"since": "all"})).await;
+    let close = json!({"action": "close", "verdict": "benign", "reason": "a test of the line"});
+    assert_eq!(sector.judge_selection(Person::Analyst, id, close).await["changed"], 4);
+    sector.advance_secs(5);
+    sector.comes(ALPHA, 1, own_alert(ALPHA)).await;
+    let story = sector.story_id(&format!("own%20{}", ALPHA.mark)).await;
+    let take = json!({"action": "acknowledge", "up_to": sector.now().iso()});
+    let path = format!("/api/v1/stories/{story}/triage");
+    assert_eq!(sector.post(Person::Administrator, &path, take).await.status, StatusCode::OK);
+    assert_eq!(sector.undo(id).await, json!({"changed": 3, "left": 1}));
+    let (status, _, assignee) = &stand(&sector).await[&format!("own {}", ALPHA.mark)];
+    assert_eq!((status.as_str(), assignee), ("acknowledged", &json!("Person administrator")));
+}
+
+#[tokio::test]
 async fn a_selection_is_its_makers_for_a_day_and_needs_words_to_close() {
     let sector = Sector::lived_in().await;
     let filter = || json!({"since": "all", "facility": ALPHA.code});
