@@ -3,7 +3,7 @@
 use crate::{
     error::StoreError,
     migration::Migrator,
-    suppressing::{Suppressing, SuppressingNow},
+    suppressing::SuppressingNow,
 };
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -71,8 +71,7 @@ impl Store {
         let writer = Database::connect(options(url, Access::Write)).await?;
         Migrator::up(&writer, None).await?;
         let reader = Database::connect(options(url, Access::Read)).await?;
-        let suppressing = SuppressingNow::starting_with(Suppressing::read(&reader).await?);
-        Ok(Self { reader, writer, suppressing: Arc::new(suppressing) })
+        Ok(Self { reader, writer, suppressing: Arc::default() })
     }
 
     /// Finishes what is being written and closes the file.

@@ -143,6 +143,7 @@ row!(story_event, "story_events", {
     verdict: Option<String>,
     reason: Option<String>,
     up_to: Option<i64>,
+    assignee_name: Option<String>,
 });
 
 row!(alert, "alerts", {

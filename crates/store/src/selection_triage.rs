@@ -85,17 +85,19 @@ impl Store {
         )
         .await?;
         run.judge(*action, verdict, assignee, own.up_to).await?;
-        let event = "INSERT INTO story_events (story_id, at, who, action, verdict, reason, up_to) \
-            SELECT x.story_id, {1}, {2}, {3}, {4}, {5}, {6} FROM selected_stories x \
+        let event = "INSERT INTO story_events (story_id, at, who, action, verdict, reason, up_to, assignee_name) \
+            SELECT x.story_id, {1}, {2}, {3}, {4}, {5}, {6}, {7} FROM selected_stories x \
             WHERE x.selection_id = {id} AND x.is_changed = 1 ORDER BY x.story_id";
+        let given = *action == TriageAction::Acknowledge && assignee.0 != judgement.by.0;
         let verdict_word = verdict.map(|verdict| verdict.as_str().to_owned());
-        let values: [Value; 6] = [
+        let values: [Value; 7] = [
             now.micros().into(),
             judgement.by.1.clone().into(),
             action.as_str().into(),
             verdict_word.clone().into(),
             reason.map(str::to_owned).into(),
             own.up_to.into(),
+            given.then(|| assignee.1.clone()).into(),
         ];
         run.execute(event, values).await?;
         let outcome = run.settle(own.stories).await?;
@@ -107,11 +109,7 @@ impl Store {
         acted.changed = Set(i64::try_from(outcome.changed).unwrap_or(i64::MAX));
         row::Entity::update(acted).exec(&tx).await?;
         let told = verdict.map_or(String::new(), |verdict| format!(" as {}", verdict.as_str()));
-        let whom = if *action == TriageAction::Acknowledge && assignee.0 != judgement.by.0 {
-            format!(" for {}", assignee.1)
-        } else {
-            String::new()
-        };
+        let whom = if given { format!(" for {}", assignee.1) } else { String::new() };
         let (changed, left) = (outcome.changed, outcome.left);
         let said = format!(
             "{}{told}{whom}: {changed} stories, {left} left as they were: {}",

@@ -1,14 +1,14 @@
 //! Suppressions as ingest asks them: read from the table once for each change, asked in memory for each alert.
 
-use crate::{error::StoreError, rows::suppression as row};
+use crate::{error::StoreError, rows::suppression as row, words::model_words::severity_rank};
 use phitak_model::{Alert, Network, Timestamp};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, SimpleExpr},
+};
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock},
 };
 
 /// Most suppressions at a time.
@@ -28,6 +28,8 @@ pub(crate) struct Reach {
 #[derive(Debug)]
 struct One {
     id: i64,
+    /// What is more severe is shown.
+    severity: i32,
     reach: Reach,
     expires_at: i64,
 }
@@ -38,12 +40,11 @@ pub(crate) struct Suppressing {
     by_signature: HashMap<(u32, u32), Vec<One>>,
 }
 
-/// The one that ingest asks, changed by those who set and lift.
+/// The one that ingest asks. It is looked at and changed by those who hold the only write, so one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct SuppressingNow {
-    /// With the number of the write that read it.
-    now: RwLock<(u64, Arc<Suppressing>)>,
-    writes: AtomicU64,
+    /// `None` while nobody has read what the last change left.
+    known: RwLock<Option<Arc<Suppressing>>>,
 }
 
 impl Reach {
@@ -75,7 +76,10 @@ impl Suppressing {
             return 0;
         }
         let of_signature = self.by_signature.get(&(alert.gid, alert.signature_id));
-        let covers = |one: &&One| one.expires_at > now.micros() && one.reach.covers(alert, facility, region);
+        let severity = severity_rank(alert.severity);
+        let covers = |one: &&One| {
+            severity <= one.severity && one.expires_at > now.micros() && one.reach.covers(alert, facility, region)
+        };
         of_signature.and_then(|all| all.iter().find(covers)).map_or(0, |one| one.id)
     }
 
@@ -90,7 +94,8 @@ impl Suppressing {
         let mut by_signature: HashMap<(u32, u32), Vec<One>> = HashMap::new();
         for row in rows {
             let key = (u32::try_from(row.gid).unwrap_or(0), u32::try_from(row.signature_id).unwrap_or(0));
-            let one = One { id: row.id, reach: Reach::of(&row)?, expires_at: row.expires_at };
+            let one =
+                One { id: row.id, severity: row.severity, reach: Reach::of(&row)?, expires_at: row.expires_at };
             by_signature.entry(key).or_default().push(one);
         }
         by_signature.values_mut().for_each(|all| all.sort_by_key(|one| one.id));
@@ -99,24 +104,25 @@ impl Suppressing {
 }
 
 impl SuppressingNow {
-    pub(crate) fn starting_with(first: Suppressing) -> Self {
-        Self { now: RwLock::new((0, Arc::new(first))), writes: AtomicU64::new(0) }
+    /// To be said before a change is committed: if the one who commits is gone the moment after, the next write still
+    /// reads anew.
+    pub(crate) fn doubt(&self) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    pub(crate) fn get(&self) -> Arc<Suppressing> {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).1.clone()
-    }
-
-    /// The number of a write that has begun: writes wait for each other, so numbers rise with what they read.
-    pub(crate) fn number(&self) -> u64 {
-        self.writes.fetch_add(1, Ordering::SeqCst).saturating_add(1)
-    }
-
-    /// Takes over what a write read, once it is committed, unless a later one was faster.
-    pub(crate) fn take(&self, number: u64, read: Suppressing) {
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        if now.0 < number {
-            *now = (number, Arc::new(read));
+    /// As the table says in a write that has begun.
+    pub(crate) async fn read_in(&self, tx: &DatabaseTransaction) -> Result<Arc<Suppressing>, StoreError> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known {
+            return Ok(known);
         }
+        let read = Arc::new(Suppressing::read(tx).await?);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(read.clone());
+        Ok(read)
     }
+}
+
+/// What hides a story, for conditions beside better ones: by its own index SQLite would go through all that nothing hides.
+pub(crate) fn hider() -> SimpleExpr {
+    Expr::cust(r#"+"stories"."suppression_id""#)
 }

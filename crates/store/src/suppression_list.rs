@@ -9,9 +9,9 @@ use crate::{
     rows::{facility, story, story_facility, suppression as row},
     scope::{Scope, ScopeReach, codes_of_region},
     stories::{sum, unsigned},
-    words::words,
+    words::{model_words::severity_of, words},
 };
-use phitak_model::Timestamp;
+use phitak_model::{Severity, Timestamp};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
@@ -38,6 +38,8 @@ pub struct Suppression {
     pub gid: u32,
     pub signature_id: u32,
     pub signature: String,
+    /// What is more severe is shown.
+    pub severity: Severity,
     pub region: Option<u8>,
     pub facility: Option<String>,
     pub source: Option<String>,
@@ -220,6 +222,7 @@ impl Suppression {
             gid: u32::try_from(row.gid).unwrap_or(0),
             signature_id: u32::try_from(row.signature_id).unwrap_or(0),
             signature: row.signature,
+            severity: severity_of(row.severity),
             region: row.region.and_then(|number| region_of(number).ok()).map(|region| region.number()),
             facility: row.facility,
             source: row.source,

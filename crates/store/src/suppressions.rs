@@ -8,9 +8,10 @@ use crate::{
     ids::{StoryId, SuppressionId},
     rows::{story, suppression as row},
     scope::{Scope, ScopeReach},
-    suppressing::{Reach, SUPPRESSIONS_MAX, SUPPRESSIONS_PER_SIGNATURE_MAX, Suppressing},
+    suppressing::{Reach, SUPPRESSIONS_MAX, SUPPRESSIONS_PER_SIGNATURE_MAX},
     suppression_list::{Suppression, SuppressionStanding, own, standing_of, stands},
-    triage::{REASON_CHARS_MAX, add_event},
+    triage::{REASON_CHARS_MAX, SUPPRESSED, add_event},
+    words::model_words::severity_of,
 };
 use phitak_model::{FacilityCode, Network, Timestamp};
 use sea_orm::{
@@ -66,7 +67,6 @@ impl Store {
         let (region, facility) = self.place_of(scope, new.reach.facility.as_deref()).await?;
         let (now, expires_at) = (audit.at, audit.at.plus_secs(i64::from(new.days) * DAY_SECS));
         let tx = self.write().await?;
-        let number = self.suppressing().number();
         let story = story::Entity::find_by_id(new.story.0).one(&tx).await?.ok_or(StoreError::NotFound)?;
         if story.suppression_id != 0 {
             return Err(StoreError::conflict("a suppression hides this story already"));
@@ -78,6 +78,7 @@ impl Store {
             gid: Set(story.gid),
             signature_id: Set(story.signature_id),
             signature: Set(story.signature.clone()),
+            severity: Set(story.severity),
             region: Set(region),
             facility: Set(reach.facility.clone()),
             source: Set(source.map(String::from)),
@@ -91,10 +92,10 @@ impl Store {
         .exec(&tx)
         .await?;
         let id = SuppressionId(inserted.last_insert_id);
-        add_event(&tx, new.story, now, Some(&audit.who), "suppress", None, Some(reason), None).await?;
+        add_event(&tx, new.story, now, Some(&audit.who), SUPPRESSED, None, Some(reason), None).await?;
         let told = format!("{} until {}: {reason}", in_words(&story, &reach), expires_at.iso());
         audit.about(format!("suppression {id}"), facility.as_ref()).saying(told).store(&tx).await?;
-        self.commit_suppressing(tx, number).await?;
+        self.commit_suppressing(tx).await?;
         self.suppression(scope, id, now).await
     }
 
@@ -113,19 +114,21 @@ impl Store {
         let reason = checked_reason(reason)?;
         let now = audit.at;
         let tx = self.write().await?;
-        let number = self.suppressing().number();
         let own = row::Entity::find_by_id(id.0).filter(own(scope)).one(&tx).await?.ok_or(StoreError::NotFound)?;
         if standing_of(&own, now) != SuppressionStanding::Active {
             return Err(StoreError::conflict("it is over already"));
         }
         let told = format!("signature {}:{}: {reason}", own.gid, own.signature_id);
+        let facility = own.facility.as_deref().map(FacilityCode::new).transpose();
+        let facility =
+            facility.map_err(|error| StoreError::Damaged { table: "suppressions", what: error.to_string() })?;
         let mut ended = own.into_active_model();
         ended.ended_at = Set(Some(now.micros()));
         ended.ended_by = Set(Some(audit.who.clone()));
         ended.end_reason = Set(Some(reason.to_owned()));
         row::Entity::update(ended).exec(&tx).await?;
-        audit.about(format!("suppression {id}"), None).saying(told).store(&tx).await?;
-        self.commit_suppressing(tx, number).await?;
+        audit.about(format!("suppression {id}"), facility.as_ref()).saying(told).store(&tx).await?;
+        self.commit_suppressing(tx).await?;
         self.suppression(scope, id, now).await
     }
 
@@ -145,12 +148,10 @@ impl Store {
         }
     }
 
-    /// Commits a change of suppressions, and has ingest go by it from then on.
-    async fn commit_suppressing(&self, tx: DatabaseTransaction, number: u64) -> Result<(), StoreError> {
-        let read = Suppressing::read(&tx).await?;
-        tx.commit().await?;
-        self.suppressing().take(number, read);
-        Ok(())
+    /// Commits a change of suppressions: the next round of alerts goes by it.
+    async fn commit_suppressing(&self, tx: DatabaseTransaction) -> Result<(), StoreError> {
+        self.suppressing().doubt();
+        Ok(tx.commit().await?)
     }
 }
 
@@ -192,7 +193,7 @@ async fn refuse_surplus(
         return Err(StoreError::conflict(why));
     }
     for known in &alike {
-        if Reach::of(known)? == *reach {
+        if known.severity >= story.severity && Reach::of(known)? == *reach {
             return Err(StoreError::conflict("the same alerts are hidden already"));
         }
     }
@@ -208,7 +209,8 @@ fn in_words(story: &story::Model, reach: &Reach) -> String {
     };
     let end = |network: Option<Network>| network.map_or_else(|| "any".to_owned(), String::from);
     let ends = format!("{} to {}", end(reach.source), end(reach.destination));
-    format!("signature {}:{} at {place}, {ends},", story.gid, story.signature_id)
+    let severity = severity_of(story.severity).as_str();
+    format!("signature {}:{} up to {severity} at {place}, {ends},", story.gid, story.signature_id)
 }
 
 #[cfg(test)]

@@ -114,6 +114,8 @@ pub struct StoryEvent {
     pub verdict: Option<Verdict>,
     /// Null for those outside the sector's own team
     pub reason: Option<String>,
+    /// The colleague to whom it was given; null for those outside the sector's own team
+    pub assignee: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -363,6 +365,7 @@ impl StoryEvent {
             action: event.action,
             verdict: event.verdict.map(Verdict::from),
             reason: event.reason,
+            assignee: event.assignee,
         }
     }
 }

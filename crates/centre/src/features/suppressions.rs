@@ -8,7 +8,7 @@ use crate::{
     names::Names,
     refusal::Refusal,
     route::{Reach, Route, SECTOR},
-    wire::{FacilityName, Moment, Text, mirror},
+    wire::{FacilityName, Moment, Severity, Text, mirror},
 };
 use axum::{Json, extract::State};
 use phitak_model::Network;
@@ -33,6 +33,8 @@ pub struct Suppression {
     pub signature_id: u32,
     pub signature: String,
     pub title: Text,
+    /// Alerts of the signature that are more severe are shown
+    pub severity: Severity,
     /// One hospital; without it and without `region`, every hospital
     pub facility: Option<FacilityName>,
     pub region: Option<u8>,
@@ -257,6 +259,7 @@ async fn present(centre: &Centre, caller: &Caller, all: Vec<Stored>) -> Result<V
             signature_id: one.signature_id,
             title: centre.texts.of(one.signature_id, &one.signature).title,
             signature: one.signature,
+            severity: one.severity.into(),
             facility: one.facility.as_deref().map(|code| names.name(code)),
             region: one.region,
             source: one.source,

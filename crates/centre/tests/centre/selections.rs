@@ -120,6 +120,10 @@ async fn what_somebody_else_changed_meanwhile_is_left_as_it_is() {
     assert_eq!(sector.post(Person::Administrator, &path, closing).await.status, StatusCode::OK);
     let assign = json!({"action": "acknowledge", "assignee": "administrator"});
     assert_eq!(sector.judge_selection(Person::Analyst, id, assign).await, json!({"changed": 3, "left": 1}));
+    let given = sector.story_id("shared").await;
+    let history = sector.get(Person::Analyst, &format!("/api/v1/stories/{given}")).await.json()["history"].clone();
+    let told = (&history[0]["action"], &history[0]["assignee"]);
+    assert_eq!(told, (&json!("acknowledge"), &json!("Person administrator")), "{history}");
     let now = stand(&sector).await;
     let at_bravo = format!("own {}", BRAVO.mark);
     assert_eq!(now[&at_bravo].1, json!("true"), "a colleague's verdict stands");

@@ -235,3 +235,49 @@ async fn what_has_no_reason_no_end_or_no_place_is_refused() {
     let history = sector.get(Person::Analyst, &format!("/api/v1/stories/{shared}")).await.json()["history"].clone();
     assert_eq!((&history[0]["action"], &history[0]["reason"]), (&json!("suppress"), &json!("a scanner")));
 }
+
+#[tokio::test]
+async fn what_is_more_severe_than_the_story_is_not_hidden() {
+    let sector = Sector::lived_in().await;
+    let shared = sector.story_id("shared").await;
+    let ask = format!("/api/v1/stories/{shared}/suppression");
+    let told = async |seq: u64, severity: Severity| {
+        let item = Item::Alert(Box::new(alert(BRAVO, 9_100_000, "shared by all", severity)));
+        sector.send(BRAVO, 9, seq, vec![item]).await;
+        sector.get(Person::Analyst, &ask).await.json()["alerts"].as_u64()
+    };
+    assert_eq!(told(1, Severity::Critical).await, Some(3), "the preview does not promise it either");
+    let id = sector.hide(shared, json!({"reason": "a scanner of ours", "days": 7})).await;
+    assert_eq!(sector.kept(id).await.severity, Severity::High);
+    told(2, Severity::Critical).await;
+    told(3, Severity::Low).await;
+    sector.shared_again(ALPHA, 1).await;
+    assert_eq!(sector.kept(id).await.hidden.alerts, 2);
+    let open = listed(&sector, "stories?q=shared&severity=critical").await;
+    assert_eq!((open.len(), &open[0]["alerts"], &open[0]["status"]), (1, &json!(2), &json!("new")));
+    // From the more severe story it can be hidden too: that is not the same twice.
+    let worse = open[0]["id"].as_i64().expect("a number");
+    sector.hide(worse, json!({"reason": "a scanner of ours", "days": 7})).await;
+}
+
+#[tokio::test]
+async fn one_hospital_does_not_read_what_is_hidden_at_another() {
+    let sector = Sector::lived_in().await;
+    let shared = sector.story_id("shared").await;
+    let id = sector.hide(shared, json!({"facility": ALPHA.code, "reason": "a scanner", "days": 7})).await;
+    let history = async |person: Person| {
+        sector.get(person, &format!("/api/v1/stories/{shared}")).await.json()["history"].clone()
+    };
+    assert_eq!(history(Person::Analyst).await[0]["action"], "suppress");
+    for person in [Person::AtCharlie, Person::Officer] {
+        assert_eq!(history(person).await, json!([]), "{person:?}");
+    }
+    // Both ends of it name the hospital in the audit.
+    sector.post(Person::Analyst, &format!("/api/v1/suppressions/{id}/lift"), json!({"reason": "over"})).await;
+    let lines = sector.audit_lines("changes").await;
+    for action in ["suppression.add", "suppression.lift"] {
+        let line = lines.iter().find(|line| line["action"] == action).unwrap_or_else(|| panic!("{action}"));
+        assert!(line.to_string().contains(ALPHA.code), "{action}: {line}");
+        assert_ne!(line["facility"], Value::Null, "{action}: {line}");
+    }
+}

@@ -61,7 +61,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn begin_ingest(&self, now: Timestamp, silent_before: Timestamp) -> Result<Ingest, StoreError> {
         let tx = self.write().await?;
-        let suppressing = self.suppressing().get();
+        let suppressing = self.suppressing().read_in(&tx).await?;
         Ok(Ingest { tx, now, silent_before, suppressing, changed: BTreeMap::new() })
     }
 }

@@ -10,11 +10,13 @@ use crate::{
     error::StoreError,
     ids::StoryId,
     rows::{story as row, story_event},
-    suppressing::Suppressing,
+    suppressing::{Suppressing, hider},
     words::{StoryStatus, model_words::severity_rank},
 };
 use phitak_model::{Alert, Severity, Timestamp};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Value, sea_query::ExprTrait,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most technique ids kept of a story.
@@ -198,16 +200,27 @@ fn gains<'a>(
 async fn stories_of(db: &impl ConnectionTrait, gains: &[Gain<'_>]) -> Result<BTreeMap<Key, row::Model>, StoreError> {
     let mut known = BTreeMap::new();
     for part in gains.chunks(bulk::LIST_MAX) {
-        let signatures: Vec<i64> = part.iter().map(|gain| gain.key.signature_id).collect();
-        let signatures = row::Column::SignatureId.is_in(bulk::padded(&signatures));
-        // What other suppressions hid of the same signature is left out: over the years those are many.
-        let suppressions: BTreeSet<i64> = part.iter().map(|gain| gain.key.suppression).collect();
-        let suppressions: Vec<i64> = suppressions.into_iter().collect();
-        let suppressions = row::Column::SuppressionId.is_in(bulk::padded(&suppressions));
-        let rows = row::Entity::find().filter(signatures).filter(suppressions).all(db).await?;
+        let keys = || part.iter().map(|gain| &gain.key);
+        let gids = keys().map(|key| key.gid).collect();
+        let signatures = keys().map(|key| key.signature_id).collect();
+        let suppressions = keys().map(|key| key.suppression).collect();
+        let rows = of_signatures(gids, signatures, suppressions).all(db).await?;
         known.extend(rows.into_iter().map(|row| (Key::of_row(&row), row)));
     }
     Ok(known)
+}
+
+/// The stories of these signatures, by the index that makes a story one. What other suppressions hid of the same
+/// signature is left out: over the years those are many.
+fn of_signatures(
+    gids: BTreeSet<i32>,
+    signatures: BTreeSet<i64>,
+    suppressions: BTreeSet<i64>,
+) -> Select<row::Entity> {
+    row::Entity::find()
+        .filter(row::Column::Gid.is_in(bulk::padded(&Vec::from_iter(gids))))
+        .filter(row::Column::SignatureId.is_in(bulk::padded(&Vec::from_iter(signatures))))
+        .filter(hider().is_in(bulk::padded(&Vec::from_iter(suppressions))))
 }
 
 /// A closed story to which something comes is new again, and its history says so.
@@ -333,4 +346,27 @@ async fn bear(
         }
     }
     bearing::add(db, &differences).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Store;
+    use sea_orm::{DbBackend, QueryTrait, Statement};
+
+    #[tokio::test]
+    async fn known_stories_are_found_by_their_signatures_and_not_among_all_that_nothing_hides() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let signatures: BTreeSet<i64> = (1..=300).collect();
+        for suppressions in [BTreeSet::from([0]), BTreeSet::from([0, 7, 9])] {
+            let asked = of_signatures(BTreeSet::from([1]), signatures.clone(), suppressions).build(DbBackend::Sqlite);
+            let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", asked.sql), ..asked };
+            let rows = store.reader().query_all_raw(explain).await.expect("plans");
+            let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").expect("words")).collect();
+            let index = "stories_gid_signature_id_severity_signature_suppression_id";
+            let by_index = format!("USING INDEX {index} (gid=? AND signature_id=?)");
+            assert!(plan.iter().any(|step| step.contains(&by_index)), "{plan:?}");
+        }
+    }
 }

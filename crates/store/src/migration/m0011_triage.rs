@@ -15,6 +15,11 @@ impl MigrationName for Triage {
 
 #[sea_orm_migration::async_trait::async_trait]
 impl MigrationTrait for Triage {
+    /// Cut off between two tables it must leave what was there.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     #[allow(elided_lifetimes_in_paths, reason = "the trait is written so")]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in TABLES {
@@ -25,6 +30,12 @@ impl MigrationTrait for Triage {
         by.big_integer().not_null().default(0);
         let stories = || sea_orm_migration::prelude::Table::alter().table("stories").to_owned();
         manager.alter_table(stories().add_column(by).to_owned()).await?;
+        // To whom a story was given.
+        let mut assignee = ColumnDef::new("assignee_name");
+        assignee.text().null();
+        let mut events = sea_orm_migration::prelude::Table::alter();
+        events.table("story_events").add_column(assignee);
+        manager.alter_table(events).await?;
         let old = "stories_gid_signature_id_severity_signature";
         manager.drop_index(Index::drop().name(old).table("stories").to_owned()).await?;
         let mut index = Index::create();
@@ -48,8 +59,9 @@ const TABLES: &[Table] = &[
             ("id", Id),
             ("gid", Int),
             ("signature_id", Long),
-            // As the story said it from which it was set.
+            // As the story said it from which it was set; what is more severe is not meant.
             ("signature", Text),
+            ("severity", Int),
             // Where: one facility, or one region, or everywhere.
             ("region", IntOrNull),
             ("facility", TextOrNull),

@@ -6,6 +6,7 @@ row!(suppression, "suppressions", {
     gid: i32,
     signature_id: i64,
     signature: String,
+    severity: i32,
     region: Option<i32>,
     facility: Option<String>,
     source: Option<String>,
