@@ -18,7 +18,8 @@ pub(crate) fn seen_on() -> SimpleExpr {
     Expr::cust(r#""alerts"."at" / 86400000000"#)
 }
 
-fn arrived_on() -> SimpleExpr {
+/// The day in which the alert came to the centre.
+pub(crate) fn arrived_on() -> SimpleExpr {
     Expr::cust(r#""alerts"."arrived_at" / 86400000000"#)
 }
 

@@ -13,7 +13,7 @@ use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult,
     sea_query::{Condition, Expr, ExprTrait, Func, Query},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 /// Longest time that is counted by hours; `retention::STORY_HOURS_KEPT` is longer.
@@ -61,6 +61,12 @@ impl Window {
     pub(crate) fn begins_at(self) -> Timestamp {
         let hours = if self.unit == "hour" { self.from } else { self.from.saturating_mul(24) };
         Timestamp::from_micros(hours.saturating_mul(MICROS_PER_HOUR))
+    }
+
+    /// The days (UTC) that it touches.
+    pub(crate) fn days(self) -> RangeInclusive<i64> {
+        let day = |unit: i64| if self.unit == "hour" { unit.div_euclid(24) } else { unit };
+        day(self.from)..=day(self.until)
     }
 
     /// All rows that lie in the window and that the caller may see.
@@ -134,6 +140,11 @@ mod tests {
         assert_eq!(Window::of(&StoryFilter::default()), None);
         for (secs, begins) in [(86_400, "2026-11-23T02:00:00Z"), (7 * 86_400, "2026-11-17T00:00:00Z")] {
             assert_eq!(of(secs).map(Window::begins_at), Timestamp::parse(begins).ok());
+        }
+        let today = hour / 24;
+        for (secs, first) in [(86_400, today - 1), (7 * 86_400, today - 7)] {
+            let days = of(secs).map(Window::days).expect("a window");
+            assert_eq!((*days.start(), days.contains(&today)), (first, true));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a suppression would have hidden lately, told before it is set.
 
 use crate::{
+    alert_days::arrived_on,
     database::Store,
     error::StoreError,
     ids::StoryId,
@@ -8,12 +9,14 @@ use crate::{
     scope::Scope,
     stories::{ArrivedWithin, StoryFilter, sum, unsigned},
     story_window::Window,
+    suppressing::hider,
     suppressions::SuppressionReach,
+    words::model_words::severity_rank,
 };
 use phitak_model::Timestamp;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, Query},
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, Query},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +25,7 @@ use std::{
 
 /// How far back a preview looks, in days.
 pub const PREVIEW_DAYS: i64 = 7;
-/// Latest alerts that are looked at one by one, where addresses narrow what is meant.
+/// Alerts that are looked at one by one, the latest days first, where addresses narrow what is meant.
 pub const PREVIEW_ALERTS_MAX: u64 = 50_000;
 /// Stories of one signature that are looked at.
 const STORIES_MAX: u64 = 100;
@@ -72,7 +75,9 @@ impl Store {
             .column(story::Column::Id)
             .filter(story::Column::Gid.eq(own.gid))
             .filter(story::Column::SignatureId.eq(own.signature_id))
-            .filter(story::Column::SuppressionId.eq(0))
+            // What is more severe would be shown.
+            .filter(story::Column::Severity.lte(severity_rank(own.severity)))
+            .filter(hider().eq(0))
             .order_by_desc(story::Column::ArrivedAt)
             .limit(STORIES_MAX)
             .into_tuple()
@@ -84,12 +89,10 @@ impl Store {
         let mut places = self.places_within(window, scope, &filter, &stories).await?;
         let mut exact = (places.len() as u64) < PLACES_MAX && (stories.len() as u64) < STORIES_MAX;
         if reach.source.is_some() || reach.destination.is_some() {
-            let mut left = PREVIEW_ALERTS_MAX;
-            for place in &mut places {
-                place.alerts = self.alerts_between(scope, place, reach, window.begins_at(), &mut left).await?;
-            }
-            exact &= left > 0;
-            places.retain(|place| place.alerts > 0);
+            let stories: BTreeSet<i64> = places.iter().map(|place| place.story).collect();
+            let (between, is_whole) = self.alerts_between(scope, reach, window, &stories).await?;
+            exact &= is_whole;
+            places = between;
         }
         let mut by_facility: BTreeMap<&str, u64> = BTreeMap::new();
         for place in &places {
@@ -139,43 +142,72 @@ impl Store {
         rows.iter().map(place).collect()
     }
 
-    /// How many of a story's alerts at a hospital since then are between these addresses. `left` is how many may still be
-    /// looked at.
+    /// Where these stories' alerts in the time are between these addresses, and whether all could be looked at: a walk
+    /// through each day of arrival and story, all hospitals after each other.
     async fn alerts_between(
         &self,
         scope: &Scope,
-        place: &Place,
         reach: &SuppressionReach,
-        since: Timestamp,
-        left: &mut u64,
-    ) -> Result<u64, StoreError> {
-        let (mut before, mut found) = (i64::MAX, 0_u64);
-        while *left > 0 {
-            let step = std::cmp::min(*left, ALERTS_PER_STEP);
-            let rows: Vec<(i64, i64, String, String)> = alert::Entity::find()
-                .select_only()
-                .columns([alert::Column::Id, alert::Column::ArrivedAt, alert::Column::SrcIp, alert::Column::DestIp])
-                .filter(alert::Column::StoryId.eq(place.story))
-                .filter(alert::Column::Facility.eq(place.facility.as_str()))
-                .filter(scope.admits(alert::Column::Facility))
-                .filter(alert::Column::Id.lt(before))
-                .order_by_desc(alert::Column::Id)
-                .limit(step)
-                .into_tuple()
-                .all(self.reader())
-                .await?;
-            *left = left.saturating_sub(rows.len() as u64);
-            let within = rows.iter().take_while(|(_, arrived_at, ..)| *arrived_at >= since.micros());
-            found = found.saturating_add(within.filter(|(_, _, from, to)| is_between(reach, from, to)).count() as u64);
-            match rows.last() {
-                Some((id, arrived_at, ..)) if rows.len() as u64 == step && *arrived_at >= since.micros() => {
-                    before = *id
+        window: Window,
+        stories: &BTreeSet<i64>,
+    ) -> Result<(Vec<Place>, bool), StoreError> {
+        let mut found: BTreeMap<(i64, String), u64> = BTreeMap::new();
+        let mut left = PREVIEW_ALERTS_MAX;
+        for day in window.days().rev() {
+            for story in stories {
+                let mut after: Option<(String, i64)> = None;
+                loop {
+                    if left == 0 {
+                        return Ok((places_of(found), false));
+                    }
+                    let step = std::cmp::min(left, ALERTS_PER_STEP);
+                    let walk = of_day(scope, reach, (day, *story), after.as_ref()).limit(step);
+                    let rows: Vec<(String, i64, String, String)> = walk.into_tuple().all(self.reader()).await?;
+                    left = left.saturating_sub(rows.len() as u64);
+                    for (facility, _, from, to) in &rows {
+                        if is_between(reach, from, to) {
+                            let own = found.entry((*story, facility.clone())).or_default();
+                            *own = own.saturating_add(1);
+                        }
+                    }
+                    let is_full = rows.len() as u64 == step;
+                    match rows.into_iter().next_back().filter(|_| is_full) {
+                        Some((facility, id, ..)) => after = Some((facility, id)),
+                        None => break,
+                    }
                 }
-                _ => break,
             }
         }
-        Ok(found)
+        Ok((places_of(found), true))
     }
+}
+
+/// A story's alerts of one day of arrival past this hospital and number, in the order of their index.
+fn of_day(
+    scope: &Scope,
+    reach: &SuppressionReach,
+    (day, story): (i64, i64),
+    after: Option<&(String, i64)>,
+) -> Select<alert::Entity> {
+    let mut find = alert::Entity::find()
+        .select_only()
+        .columns([alert::Column::Facility, alert::Column::Id, alert::Column::SrcIp, alert::Column::DestIp])
+        .filter(arrived_on().eq(day))
+        .filter(alert::Column::StoryId.eq(story))
+        .filter(scope.admits(alert::Column::Facility));
+    if let Some(code) = &reach.facility {
+        find = find.filter(alert::Column::Facility.eq(code.as_str()));
+    }
+    if let Some((facility, id)) = after {
+        let own = [alert::Column::Facility, alert::Column::Id].map(|column| Expr::col((alert::Entity, column)));
+        let last = [Expr::val(facility.as_str()), Expr::val(*id)];
+        find = find.filter(Expr::tuple(own).gt(Expr::tuple(last)));
+    }
+    find.order_by_asc(alert::Column::Facility).order_by_asc(alert::Column::Id)
+}
+
+fn places_of(found: BTreeMap<(i64, String), u64>) -> Vec<Place> {
+    found.into_iter().map(|((story, facility), alerts)| Place { story, facility, alerts }).collect()
 }
 
 fn is_between(reach: &SuppressionReach, from: &str, to: &str) -> bool {
@@ -183,4 +215,35 @@ fn is_between(reach: &SuppressionReach, from: &str, to: &str) -> bool {
         network.is_none_or(|network| address.parse::<IpAddr>().is_ok_and(|address| network.contains(address)))
     };
     holds(reach.source, from) && holds(reach.destination, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scope::ScopeReach;
+    use phitak_model::FacilityCode;
+    use sea_orm::{DbBackend, QueryTrait, Statement};
+
+    #[tokio::test]
+    async fn a_walk_through_a_day_goes_along_its_index_from_where_it_stood() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let after = ("66101".to_owned(), 2_000);
+        let one = SuppressionReach { facility: Some("66101".to_owned()), ..SuppressionReach::default() };
+        let hospital = Scope::of_account(ScopeReach::Facility(FacilityCode::new("66101").expect("a code")));
+        for scope in [Scope::of_the_centre_itself(), hospital] {
+            for reach in [&one, &SuppressionReach::default()] {
+                for after in [None, Some(&after)] {
+                    let asked = of_day(&scope, reach, (20_000, 7), after).limit(9).build(DbBackend::Sqlite);
+                    let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", asked.sql), ..asked };
+                    let rows = store.reader().query_all_raw(explain).await.expect("plans");
+                    let plan: Vec<String> =
+                        rows.iter().map(|row| row.try_get("", "detail").expect("words")).collect();
+                    let along = |step: &String| step.contains("INDEX alerts_arrived_on_story_id (<expr>=? AND story_id=?");
+                    assert!(plan.iter().any(along), "{plan:?}");
+                    assert!(!plan.iter().any(|step| step.contains("ORDER BY")), "{plan:?}");
+                }
+            }
+        }
+    }
 }

@@ -218,6 +218,7 @@ mod tests {
     use super::*;
     use crate::{ArrivedAlert, NewFacility, SuppressionFilter, sensors::Redeemed};
     use phitak_model::{Alert, HealthRegion, SensorId, Severity};
+    use std::task::Poll;
 
     const HERE: &str = "66101";
     const THERE: &str = "66103";
@@ -324,6 +325,49 @@ mod tests {
         let foreign = store.lift_suppression(&region(8), everywhere.id, "not mine", audit(100)).await;
         assert!(matches!(foreign, Err(StoreError::NotFound)), "{foreign:?}");
         store.lift_suppression(&fourth, set.id, "over", audit(100)).await.expect("its own");
+    }
+
+    /// What it comes to, or nothing when its caller is gone after so many of its steps.
+    async fn abandoned_after<F: Future>(steps: usize, work: F) -> Option<F::Output> {
+        let mut work = std::pin::pin!(work);
+        let mut done = 0;
+        std::future::poll_fn(|context| {
+            if done == steps {
+                return Poll::Ready(None);
+            }
+            done += 1;
+            work.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn whenever_the_one_who_lifts_is_gone_ingest_goes_by_what_the_table_says() {
+        const STEPS_MAX: usize = 1_000;
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let sensors = sector(&store).await;
+        one_alert_each(&store, &sensors, 1).await;
+        let (whole, now) = (Scope::of_the_centre_itself(), Timestamp::from_secs(100));
+        let (mut seq, mut seen) = (1, Vec::new());
+        for steps in 1..STEPS_MAX {
+            let id = store.suppress(&whole, of(None), audit(99)).await.expect("hides").id;
+            let lifting = store.lift_suppression(&whole, id, "over", audit(99));
+            let is_done = abandoned_after(steps, lifting).await.map(|lifted| lifted.expect("lifts")).is_some();
+            seq += 1;
+            one_alert_each(&store, &sensors, seq).await;
+            let one = store.suppression(&whole, id, now).await.expect("is there");
+            let is_active = one.standing == SuppressionStanding::Active;
+            assert_eq!(one.hidden.alerts > 0, is_active, "after {steps} steps");
+            if is_done {
+                break;
+            }
+            seen.push(is_active);
+            if is_active {
+                store.lift_suppression(&whole, id, "over", audit(99)).await.expect("lifts");
+            }
+        }
+        assert!(seen.contains(&true) && seen.contains(&false), "gone before and after the commit: {seen:?}");
     }
 
     #[tokio::test]

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most groups of stories by techniques and hospital that are added up.
 pub const GROUPS_MAX: u64 = 100_000;
+/// Most techniques that are told of: sensors may claim any number's.
+pub const TECHNIQUES_MAX: usize = 2_000;
 
 /// What was seen of one technique.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,17 +27,18 @@ pub struct SeenTechnique {
     pub facilities: u64,
 }
 
-/// All that was seen, by technique with its sub-technique.
+/// All that was seen, by technique; what shows several of its sub-techniques counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenTechniques {
     pub by_id: BTreeMap<String, SeenTechnique>,
-    /// False when there was more than [`GROUPS_MAX`].
+    /// False when there was more than [`GROUPS_MAX`] or [`TECHNIQUES_MAX`].
     pub is_whole: bool,
 }
 
 /// Stories of the same techniques at a hospital.
 struct Group {
-    attack: Vec<String>,
+    /// Without their sub-techniques.
+    attack: BTreeSet<String>,
     facility: String,
     alerts: u64,
 }
@@ -65,14 +68,14 @@ impl Store {
             own.facilities = places.get(id.as_str()).map_or(0, |places| places.len() as u64);
         }
         for row in self.reader().query_all(&stories(scope, &filter)).await? {
-            let attack: Vec<String> = techniques_of(&row.try_get::<String>("", "attack")?)?;
+            let attack = techniques_of(&row.try_get::<String>("", "attack")?)?;
             let number = unsigned(row.try_get("", "number")?);
             for id in attack {
                 let own = seen.by_id.entry(id).or_default();
                 own.stories = own.stories.saturating_add(number);
             }
         }
-        Ok(seen)
+        Ok(seen.up_to(TECHNIQUES_MAX))
     }
 
     async fn groups(&self, select: &SelectStatement) -> Result<Vec<Group>, StoreError> {
@@ -88,8 +91,30 @@ impl Store {
     }
 }
 
-fn techniques_of(attack: &str) -> Result<Vec<String>, StoreError> {
-    serde_json::from_str(attack).map_err(|error| StoreError::Damaged { table: "stories", what: error.to_string() })
+impl SeenTechniques {
+    /// Those that were seen most.
+    fn up_to(mut self, most: usize) -> Self {
+        if self.by_id.len() <= most {
+            return self;
+        }
+        let mut all: Vec<(String, SeenTechnique)> = std::mem::take(&mut self.by_id).into_iter().collect();
+        all.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.alerts));
+        all.truncate(most);
+        Self { by_id: all.into_iter().collect(), is_whole: false }
+    }
+}
+
+/// The techniques in a column; a word of another form is none.
+fn techniques_of(attack: &str) -> Result<BTreeSet<String>, StoreError> {
+    let damaged = |error: serde_json::Error| StoreError::Damaged { table: "stories", what: error.to_string() };
+    let words: Vec<String> = serde_json::from_str(attack).map_err(damaged)?;
+    Ok(words.iter().filter(|word| is_technique(word)).map(|id| technique_of(id).to_owned()).collect())
+}
+
+/// A technique without its sub-technique.
+#[must_use]
+pub fn technique_of(id: &str) -> &str {
+    id.split_once('.').map_or(id, |(technique, _)| technique)
 }
 
 /// The rows that count stories in the time, joined to stories that show a technique: with the name of their table.
@@ -153,6 +178,24 @@ pub fn is_technique(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_too_many_techniques_those_seen_most_are_told_and_that_there_were_more() {
+        let by_id = |alerts: &[u64]| {
+            let seen = |alerts: u64| SeenTechnique { alerts, ..SeenTechnique::default() };
+            alerts.iter().map(|alerts| (format!("T{alerts:04}"), seen(*alerts))).collect::<BTreeMap<_, _>>()
+        };
+        let seen = |alerts: &[u64], is_whole| SeenTechniques { by_id: by_id(alerts), is_whole };
+        assert_eq!(seen(&[1, 2, 3], true).up_to(3), seen(&[1, 2, 3], true));
+        assert_eq!(seen(&[1, 4, 2, 3], true).up_to(3), seen(&[4, 2, 3], false));
+    }
+
+    #[test]
+    fn sub_techniques_are_folded_into_their_technique_and_other_words_are_none() {
+        let attack = r#"["T1021.002", "T1021.001", "T1021", "T1047", "TA0001", "x", "T1021.0022", ""]"#;
+        let expected = ["T1021", "T1047"].map(str::to_owned);
+        assert_eq!(techniques_of(attack).expect("reads"), BTreeSet::from(expected));
+    }
 
     #[test]
     fn a_technique_is_known_by_its_form() {

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::{IntoParams, ToSchema};
 
+/// Techniques outside the list that are told of.
+const UNKNOWN_MAX: usize = 100;
 /// Those who look after several hospitals.
 const OVERSEERS: Who = Who::Roles(&[Role::Administrator, Role::Analyst, Role::RegionOfficer]);
 
@@ -32,7 +34,7 @@ pub struct AttackMatrix {
     pub covered: u64,
     pub seen: u64,
     pub blind: u64,
-    /// Techniques of rules or stories that the list does not know
+    /// Techniques of rules or stories that the list does not know, at most 100, those seen most first
     pub unknown: Vec<AttackTechnique>,
     /// False when more was seen than was added up
     pub whole: bool,
@@ -56,7 +58,7 @@ pub struct AttackTechnique {
     /// Of the time that was asked for, at the caller's hospitals
     pub alerts: u64,
     pub stories: u64,
-    /// At how many hospitals the sub-technique was seen that was seen at most
+    /// At how many hospitals
     pub facilities: u64,
 }
 
@@ -87,30 +89,22 @@ async fn matrix(
     let list = attack::shipped().ok_or_else(Refusal::unavailable)?;
     let window = query.since.unwrap_or(Since::Week).window(centre.clock.now());
     let seen = centre.store.techniques_seen(caller.scope(), window).await?;
-    Ok(Json(AttackMatrix { whole: seen.is_whole, ..matrix_of(list, &seen.by_id) }))
+    let matrix = matrix_of(list, &seen.by_id);
+    Ok(Json(AttackMatrix { whole: matrix.whole && seen.is_whole, ..matrix }))
 }
 
 fn matrix_of(list: &Attack, seen: &BTreeMap<String, SeenTechnique>) -> AttackMatrix {
     let rules = attack::rules_by_technique();
     let cell = |id: &str, name: &str| {
-        let mut cell = AttackTechnique {
+        let of_it = seen.get(id).cloned().unwrap_or_default();
+        AttackTechnique {
             id: id.to_owned(),
             name: name.to_owned(),
-            rules: 0,
-            alerts: 0,
-            stories: 0,
-            facilities: 0,
-        };
-        let own = |known: &String| attack::parent(known) == id;
-        let sids: BTreeSet<u32> =
-            rules.iter().filter(|(known, _)| own(known)).flat_map(|(_, sids)| sids).copied().collect();
-        cell.rules = sids.len() as u64;
-        for (_, seen) in seen.iter().filter(|(known, _)| own(known)) {
-            cell.alerts = cell.alerts.saturating_add(seen.alerts);
-            cell.stories = cell.stories.saturating_add(seen.stories);
-            cell.facilities = std::cmp::max(cell.facilities, seen.facilities);
+            rules: rules.get(id).map_or(0, |sids| sids.len() as u64),
+            alerts: of_it.alerts,
+            stories: of_it.stories,
+            facilities: of_it.facilities,
         }
-        cell
     };
     let cells: BTreeMap<&str, AttackTechnique> =
         list.techniques.iter().map(|own| (own.id.as_str(), cell(&own.id, &own.name))).collect();
@@ -119,8 +113,12 @@ fn matrix_of(list: &Attack, seen: &BTreeMap<String, SeenTechnique>) -> AttackMat
         let techniques = of_it.filter_map(|technique| cells.get(technique.id.as_str()).cloned()).collect();
         AttackTactic { id: tactic.id.clone(), name: tactic.name.clone(), techniques }
     });
-    let said: BTreeSet<&str> = rules.keys().chain(seen.keys()).map(|id| attack::parent(id)).collect();
-    let unknown = said.into_iter().filter(|id| !cells.contains_key(id)).map(|id| cell(id, "")).collect();
+    let said: BTreeSet<&str> = rules.keys().chain(seen.keys()).map(String::as_str).collect();
+    let mut unknown: Vec<AttackTechnique> =
+        said.into_iter().filter(|id| !cells.contains_key(id)).map(|id| cell(id, "")).collect();
+    unknown.sort_by_key(|cell| std::cmp::Reverse(cell.alerts));
+    let whole = unknown.len() <= UNKNOWN_MAX;
+    unknown.truncate(UNKNOWN_MAX);
     let count = |wanted: fn(&AttackTechnique) -> bool| cells.values().filter(|cell| wanted(cell)).count() as u64;
     AttackMatrix {
         version: list.version.clone(),
@@ -132,6 +130,25 @@ fn matrix_of(list: &Attack, seen: &BTreeMap<String, SeenTechnique>) -> AttackMat
         blind: count(|cell| cell.rules == 0 && cell.alerts == 0),
         tactics: tactics.collect(),
         unknown,
-        whole: true,
+        whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn techniques_that_the_list_does_not_know_are_told_up_to_a_limit_those_seen_most_first() {
+        let list = attack::shipped().expect("reads");
+        let seen = |number: usize| {
+            let one = |n: usize| (format!("T{:04}", 9_000 + n), SeenTechnique { alerts: n as u64, ..Default::default() });
+            (1..=number).map(one).collect::<BTreeMap<_, _>>()
+        };
+        let full = matrix_of(list, &seen(UNKNOWN_MAX));
+        assert_eq!((full.unknown.len(), full.whole), (UNKNOWN_MAX, true));
+        let over = matrix_of(list, &seen(UNKNOWN_MAX + 1));
+        assert_eq!((over.unknown.len(), over.whole), (UNKNOWN_MAX, false));
+        assert_eq!(over.unknown[0].alerts, UNKNOWN_MAX as u64 + 1);
     }
 }

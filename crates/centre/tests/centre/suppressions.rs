@@ -281,3 +281,32 @@ async fn one_hospital_does_not_read_what_is_hidden_at_another() {
         assert_ne!(line["facility"], Value::Null, "{action}: {line}");
     }
 }
+
+#[tokio::test]
+async fn a_preview_between_addresses_counts_over_days_and_hospitals() {
+    let sector = Sector::lived_in().await;
+    let story = phitak_store::StoryId(sector.story_id("shared").await);
+    let scope = phitak_store::Scope::of_the_centre_itself();
+    let told = async |source: &str| {
+        let source = Some(source.parse().expect("a network"));
+        let reach = phitak_store::SuppressionReach { source, ..Default::default() };
+        let told = sector.centre.store.preview_suppression(&scope, story, &reach, sector.now()).await.expect("tells");
+        (told.alerts, told.facilities, told.exact)
+    };
+    let at = |hospital: Hospital, alerts: u64| (hospital.code.to_owned(), alerts);
+    let mut seq = 1;
+    let mut come = async |hospital: Hospital, number: u64| {
+        let items = (0..number).map(|_| Item::Alert(Box::new(shared_alert(hospital)))).collect();
+        sector.send(hospital, 9, seq, items).await;
+        seq += number;
+    };
+    // More than one step takes, at one hospital between two.
+    come(BRAVO, 2_500).await;
+    sector.advance_secs(3 * DAY_SECS);
+    come(BRAVO, 1).await;
+    assert_eq!(told(&format!("{}0/24", BRAVO.net)).await, (2_502, vec![at(BRAVO, 2_502)], true));
+    assert_eq!(told(&format!("{}0/24", CHARLIE.net)).await, (1, vec![at(CHARLIE, 1)], true));
+    assert_eq!(told("10.0.0.0/8").await, (2_504, vec![at(BRAVO, 2_502), at(ALPHA, 1), at(CHARLIE, 1)], true));
+    sector.advance_secs(6 * DAY_SECS);
+    assert_eq!(told("10.0.0.0/8").await, (1, vec![at(BRAVO, 1)], true), "a week is a week");
+}
