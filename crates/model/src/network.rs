@@ -21,6 +21,9 @@ pub struct NetworkError(&'static str);
 const NO_ADDRESS: NetworkError = NetworkError("write an address such as 10.1.2.3, or a network such as 10.1.0.0/16");
 const NO_PREFIX: NetworkError = NetworkError("after the slash stands a length: 0 to 32, or to 128 for IPv6");
 
+/// The bits before an IPv4 address that is written as IPv6 (RFC 4291, section 2.5.5.2).
+const IPV4_BEGINS_AT: u8 = 96;
+
 impl Network {
     /// Whether an address lies in it. An IPv4 address that is written as IPv6 is the IPv4 one.
     #[must_use]
@@ -46,6 +49,7 @@ impl FromStr for Network {
         };
         let digits = prefix.len() <= 3 && prefix.bytes().all(|digit| digit.is_ascii_digit());
         let prefix: u8 = prefix.parse().ok().filter(|length| digits && *length <= width(address)).ok_or(NO_PREFIX)?;
+        let (address, prefix) = canonical(address, prefix);
         Ok(Self { first: masked(address, prefix), prefix })
     }
 }
@@ -67,6 +71,14 @@ impl TryFrom<String> for Network {
 impl From<Network> for String {
     fn from(network: Network) -> Self {
         network.to_string()
+    }
+}
+
+/// A network of IPv4 addresses that are written as IPv6 is the IPv4 one.
+fn canonical(address: IpAddr, prefix: u8) -> (IpAddr, u8) {
+    match (address, address.to_canonical(), prefix.checked_sub(IPV4_BEGINS_AT)) {
+        (IpAddr::V6(_), four @ IpAddr::V4(_), Some(rest)) => (four, rest),
+        _ => (address, prefix),
     }
 }
 
@@ -105,6 +117,10 @@ mod tests {
             ("2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::"),
             ("::/0", "fe80::1", "10.0.0.1"),
             ("::ffff:10.1.2.3", "10.1.2.3", "10.1.2.4"),
+            ("::ffff:10.1.2.3/128", "10.1.2.3", "10.1.2.4"),
+            ("::ffff:10.1.2.3/112", "::ffff:10.1.255.1", "10.2.0.0"),
+            ("::ffff:0:0/96", "203.0.113.9", "2001:db8::1"),
+            ("10.1.2.3/32", "10.1.2.3", "::ffff:10.1.2.4"),
         ] {
             let network = network(text);
             assert!(network.contains(inside.parse().expect("an address")), "{text} {inside}");
@@ -119,6 +135,10 @@ mod tests {
             (" 10.1.2.3/32 ", "10.1.2.3"),
             ("2001:DB8::1/128", "2001:db8::1"),
             ("1.2.3.4/0", "0.0.0.0/0"),
+            ("::ffff:10.1.2.3/128", "10.1.2.3"),
+            ("::ffff:10.1.2.3/120", "10.1.2.0/24"),
+            ("::ffff:1.2.3.4/96", "0.0.0.0/0"),
+            ("::ffff:1.2.3.4/95", "::fffe:0:0/95"),
         ] {
             assert_eq!(network(text).to_string(), written);
             assert_eq!(network(written), network(text));

@@ -90,7 +90,8 @@ impl Store {
             forgotten.alerts += thin_out(&tx, crowd).await?;
         }
         forgotten.log_lines = old_log_lines(&tx, logs_before).await?;
-        forgotten.log_lines += suppressions::forget(&tx, logs_before).await?;
+        // Of what is over so long nothing hidden is left either.
+        forgotten.log_lines += suppressions::forget(&tx, alerts_before).await?;
         tx.commit().await?;
         Ok(forgotten)
     }

@@ -9,7 +9,8 @@ use crate::{
     page::COUNT_MAX,
     rows::{selected_story, selection as row, story},
     scope::Scope,
-    stories::{StoryFilter, matching},
+    stories::{StoryFilter, matching, unsigned},
+    suppressing::hider,
 };
 use phitak_model::Timestamp;
 use sea_orm::{
@@ -17,6 +18,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
+use std::collections::BTreeMap;
 
 /// Most stories of a selection: those that arrived latest.
 pub const SELECTION_STORIES_MAX: u64 = 2_000;
@@ -53,33 +55,19 @@ impl Store {
         audit: AuditLine,
     ) -> Result<Selection, StoreError> {
         let now = audit.at;
+        let (total, found) = self.found(scope, filter).await?;
+        let ids: Vec<i64> = found.iter().map(|row| row.id).collect();
+        let judged: BTreeMap<i64, story::Model> = found.into_iter().map(|row| (row.id, row)).collect();
         let tx = self.write().await?;
         forget(&tx, by, now).await?;
-        let mut shown = matching(scope, filter);
-        shown.and_where(Expr::col((story::Entity, story::Column::SuppressionId)).eq(0));
-        let counted = Query::select()
-            .expr_as(Func::count(Expr::col("id")), "number")
-            .from_subquery(shown.clone().limit(COUNT_MAX + 1).to_owned(), "m")
-            .to_owned();
-        let count = tx.query_one(&counted).await?.ok_or(StoreError::NotFound)?;
-        let total = u64::try_from(count.try_get::<i64>("", "number")?).unwrap_or(0);
-        if total == 0 {
-            return Err(StoreError::conflict("no story matches any more"));
-        }
-        let latest = Query::select()
-            .columns(["id", "arrived_at"])
-            .from_subquery(shown, "m")
-            .order_by("arrived_at", Order::Desc)
-            .order_by("id", Order::Desc)
-            .limit(SELECTION_STORIES_MAX)
-            .to_owned();
-        let mut ids: Vec<i64> = Vec::new();
-        for found in tx.query_all(&latest).await? {
-            ids.push(found.try_get("", "id")?);
-        }
         let mut rows = Vec::with_capacity(ids.len());
         for part in ids.chunks(bulk::LIST_MAX) {
             rows.extend(story::Entity::find().filter(story::Column::Id.is_in(bulk::padded(part))).all(&tx).await?);
+        }
+        // What somebody judged in between is not what was searched for.
+        rows.retain(|row| judged.get(&row.id).is_some_and(|found| judgement(found) == judgement(row)));
+        if rows.is_empty() {
+            return Err(StoreError::conflict("no story matches any more"));
         }
         // An arrival may be stamped later than the clock says: the selection means all that was there.
         let up_to = rows.iter().map(|row| row.arrived_at).fold(now.micros(), std::cmp::max);
@@ -106,6 +94,37 @@ impl Store {
             up_to: Timestamp::from_micros(up_to),
         })
     }
+
+    /// How many match, up to one more than [`COUNT_MAX`], and those that arrived latest. Searched beside the only writer,
+    /// not in it.
+    async fn found(&self, scope: &Scope, filter: &StoryFilter) -> Result<(u64, Vec<story::Model>), StoreError> {
+        let mut shown = matching(scope, filter);
+        shown.and_where(hider().eq(0));
+        let counted = Query::select()
+            .expr_as(Func::count(Expr::col("id")), "number")
+            .from_subquery(shown.clone().limit(COUNT_MAX + 1).to_owned(), "m")
+            .to_owned();
+        let count = self.reader().query_one(&counted).await?.ok_or(StoreError::NotFound)?;
+        let total = unsigned(count.try_get("", "number")?);
+        let latest = Query::select()
+            .column("id")
+            .from_subquery(shown, "m")
+            .order_by("arrived_at", Order::Desc)
+            .order_by("id", Order::Desc)
+            .limit(SELECTION_STORIES_MAX)
+            .to_owned();
+        let found = story::Entity::find().filter(story::Column::Id.in_subquery(latest)).all(self.reader()).await?;
+        if found.is_empty() {
+            return Err(StoreError::conflict("no story matches any more"));
+        }
+        Ok((total, found))
+    }
+}
+
+/// What somebody's judgement leaves in a story, and what hides it.
+fn judgement(row: &story::Model) -> (&str, Option<&str>, Option<i64>, Option<i64>, Option<i64>, i64) {
+    let verdict = row.verdict.as_deref();
+    (row.status.as_str(), verdict, row.assignee_id, row.acknowledged_up_to, row.closed_up_to, row.suppression_id)
 }
 
 /// The stories as they stand now.
@@ -158,4 +177,20 @@ async fn forget(tx: &DatabaseTransaction, by: UserId, now: Timestamp) -> Result<
         row::Entity::delete_many().filter(row::Column::Id.is_in(gone())).exec(tx).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_search_does_not_wait_for_the_writer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let (scope, audit) = (Scope::of_the_centre_itself(), AuditLine::of_operator(Timestamp::from_secs(1), "test"));
+        let writing = store.write().await.expect("begins");
+        let none = store.select_stories(&scope, &StoryFilter::default(), UserId(1), audit).await;
+        assert!(matches!(none, Err(StoreError::Conflict { .. })), "{none:?}");
+        drop(writing);
+    }
 }

@@ -1618,7 +1618,7 @@ export interface components {
              * @description Techniques of the list; those with a shipped rule; those that were seen; those with neither
              */
             techniques: number;
-            /** @description Techniques of rules or stories that the list does not know */
+            /** @description Techniques of rules or stories that the list does not know, at most 100, those seen most first */
             unknown: components["schemas"]["AttackTechnique"][];
             /** @description The date as of which the list of techniques is */
             version: string;
@@ -1639,7 +1639,7 @@ export interface components {
             alerts: number;
             /**
              * Format: int64
-             * @description At how many hospitals the sub-technique was seen that was seen at most
+             * @description At how many hospitals
              */
             facilities: number;
             id: string;
@@ -3323,6 +3323,8 @@ export interface components {
         StoryEvent: {
             /** @description `acknowledge`, `close`, `reopen`, `suppress`, `undo`, or `returned` (new alerts after it was closed) */
             action: string;
+            /** @description The colleague to whom it was given; null for those outside the sector's own team */
+            assignee?: string | null;
             at: components["schemas"]["Moment"];
             /** @description Null for those outside the sector's own team */
             reason?: string | null;
@@ -3397,6 +3399,7 @@ export interface components {
             reason: string;
             /** Format: int32 */
             region?: number | null;
+            severity: components["schemas"]["Severity"];
             signature: string;
             /** Format: int32 */
             signature_id: number;

@@ -75,6 +75,56 @@ test("all that match are closed at once and taken back at once", async ({ browse
   await expect(bar).toHaveCount(0);
 });
 
+test("while all that match are selected, the pane of one story offers nothing and r does nothing", async ({ browser }) => {
+  const page = await pageOf(browser, "analyst");
+  await page.setViewportSize({ width: 1400, height: 900 });
+  await page.goto(at("/queue?since=all"));
+  const pane = page.locator("aside .preview");
+  await expect(pane.locator(".actions button").first()).toBeVisible();
+  await page.keyboard.press("m");
+  await expect(page.locator(".selection")).toBeVisible();
+  await expect(pane).toBeVisible();
+  await expect(pane.locator(".actions button")).toHaveCount(0);
+  const judged: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/triage")) judged.push(request.url());
+  });
+  await page.keyboard.press("r");
+  // The bar is still there: what is pressed after r is heard after it.
+  await page.keyboard.press("Escape");
+  await expect(page.locator(".selection")).toHaveCount(0);
+  expect(judged).toEqual([]);
+  await expect(pane.locator(".actions button").first()).toBeVisible();
+});
+
+test("a selection that is answered after the filters changed is not taken", async ({ browser }) => {
+  const page = await pageOf(browser, "analyst");
+  await page.goto(at("/queue?since=all"));
+  await expect(page.locator(".rows li.current")).toBeVisible();
+  let let_go = (): void => {};
+  const asked_again = new Promise<void>((done) => (let_go = done));
+  await page.route("**/api/v1/story-selections", async (route) => {
+    await asked_again;
+    await route.continue();
+  });
+  const freezing = page.waitForRequest("**/api/v1/story-selections");
+  const frozen = page.waitForResponse("**/api/v1/story-selections");
+  await page.keyboard.press("m");
+  await freezing;
+  // Another question, within the page: what was asked for is still on its way.
+  await page.keyboard.press("v");
+  await expect(page.locator("dialog[open]")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => history.pushState(null, "", "/queue?since=7d"));
+  await page.evaluate(() => dispatchEvent(new PopStateEvent("popstate")));
+  await expect(page).toHaveURL(/since=7d/);
+  let_go();
+  expect((await frozen).ok()).toBe(true);
+  await page.keyboard.press("j");
+  await expect(page.locator(".rows li.current, .blank").first()).toBeVisible();
+  await expect(page.locator(".selection")).toHaveCount(0);
+});
+
 test("a view is saved, opened by its number, renamed and removed", async ({ browser }) => {
   const page = await pageOf(browser, "analyst");
   await page.goto(at("/queue?severity=high&since=7d"));
