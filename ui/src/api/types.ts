@@ -3399,6 +3399,7 @@ export interface components {
             reason: string;
             /** Format: int32 */
             region?: number | null;
+            /** @description Alerts of the signature that are more severe are shown */
             severity: components["schemas"]["Severity"];
             signature: string;
             /** Format: int32 */

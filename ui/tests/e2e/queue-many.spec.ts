@@ -112,17 +112,21 @@ test("a selection that is answered after the filters changed is not taken", asyn
   await page.keyboard.press("m");
   await freezing;
   // Another question, within the page: what was asked for is still on its way.
-  await page.keyboard.press("v");
-  await expect(page.locator("dialog[open]")).toBeVisible();
-  await page.keyboard.press("Escape");
-  await page.evaluate(() => history.pushState(null, "", "/queue?since=7d"));
-  await page.evaluate(() => dispatchEvent(new PopStateEvent("popstate")));
-  await expect(page).toHaveURL(/since=7d/);
+  const other = page.waitForResponse((response) => response.url().includes("/stories?") && response.url().includes("since=7d"));
+  await page.evaluate(() => {
+    history.pushState(null, "", "/queue?since=7d");
+    dispatchEvent(new PopStateEvent("popstate"));
+  });
+  await other;
   let_go();
-  expect((await frozen).ok()).toBe(true);
-  await page.keyboard.press("j");
-  await expect(page.locator(".rows li.current, .blank").first()).toBeVisible();
+  const answer = await frozen;
+  expect(answer.ok()).toBe(true);
+  await answer.finished();
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   await expect(page.locator(".selection")).toHaveCount(0);
+  // It is the new question that can be frozen now.
+  await page.keyboard.press("m");
+  await expect(page.locator(".selection")).toBeVisible();
 });
 
 test("a view is saved, opened by its number, renamed and removed", async ({ browser }) => {
