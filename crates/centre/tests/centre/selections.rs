@@ -178,7 +178,8 @@ async fn taking_a_closing_back_leaves_what_came_back_and_a_colleague_took() {
     let path = format!("/api/v1/stories/{story}/triage");
     assert_eq!(sector.post(Person::Administrator, &path, take).await.status, StatusCode::OK);
     assert_eq!(sector.undo(id).await, json!({"changed": 3, "left": 1}));
-    let (status, _, assignee) = &stand(&sector).await[&format!("own {}", ALPHA.mark)];
+    let now = stand(&sector).await;
+    let (status, _, assignee) = &now[&format!("own {}", ALPHA.mark)];
     assert_eq!((status.as_str(), assignee), ("acknowledged", &json!("Person administrator")));
 }
 
