@@ -1,10 +1,6 @@
 //! Opening the database: SQLite in a file, or PostgreSQL by its URL. The queries are the same.
 
-use crate::{
-    error::StoreError,
-    migration::Migrator,
-    suppressing::SuppressingNow,
-};
+use crate::{error::StoreError, migration::Migrator, suppressing::SuppressingNow};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,

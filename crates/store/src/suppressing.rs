@@ -94,8 +94,7 @@ impl Suppressing {
         let mut by_signature: HashMap<(u32, u32), Vec<One>> = HashMap::new();
         for row in rows {
             let key = (u32::try_from(row.gid).unwrap_or(0), u32::try_from(row.signature_id).unwrap_or(0));
-            let one =
-                One { id: row.id, severity: row.severity, reach: Reach::of(&row)?, expires_at: row.expires_at };
+            let one = One { id: row.id, severity: row.severity, reach: Reach::of(&row)?, expires_at: row.expires_at };
             by_signature.entry(key).or_default().push(one);
         }
         by_signature.values_mut().for_each(|all| all.sort_by_key(|one| one.id));

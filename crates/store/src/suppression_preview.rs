@@ -237,9 +237,9 @@ mod tests {
                     let asked = of_day(&scope, reach, (20_000, 7), after).limit(9).build(DbBackend::Sqlite);
                     let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", asked.sql), ..asked };
                     let rows = store.reader().query_all_raw(explain).await.expect("plans");
-                    let plan: Vec<String> =
-                        rows.iter().map(|row| row.try_get("", "detail").expect("words")).collect();
-                    let along = |step: &String| step.contains("INDEX alerts_arrived_on_story_id (<expr>=? AND story_id=?");
+                    let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").expect("words")).collect();
+                    let along =
+                        |step: &String| step.contains("INDEX alerts_arrived_on_story_id (<expr>=? AND story_id=?");
                     assert!(plan.iter().any(along), "{plan:?}");
                     assert!(!plan.iter().any(|step| step.contains("ORDER BY")), "{plan:?}");
                 }

@@ -125,8 +125,7 @@ impl Store {
             // It may hide at another hospital, which is nobody else's business.
             find = find.filter(story_event::Column::Action.ne(SUPPRESSED));
         }
-        let mut rows =
-            find.order_by_desc(story_event::Column::Id).limit(EVENTS_SHOWN_MAX).all(self.reader()).await?;
+        let mut rows = find.order_by_desc(story_event::Column::Id).limit(EVENTS_SHOWN_MAX).all(self.reader()).await?;
         rows.reverse();
         Ok(rows
             .into_iter()

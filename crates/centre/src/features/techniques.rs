@@ -142,7 +142,8 @@ mod tests {
     fn techniques_that_the_list_does_not_know_are_told_up_to_a_limit_those_seen_most_first() {
         let list = attack::shipped().expect("reads");
         let seen = |number: usize| {
-            let one = |n: usize| (format!("T{:04}", 9_000 + n), SeenTechnique { alerts: n as u64, ..Default::default() });
+            let one =
+                |n: usize| (format!("T{:04}", 9_000 + n), SeenTechnique { alerts: n as u64, ..Default::default() });
             (1..=number).map(one).collect::<BTreeMap<_, _>>()
         };
         let full = matrix_of(list, &seen(UNKNOWN_MAX));

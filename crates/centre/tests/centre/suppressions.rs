@@ -265,9 +265,8 @@ async fn one_hospital_does_not_read_what_is_hidden_at_another() {
     let sector = Sector::lived_in().await;
     let shared = sector.story_id("shared").await;
     let id = sector.hide(shared, json!({"facility": ALPHA.code, "reason": "a scanner", "days": 7})).await;
-    let history = async |person: Person| {
-        sector.get(person, &format!("/api/v1/stories/{shared}")).await.json()["history"].clone()
-    };
+    let history =
+        async |person: Person| sector.get(person, &format!("/api/v1/stories/{shared}")).await.json()["history"].clone();
     assert_eq!(history(Person::Analyst).await[0]["action"], "suppress");
     for person in [Person::AtCharlie, Person::Officer] {
         assert_eq!(history(person).await, json!([]), "{person:?}");

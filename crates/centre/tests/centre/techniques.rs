@@ -24,8 +24,7 @@ fn cell(matrix: &Value, tactic: &str, id: &str) -> [u64; 4] {
 async fn techniques_are_covered_seen_or_blind() {
     let sector = Sector::lived_in().await;
     let mut moved = alert(ALPHA, 9_600_000, "to another machine", Severity::High);
-    moved.attack =
-        ["T1021.002", "T1021.001", "T1047", "T9999", "T1021.99", "no technique"].map(str::to_owned).to_vec();
+    moved.attack = ["T1021.002", "T1021.001", "T1047", "T9999", "T1021.99", "no technique"].map(str::to_owned).to_vec();
     sector.send(ALPHA, 9, 1, vec![Item::Alert(Box::new(moved))]).await;
     let whole = matrix(&sector, Person::Analyst, "").await;
     let [rules, alerts, stories, hospitals] = cell(&whole, "TA0040", "T1486");

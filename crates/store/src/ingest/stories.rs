@@ -14,9 +14,7 @@ use crate::{
     words::{StoryStatus, model_words::severity_rank},
 };
 use phitak_model::{Alert, Severity, Timestamp};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Value, sea_query::ExprTrait,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most technique ids kept of a story.
@@ -212,15 +210,11 @@ async fn stories_of(db: &impl ConnectionTrait, gains: &[Gain<'_>]) -> Result<BTr
 
 /// The stories of these signatures, by the index that makes a story one. What other suppressions hid of the same
 /// signature is left out: over the years those are many.
-fn of_signatures(
-    gids: BTreeSet<i32>,
-    signatures: BTreeSet<i64>,
-    suppressions: BTreeSet<i64>,
-) -> Select<row::Entity> {
+fn of_signatures(gids: BTreeSet<i32>, signatures: BTreeSet<i64>, suppressions: BTreeSet<i64>) -> Select<row::Entity> {
     row::Entity::find()
         .filter(row::Column::Gid.is_in(bulk::padded(&Vec::from_iter(gids))))
         .filter(row::Column::SignatureId.is_in(bulk::padded(&Vec::from_iter(signatures))))
-        .filter(hider().is_in(bulk::padded(&Vec::from_iter(suppressions))))
+        .filter(sea_orm::sea_query::ExprTrait::is_in(hider(), bulk::padded(&Vec::from_iter(suppressions))))
 }
 
 /// A closed story to which something comes is new again, and its history says so.
