@@ -19,7 +19,7 @@ export const notify = {
     wait_of: (name: string) => `รอ ${name} กี่นาที`,
     up: (name: string) => `เลื่อน ${name} ขึ้น`,
     down: (name: string) => `เลื่อน ${name} ลง`,
-    drop: (name: string) => `เอา ${name} ออก`,
+    drop: (name: string) => `เอาออก: ${name}`,
     drop_short: "เอาออก",
     add: "เพิ่มคน",
     choose: "เลือกคน",

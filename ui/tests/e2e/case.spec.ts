@@ -21,7 +21,7 @@ test("a case is opened from the queue in two presses and closed when the law is 
   const opened = await get<Case>(page.context(), `/cases/${id}`);
   expect(opened.number).toMatch(/^25\d\d-\d{4}$/);
   await expect(page.locator('[data-clock="ncsa-24h"]').first()).toContainText("ข้อ 5");
-  await expect(page.locator('[data-clock="ncsa-24h"]').first()).toContainText(/เหลือ (1 วัน|23 ชม\.)/);
+  await expect(page.locator('[data-clock="ncsa-24h"]').first()).toContainText(/เหลือ\s(1\sวัน|23\sชม\.)/);
   expect(await axe(page), "the case").toEqual([]);
 
   await page.keyboard.press("b");

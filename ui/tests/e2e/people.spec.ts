@@ -83,6 +83,8 @@ test("a second factor is set up by keyboard, asked for at the door, and reset by
   await expect(page.getByText("แต่มีแค่รหัสผ่านป้องกัน")).toBeVisible();
   await tabTo(page, 'aside a[href="/account"]');
   await page.keyboard.press("Enter");
+  // The page before it has such a button, too.
+  await expect(page.locator("h1")).toHaveText("บัญชีของคุณ");
   await tabTo(page, "section .button.primary");
   await page.keyboard.press("Enter");
   await tabTo(page, "#factor-password");
