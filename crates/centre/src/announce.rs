@@ -23,6 +23,8 @@ pub enum News {
         severity: Severity,
         last_at: Timestamp,
     },
+    /// Many stories at once: pages ask again.
+    Stories,
     Finding {
         id: FindingId,
         state: FindingState,

@@ -6,7 +6,7 @@ use phitak_store::Check;
 /// What can go wrong, and how to tell who is really calling.
 pub fn risk() -> Text {
     care_texts::risk(
-        "ถ้าเกี่ยวกับเครื่องมือแพทย์ หรือคอมพิวเตอร์ที่ต่อกับเครื่องมือแพทย์ ห้ามแตะต้องก่อนคุยกับช่างเครื่องมือแพทย์ งานที่ทำให้ระบบหยุด ให้ทำนอกเวลาบริการ",
+        "ถ้าเกี่ยวกับเครื่องมือแพทย์ หรือคอมพิวเตอร์ที่ต่อกับเครื่องมือแพทย์ ห้ามปิด ห้ามถอดสาย และห้ามเปลี่ยนการตั้งค่าก่อนคุยกับช่างเครื่องมือแพทย์ งานที่ทำให้ระบบหยุด ให้ทำนอกเวลาบริการ",
         "Never touch a medical device, or a computer attached to one, before the biomedical staff have agreed. What stops a \
          system waits until outside service hours.",
     )
@@ -29,13 +29,13 @@ pub fn undo() -> Text {
 pub fn proof(check: &Check) -> Text {
     match check {
         Check::Indicators { .. } => Text::new(
-            "หลังกด “ทำแล้ว” เครื่องเฝ้าระวังจะดูต่อเอง ถ้าครบ 1 วันแล้วไม่พบการติดต่อกับเลข IP เหล่านั้นอีก จะขึ้นว่า “ยืนยันแล้ว”",
+            "หลังกด “ทำแล้ว” เครื่องเฝ้าระวังเครือข่ายจะดูต่อเอง ถ้าครบ 1 วันแล้วไม่พบการติดต่อกับเลข IP เหล่านั้นอีก จะขึ้นว่า “ยืนยันแล้ว”",
             "After you press “Done” the sensor keeps watching. When a day has passed without contact with these addresses, it says “Verified”.",
         ),
         Check::Weakness { weakness } => phitak_assets::weakness(weakness)
             .map_or_else(care_texts::unknown_weakness, |weakness| weakness.proof.into()),
         Check::Service { .. } => Text::new(
-            "หลังกด “ทำแล้ว” เครื่องเฝ้าระวังจะดูต่อเอง ถ้าครบ 1 วันแล้วไม่เห็นบริการนี้อีก ทั้งที่เครื่องยังทำงานอยู่ จะขึ้นว่า “ยืนยันแล้ว”",
+            "หลังกด “ทำแล้ว” เครื่องเฝ้าระวังเครือข่ายจะดูต่อเอง ถ้าครบ 1 วันแล้วไม่เห็นบริการนี้อีก ทั้งที่เครื่องยังทำงานอยู่ จะขึ้นว่า “ยืนยันแล้ว”",
             "After you press “Done” the sensor keeps watching. When a day has passed in which the machine worked and did not serve this, it says “Verified”.",
         ),
     }

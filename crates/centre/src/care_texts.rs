@@ -25,18 +25,18 @@ pub fn risk(th: &str, en: &str) -> Text {
 pub fn story_risk(acts_on: ActsOn) -> Text {
     match acts_on {
         ActsOn::Cable => risk(
-            "เครื่องที่ถอดสาย (ถ้าใช้ Wi-Fi ให้ปิด Wi-Fi แทน) จะใช้เครือข่ายไม่ได้จนกว่าจะต่อกลับ ถ้าไม่แน่ใจว่าเป็นเครื่องใด ถามเราก่อน ถ้าเป็นเครื่องมือแพทย์หรือต่อกับเครื่องมือแพทย์ ห้ามแตะต้องก่อนคุยกับช่างเครื่องมือแพทย์",
+            "ถ้าเป็นเครื่องมือแพทย์หรือคอมพิวเตอร์ที่ต่อกับเครื่องมือแพทย์ ห้ามถอดสายหรือปิดเครื่องก่อนคุยกับช่างเครื่องมือแพทย์ ถ้าไม่แน่ใจว่าเป็นเครื่องใด ถามเราก่อน เครื่องที่ถอดสาย (ถ้าใช้ Wi-Fi ให้ปิด Wi-Fi แทน) จะใช้เครือข่ายไม่ได้จนกว่าจะเสียบกลับ",
             "A machine that is unplugged (on Wi-Fi: with Wi-Fi turned off) cannot use the network until it is back. If you are \
              not sure which machine it is, ask us first. Never touch a medical device, or a computer attached to one, before \
              the biomedical staff have agreed.",
         ),
         ActsOn::Firewall => risk(
-            "คนภายนอกที่ใช้ทางนี้อยู่จะเข้าไม่ได้ เช่น ผู้ขายที่ดูแลระบบจากไกล หรือผู้ป่วยที่ใช้เว็บ บอกคนเหล่านั้นก่อน และจดค่าเดิมของไฟร์วอลล์ไว้",
+            "คนภายนอกที่ใช้ทางนี้อยู่จะเข้าไม่ได้ เช่น ผู้ขายที่ดูแลระบบจากระยะไกล หรือผู้ป่วยที่ใช้เว็บ บอกคนเหล่านั้นก่อน และจดค่าเดิมของไฟร์วอลล์ไว้",
             "Whoever uses this way from outside is shut out: a vendor who looks after a system from afar, or patients who use \
              the site. Tell them first, and write down how the firewall was set.",
         ),
         ActsOn::Server => risk(
-            "การปรับปรุงหรือปิดโปรแกรมอาจทำให้ระบบหยุดชั่วครู่ เลือกเวลาที่คนใช้น้อย สำรองข้อมูลก่อน ถ้าเป็นระบบของผู้ขาย ถามผู้ขายก่อน",
+            "การอัปเดตหรือปิดโปรแกรมอาจทำให้ระบบหยุดชั่วครู่ ดูก่อนว่ามีเครื่องมือแพทย์ใช้ระบบนี้หรือไม่ บอกหน่วยงานที่ใช้ระบบและสำรองข้อมูลก่อน ถ้ารอได้ ทำนอกเวลาบริการ ถ้าเป็นระบบของผู้ขาย ถามผู้ขายก่อน",
             "Updating a program, or turning part of it off, may stop the system for a moment. Choose a quiet time, make a \
              backup first, and ask the vendor if the system is a vendor's.",
         ),
@@ -49,7 +49,7 @@ pub fn story_risk(acts_on: ActsOn) -> Text {
 pub fn story_undo(acts_on: ActsOn) -> Text {
     match acts_on {
         ActsOn::Cable => Text::new(
-            "เมื่อศูนย์บอกว่าปลอดภัยแล้ว ต่อสายเครือข่ายกลับ (หรือเปิด Wi-Fi)",
+            "เมื่อศูนย์บอกว่าปลอดภัยแล้ว เสียบสายเครือข่ายกลับ (หรือเปิด Wi-Fi)",
             "When the centre says that it is safe, plug the network cable in again (or turn Wi-Fi on).",
         ),
         ActsOn::Firewall => Text::new(
@@ -89,19 +89,19 @@ pub struct SensorWords {
 pub fn sensor_silent() -> SensorWords {
     SensorWords {
         kind: "sensor_silent",
-        title: Text::new("เครื่องเฝ้าระวังขาดการติดต่อ", "The sensor has gone silent"),
+        title: Text::new("เครื่องเฝ้าระวังเครือข่ายขาดการติดต่อ", "The sensor has gone silent"),
         what: Text::new(
-            "เครื่องเฝ้าระวังของโรงพยาบาลไม่ได้ส่งข้อมูลถึงศูนย์มาระยะหนึ่งแล้ว (เวลาที่ติดต่อล่าสุดอยู่บนหน้านี้) ช่วงนี้เราจึงมองไม่เห็นเหตุใหม่",
+            "เครื่องเฝ้าระวังเครือข่าย (เครื่องเล็กของพิทักษ์ ไม่ใช่เครื่องเฝ้าระวังผู้ป่วย) ไม่ได้ส่งข้อมูลถึงศูนย์มาระยะหนึ่งแล้ว เวลาที่ติดต่อล่าสุดอยู่บนหน้านี้ ช่วงนี้เราจึงมองไม่เห็นเหตุใหม่",
             "The centre has not heard from the hospital's sensor for a while (this page shows since when). New incidents are not seen.",
         ),
         steps: vec![
-            Text::new("ดูว่าเครื่องเฝ้าระวังเปิดอยู่และไฟติด", "Check that the sensor is on and its light is lit."),
+            Text::new("ดูว่าเครื่องเฝ้าระวังเครือข่ายเปิดอยู่และไฟติด", "Check that the sensor is on and its light is lit."),
             Text::new(
-                "ดูว่าสายเครือข่ายทุกเส้นของเครื่องเฝ้าระวังเสียบแน่นทั้งสองด้าน",
+                "ดูว่าสายเครือข่ายทุกเส้นของเครื่องเฝ้าระวังเครือข่ายเสียบแน่นทั้งสองด้าน",
                 "Check that its network cables are firmly plugged in at both ends.",
             ),
             Text::new(
-                "ถ้าผ่านไป 10 นาทียังไม่กลับมา ปิดเครื่องเฝ้าระวังแล้วเปิดอีกครั้ง",
+                "ถ้าผ่านไป 10 นาทียังไม่กลับมา ปิดเครื่องเฝ้าระวังเครือข่ายแล้วเปิดอีกครั้ง ห้ามปิดเครื่องอื่น ถ้าไม่แน่ใจว่าเป็นเครื่องใด โทรหาเราก่อน",
                 "If it is not back in 10 minutes, switch it off and on.",
             ),
             Text::new("ถ้ายังไม่กลับมา โทรหาเรา", "If it still does not come back, call us."),
@@ -112,14 +112,14 @@ pub fn sensor_silent() -> SensorWords {
 pub fn sensor_never() -> SensorWords {
     SensorWords {
         kind: "sensor_never",
-        title: Text::new("ยังไม่มีเครื่องเฝ้าระวังที่ทำงาน", "No sensor is working yet"),
+        title: Text::new("ยังไม่มีเครื่องเฝ้าระวังเครือข่ายที่ทำงาน", "No sensor is working yet"),
         what: Text::new(
-            "ยังไม่มีเครื่องเฝ้าระวังของโรงพยาบาลนี้ส่งข้อมูลถึงศูนย์ หน้านี้จึงยังบอกไม่ได้ว่าปกติหรือไม่",
+            "ยังไม่มีเครื่องเฝ้าระวังเครือข่ายของโรงพยาบาลนี้ส่งข้อมูลถึงศูนย์ หน้านี้จึงยังบอกไม่ได้ว่าปกติหรือไม่",
             "No sensor of this hospital has reached the centre yet, so this page cannot say whether all is well.",
         ),
         steps: vec![
             Text::new("ขอรหัสลงทะเบียนจากศูนย์", "Ask the centre for an enrolment code."),
-            Text::new("ติดตั้งเครื่องเฝ้าระวังตามคู่มือ แล้วใส่รหัสลงทะเบียน", "Install the sensor by its guide and enter the code."),
+            Text::new("ติดตั้งเครื่องเฝ้าระวังเครือข่ายตามคู่มือ แล้วใส่รหัส", "Install the sensor by its guide and enter the code."),
         ],
     }
 }
@@ -130,7 +130,7 @@ pub fn sensor_why() -> Text {
 
 pub fn sensor_risk() -> Text {
     risk(
-        "ไม่กระทบระบบของโรงพยาบาล เครื่องเฝ้าระวังดูอย่างเดียว",
+        "อย่าปิดเครื่องเฝ้าระวังผู้ป่วยหรือเครื่องมือแพทย์ เครื่องเฝ้าระวังเครือข่ายดูอย่างเดียว ปิดแล้วเปิดอีกครั้งจึงไม่กระทบระบบของโรงพยาบาล",
         "The hospital's systems are not affected: the sensor only listens.",
     )
 }
@@ -148,7 +148,7 @@ pub const SENSOR_MINUTES: u32 = 10;
 
 pub fn sensor_proof() -> Text {
     Text::new(
-        "หน้านี้จะเปลี่ยนเองภายใน 2 นาทีหลังจากเครื่องเฝ้าระวังติดต่อศูนย์ได้อีกครั้ง",
+        "หน้านี้จะเปลี่ยนเองภายใน 2 นาทีหลังจากเครื่องเฝ้าระวังเครือข่ายติดต่อศูนย์ได้อีกครั้ง",
         "This page changes by itself within 2 minutes of being heard again.",
     )
 }

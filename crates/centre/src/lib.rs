@@ -5,6 +5,7 @@
 
 pub mod announce;
 pub mod ask;
+pub mod attack;
 pub mod backup;
 pub mod bulletin_texts;
 pub mod bulletin_watch;
@@ -43,6 +44,7 @@ pub mod seal;
 pub mod secret;
 pub mod serve;
 pub mod silence;
+pub mod story_ask;
 pub mod streams;
 pub mod totp;
 pub mod turnstile;

@@ -44,6 +44,17 @@ struct RuleFile {
 #[folder = "../../content/rules"]
 struct RuleFiles;
 
+/// The shipped rules, file after file.
+#[must_use]
+pub fn shipped_rules() -> String {
+    let mut all = String::new();
+    for file in RuleFiles::iter().filter(|name| name.ends_with(".rules")).filter_map(|name| RuleFiles::get(&name)) {
+        all.push_str(&String::from_utf8_lossy(&file.data));
+        all.push('\n');
+    }
+    all
+}
+
 /// Words by signature id.
 #[derive(Clone, Debug, Default)]
 pub struct RuleTexts {

@@ -250,7 +250,7 @@ mirror!(
 );
 mirror!(
     /// Where a story stands with the analysts.
-    StoryStatus = phitak_store::StoryStatus, "snake_case" { New, Acknowledged, Closed }
+    StoryStatus = phitak_store::StoryStatus, "snake_case" { New, Acknowledged, Closed, Suppressed }
 );
 mirror!(
     /// What a closed story turned out to be.

@@ -1,6 +1,13 @@
 //! One address and all that was ever alerted about it, at either end, in the caller's scope.
 
-use crate::{database::Store, error::StoreError, ids::StoryId, rows::alert as row, scope::Scope};
+use crate::{
+    alert_days::{DAYS_MAX, seen_on},
+    database::Store,
+    error::StoreError,
+    ids::StoryId,
+    rows::alert as row,
+    scope::Scope,
+};
 use phitak_model::Timestamp;
 use sea_orm::{
     ConnectionTrait,
@@ -27,7 +34,7 @@ pub struct Sighting {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sightings {
     pub all: Vec<Sighting>,
-    /// False when there are more than [`SIGHTINGS_MAX`] at one end.
+    /// False when there are more than [`SIGHTINGS_MAX`] at one end, or too many days to look at each.
     pub is_whole: bool,
 }
 
@@ -37,7 +44,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn history_of_address(&self, scope: &Scope, address: IpAddr) -> Result<Sightings, StoreError> {
-        let mut sightings = Sightings { all: Vec::new(), is_whole: true };
+        let mut days = self.days_seen(i64::MIN, i64::MAX).await?;
+        let mut sightings = Sightings { all: Vec::new(), is_whole: days.len() <= DAYS_MAX };
+        days.truncate(DAYS_MAX);
         for (column, is_source) in [(row::Column::SrcIp, true), (row::Column::DestIp, false)] {
             let select = Query::select()
                 .columns([row::Column::Facility, row::Column::StoryId])
@@ -45,6 +54,7 @@ impl Store {
                 .expr_as(Func::min(Expr::col(row::Column::At)), "first_at")
                 .expr_as(Func::max(Expr::col(row::Column::At)), "last_at")
                 .from(row::Entity)
+                .and_where(seen_on().is_in(days.iter().copied()))
                 .and_where(Expr::col(column).eq(address.to_string()))
                 .cond_where(scope.admits(row::Column::Facility))
                 .group_by_columns([row::Column::Facility, row::Column::StoryId])

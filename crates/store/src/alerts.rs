@@ -2,6 +2,7 @@
 
 use crate::{
     alert_body,
+    alert_days::{MICROS_PER_DAY, Stay, seen_on},
     database::Store,
     error::StoreError,
     ids::{AlertId, StoryId},
@@ -148,9 +149,10 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn latest_alerts(&self, scope: &Scope, story: StoryId, most: u64) -> Result<Vec<AlertBrief>, StoreError> {
         // Where something arrived latest stand the latest alerts: each further hospital can only hold older ones.
-        let places: Vec<(String, i64)> = story_facility::Entity::find()
+        let places: Vec<(String, i64, i64)> = story_facility::Entity::find()
             .select_only()
-            .columns([story_facility::Column::Facility, story_facility::Column::ArrivedAt])
+            .columns([story_facility::Column::Facility, story_facility::Column::FirstArrivedAt])
+            .column(story_facility::Column::ArrivedAt)
             .filter(story_facility::Column::StoryId.eq(story.0))
             .filter(scope.admits_in(story_facility::Column::Facility, story_facility::Column::Region))
             .order_by_desc(story_facility::Column::ArrivedAt)
@@ -160,19 +162,12 @@ impl Store {
             .await?;
         let limit = usize::try_from(most).unwrap_or(usize::MAX);
         let mut rows: Vec<row::Model> = Vec::new();
-        for (facility, arrived_at) in places {
+        for (facility, first_arrived_at, arrived_at) in places {
             if rows.len() >= limit && rows.last().is_some_and(|oldest| oldest.arrived_at > arrived_at) {
                 break;
             }
-            let of_place = row::Entity::find()
-                .filter(row::Column::StoryId.eq(story.0))
-                .filter(row::Column::Facility.eq(facility))
-                .filter(scope.admits(row::Column::Facility))
-                .order_by_desc(row::Column::Id)
-                .limit(most)
-                .all(self.reader())
-                .await?;
-            rows.extend(of_place);
+            let stay = Stay { story, facility: &facility, first_arrived_at, arrived_at };
+            rows.extend(self.latest_of_stay(scope, stay, most).await?);
             rows.sort_by_key(|row| std::cmp::Reverse(row.id));
             rows.truncate(limit);
         }
@@ -204,19 +199,19 @@ impl Store {
         story: StoryId,
         facility: &FacilityCode,
     ) -> Result<Vec<(String, Option<String>)>, StoreError> {
-        let ends: Vec<(String, String)> = row::Entity::find()
+        let arrived: Option<(i64, i64)> = story_facility::Entity::find_by_id((story.0, facility.to_string()))
             .select_only()
-            .columns([row::Column::SrcIp, row::Column::DestIp])
-            .filter(row::Column::StoryId.eq(story.0))
-            .filter(row::Column::Facility.eq(facility.as_str()))
-            .filter(scope.admits(row::Column::Facility))
-            .order_by_desc(row::Column::Id)
-            .limit(MACHINES_FROM_ALERTS)
+            .columns([story_facility::Column::FirstArrivedAt, story_facility::Column::ArrivedAt])
+            .filter(scope.admits(story_facility::Column::Facility))
             .into_tuple()
-            .all(self.reader())
+            .one(self.reader())
             .await?;
+        let Some((first_arrived_at, arrived_at)) = arrived else { return Ok(Vec::new()) };
+        let stay = Stay { story, facility: facility.as_str(), first_arrived_at, arrived_at };
+        let latest = self.latest_of_stay(scope, stay, MACHINES_FROM_ALERTS).await?;
+        let ends = latest.iter().map(|alert| (&alert.src_ip, &alert.dest_ip));
         let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-        for address in ends.iter().flat_map(|(src, dest)| [src, dest]).filter(|address| is_internal(address)) {
+        for address in ends.flat_map(|(src, dest)| [src, dest]).filter(|address| is_internal(address)) {
             *times.entry(address).or_default() += 1;
         }
         let mut machines: Vec<&str> = times.keys().copied().collect();
@@ -238,9 +233,14 @@ impl Store {
         alerts: &[AlertBrief],
     ) -> Result<Vec<RelatedAt>, StoreError> {
         let mut found: Vec<RelatedAt> = Vec::new();
-        for place in places_of(alerts) {
+        let places = places_of(alerts);
+        let (from, until) = (places.iter().map(|place| place.from).min(), places.iter().map(|place| place.until).max());
+        let Some((from, until)) = from.zip(until) else { return Ok(found) };
+        let days =
+            self.days_seen(from.saturating_sub(RELATED_SPAN_MICROS), until.saturating_add(RELATED_SPAN_MICROS)).await?;
+        for place in places {
             for column in [row::Column::SrcIp, row::Column::DestIp] {
-                for next in self.neighbours(scope, story, &place, column).await? {
+                for next in self.neighbours(scope, story, &place, column, &days).await? {
                     take_neighbour(&mut found, next);
                 }
             }
@@ -256,7 +256,11 @@ impl Store {
         story: StoryId,
         place: &Place<'_>,
         host_column: row::Column,
+        days: &[i64],
     ) -> Result<Vec<RelatedAt>, StoreError> {
+        let from = place.from.saturating_sub(RELATED_SPAN_MICROS);
+        let until = place.until.saturating_add(RELATED_SPAN_MICROS);
+        let days = days.iter().copied().filter(|day| (from / MICROS_PER_DAY..=until / MICROS_PER_DAY).contains(day));
         let select = Query::select()
             .columns([row::Column::StoryId, row::Column::Facility])
             .expr_as(Func::min(Expr::col(row::Column::At)), "first_at")
@@ -265,8 +269,9 @@ impl Store {
             .cond_where(scope.admits(row::Column::Facility))
             .and_where(Expr::col(row::Column::Facility).eq(place.facility))
             .and_where(Expr::col(host_column).eq(place.host))
-            .and_where(Expr::col(row::Column::At).gte(place.from.saturating_sub(RELATED_SPAN_MICROS)))
-            .and_where(Expr::col(row::Column::At).lte(place.until.saturating_add(RELATED_SPAN_MICROS)))
+            .and_where(seen_on().is_in(days))
+            .and_where(Expr::col(row::Column::At).gte(from))
+            .and_where(Expr::col(row::Column::At).lte(until))
             .and_where(Expr::col(row::Column::StoryId).ne(story.0))
             .group_by_columns([row::Column::StoryId, row::Column::Facility])
             .order_by_expr(Expr::col("first_at"), Order::Asc)

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Judged {
     pub severity: i32,
     pub is_closed: bool,
+    pub is_hidden: bool,
     pub is_new: bool,
     pub acknowledged_up_to: Option<i64>,
     pub closed_up_to: Option<i64>,
@@ -31,6 +32,7 @@ impl Judged {
         Self {
             severity: story.severity,
             is_closed: story.status == StoryStatus::Closed.as_str(),
+            is_hidden: story.status == StoryStatus::Suppressed.as_str(),
             is_new: story.status == StoryStatus::New.as_str(),
             acknowledged_up_to: story.acknowledged_up_to,
             closed_up_to: story.closed_up_to,
@@ -39,7 +41,19 @@ impl Judged {
 
     /// A story that nobody has judged.
     pub(crate) fn unseen(severity: i32) -> Self {
-        Self { severity, is_closed: false, is_new: true, acknowledged_up_to: None, closed_up_to: None }
+        Self {
+            severity,
+            is_closed: false,
+            is_hidden: false,
+            is_new: true,
+            acknowledged_up_to: None,
+            closed_up_to: None,
+        }
+    }
+
+    /// One of what a suppression hides.
+    pub(crate) fn hidden(severity: i32) -> Self {
+        Self { is_hidden: true, is_new: false, ..Self::unseen(severity) }
     }
 
     /// After something came to it.
@@ -49,7 +63,7 @@ impl Judged {
 
     /// What it counts for where its alerts arrived from the first moment to the last.
     pub(crate) fn bearing(self, first_arrived_at: i64, arrived_at: i64) -> Bearing {
-        let is_open = !self.is_closed && self.closed_up_to.is_none_or(|up_to| arrived_at > up_to);
+        let is_open = !self.is_closed && !self.is_hidden && self.closed_up_to.is_none_or(|up_to| arrived_at > up_to);
         let is_unseen = self.is_new || self.acknowledged_up_to.is_none_or(|up_to| first_arrived_at > up_to);
         let calls = is_open && self.severity >= severity_rank(Severity::High) && is_unseen;
         let acts = is_open && self.severity >= severity_rank(Severity::Medium) && !calls;

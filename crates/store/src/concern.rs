@@ -1,17 +1,18 @@
 //! What stands in the data about a warning's check: sightings of addresses, weaknesses of a kind, machines that serve.
 
 use crate::{
+    alert_days::{DAYS_MAX, seen_on},
     database::Store,
     error::StoreError,
     ids::FindingId,
     page::holds_part,
-    rows::{alert, facility, finding, host},
+    rows::{alert, finding, host},
     scope::Scope,
     words::model_words::state_of,
 };
 use phitak_model::{FacilityCode, FindingState, Timestamp};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, Order, Query},
 };
 use serde::{Deserialize, Serialize};
@@ -160,18 +161,12 @@ impl Store {
         filter: &SightingFilter<'_>,
     ) -> Result<(Vec<Sighting>, bool), StoreError> {
         let mut found = Vec::new();
-        let mut whole = true;
+        let mut days = self.days_seen(filter.seen_after.micros(), i64::MAX).await?;
+        let mut whole = days.len() <= DAYS_MAX;
+        days.truncate(DAYS_MAX);
         for (address_column, host_column) in
             [(alert::Column::SrcIp, alert::Column::DestIp), (alert::Column::DestIp, alert::Column::SrcIp)]
         {
-            // By address and hospital, as the index goes.
-            let mut places = facility::Entity::find()
-                .select_only()
-                .column(facility::Column::Code)
-                .filter(scope.admits(facility::Column::Code));
-            if let Some(code) = filter.facility {
-                places = places.filter(facility::Column::Code.eq(code.as_str()));
-            }
             let mut select = Query::select();
             select
                 .column(alert::Column::Facility)
@@ -181,7 +176,8 @@ impl Store {
                 .expr_as(Func::min(Expr::col(alert::Column::At)), "first_at")
                 .expr_as(Func::max(Expr::col(alert::Column::At)), "last_at")
                 .from(alert::Entity)
-                .and_where(Expr::col(alert::Column::Facility).in_subquery(places.into_query()))
+                .cond_where(scope.admits(alert::Column::Facility))
+                .and_where(seen_on().is_in(days.iter().copied()))
                 .and_where(Expr::col(address_column).is_in(addresses.iter().map(IpAddr::to_string)))
                 .and_where(Expr::col(alert::Column::At).gt(filter.seen_after.micros()))
                 .group_by_columns([alert::Column::Facility, address_column, host_column])
@@ -189,6 +185,9 @@ impl Store {
                 .order_by(address_column, Order::Asc)
                 .order_by(host_column, Order::Asc)
                 .limit(SIGHTINGS_MAX + 1);
+            if let Some(code) = filter.facility {
+                select.and_where(Expr::col(alert::Column::Facility).eq(code.as_str()));
+            }
             if let Some(after) = filter.arrived_after {
                 select.and_where(Expr::col(alert::Column::ArrivedAt).gt(after.micros()));
             }

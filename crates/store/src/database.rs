@@ -1,13 +1,13 @@
 //! Opening the database: SQLite in a file, or PostgreSQL by its URL. The queries are the same.
 
-use crate::{error::StoreError, migration::Migrator};
+use crate::{error::StoreError, migration::Migrator, suppressing::SuppressingNow};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait;
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// Connections that read at the same time.
 pub const READERS_MAX: u32 = 8;
@@ -40,6 +40,7 @@ pub struct Store {
     writer: DatabaseConnection,
     /// Asked for nothing but a sign of life: others that keep the readers busy do not keep it from answering.
     pulse: DatabaseConnection,
+    suppressing: Arc<SuppressingNow>,
 }
 
 impl Store {
@@ -71,7 +72,7 @@ impl Store {
         Migrator::up(&writer, None).await?;
         let reader = Database::connect(options(url, Access::Read)).await?;
         let pulse = Database::connect(options(url, Access::Pulse)).await?;
-        Ok(Self { reader, writer, pulse })
+        Ok(Self { reader, writer, pulse, suppressing: Arc::default() })
     }
 
     /// Finishes what is being written and closes the file.
@@ -91,6 +92,11 @@ impl Store {
 
     pub(crate) fn pulse(&self) -> &DatabaseConnection {
         &self.pulse
+    }
+
+    /// What hides alerts now.
+    pub(crate) fn suppressing(&self) -> &SuppressingNow {
+        &self.suppressing
     }
 
     /// Begins a write; dropping it without `commit` takes everything back.

@@ -49,4 +49,10 @@ row_id!(
     EvidenceId,
     /// An indicator.
     IndicatorId,
+    /// Alerts that are not shown for a time.
+    SuppressionId,
+    /// Stories that are handled as one.
+    SelectionId,
+    /// A filter of the queue with a name.
+    SavedViewId,
 );

@@ -6,6 +6,7 @@
 
 pub mod addresses;
 mod alert_body;
+mod alert_days;
 pub mod alerts;
 pub mod answering_links;
 pub mod audit;
@@ -64,13 +65,21 @@ pub mod provinces;
 mod recount;
 pub mod retention;
 mod rows;
+pub mod saved_views;
 pub mod scope;
 pub mod second_factors;
+mod selection_triage;
+pub mod selections;
 pub mod sensors;
 pub mod sessions;
 pub mod stories;
 pub mod story_places;
 mod story_window;
+mod suppressing;
+mod suppression_list;
+mod suppression_preview;
+pub mod suppressions;
+pub mod techniques;
 pub mod tokens;
 pub mod triage;
 pub mod trouble;
@@ -105,7 +114,7 @@ pub use finding_write::FindingValues;
 pub use findings::{FindingFilter, FindingRecord};
 pub use ids::{
     AlertId, BulletinId, CaseId, ClockId, DeliveryId, EnrolmentId, EvidenceId, FindingId, IndicatorId, MatterId,
-    StoryId, TaskId, TokenId, UserId,
+    SavedViewId, SelectionId, StoryId, SuppressionId, TaskId, TokenId, UserId,
 };
 pub use indicator_list::{ListedPart, SensorList, ToList};
 pub use indicators::{IndicatorFilter, IndicatorRecord, IndicatorStanding, NewIndicator};
@@ -116,9 +125,15 @@ pub use notify_words::{DeliveryState, MatterKind, MatterState};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
 pub use retention::{Forgotten, Retention};
+pub use saved_views::{NewSavedView, SavedView};
 pub use scope::{Scope, ScopeReach};
+pub use selection_triage::{SelectionJudgement, SelectionOutcome};
+pub use selections::{SELECTION_STORIES_MAX, Selection};
 pub use sessions::SignedIn;
 pub use stories::{Story, StoryFilter};
+pub use suppression_list::{Hidden, Suppression, SuppressionFilter, SuppressionStanding};
+pub use suppression_preview::{PREVIEW_DAYS, Preview};
+pub use suppressions::{NewSuppression, SUPPRESSION_DAYS_MAX, SuppressionReach};
 pub use tokens::{NewToken, Token};
 pub use triage::Triage;
 pub use trouble::Trouble;

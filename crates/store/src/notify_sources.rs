@@ -57,12 +57,12 @@ impl Store {
     /// was closed comes back.
     async fn untold_stories(&self, since: i64) -> Result<Vec<NewMatter>, StoreError> {
         let subject = "'story/' || s.id || '/' || f.facility || '/' || COALESCE(s.closed_up_to, 0)";
-        let (high, closed) = (severity_rank(Severity::High), StoryStatus::Closed.as_str());
+        let (high, open) = (severity_rank(Severity::High), open_words());
         let sql = format!(
             "SELECT {subject} AS subject, s.id AS story_id, s.severity AS severity, f.facility AS facility, \
              f.arrived_at AS caused_at FROM stories s JOIN story_facilities f ON f.story_id = s.id \
              WHERE s.arrived_at >= {since} AND f.arrived_at >= {since} AND s.severity >= {high} \
-             AND s.status <> '{closed}' AND (s.closed_up_to IS NULL OR f.arrived_at > s.closed_up_to) \
+             AND s.status IN ({open}) AND (s.closed_up_to IS NULL OR f.arrived_at > s.closed_up_to) \
              AND NOT EXISTS (SELECT 1 FROM matters m WHERE m.subject = {subject}) \
              ORDER BY f.arrived_at, s.id, f.facility LIMIT {FOUND_PER_LOOK}"
         );
@@ -134,11 +134,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn settled_elsewhere(&self) -> Result<Vec<(MatterId, MatterState)>, StoreError> {
         let acknowledged = StoryStatus::Acknowledged.as_str();
-        let (closed, sent) = (StoryStatus::Closed.as_str(), RecipientState::Sent.as_str());
+        let (open, sent) = (open_words(), RecipientState::Sent.as_str());
         let published = BulletinState::Published.as_str();
         let story = format!(
             "kind = 'story' AND NOT EXISTS (SELECT 1 FROM stories s WHERE s.id = matters.story_id \
-             AND s.status <> '{closed}' AND (s.status <> '{acknowledged}' OR COALESCE(s.acknowledged_up_to, 0) < caused_at))"
+             AND s.status IN ({open}) AND (s.status <> '{acknowledged}' OR COALESCE(s.acknowledged_up_to, 0) < caused_at))"
         );
         let bulletin = format!(
             "kind IN ('bulletin', 'chase') AND NOT EXISTS (SELECT 1 FROM bulletin_recipients r \
@@ -171,6 +171,11 @@ impl Store {
         let db = self.reader();
         Ok(db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?)
     }
+}
+
+/// The statuses of stories that call for somebody, as a list in SQL.
+fn open_words() -> String {
+    StoryStatus::OPEN.map(|status| format!("'{}'", status.as_str())).join(", ")
 }
 
 /// What every finding has; it is told at its hospital.

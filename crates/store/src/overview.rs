@@ -73,7 +73,7 @@ fn open_anywhere() -> SelectStatement {
 /// [`open_condition`] for the last arrival at several hospitals.
 fn is_open(arrived_at: Expr) -> Condition {
     let column = |column| Expr::col((story::Entity, column));
-    Condition::all().add(column(story::Column::Status).ne(StoryStatus::Closed.as_str())).add(
+    Condition::all().add(column(story::Column::Status).is_in(StoryStatus::OPEN.map(StoryStatus::as_str))).add(
         Condition::any()
             .add(column(story::Column::ClosedUpTo).is_null())
             .add(arrived_at.gt(column(story::Column::ClosedUpTo))),

@@ -29,7 +29,7 @@ impl Changed {
             COALESCE(SUM(CASE WHEN {call} THEN 1 ELSE 0 END), 0), \
             COALESCE(SUM(CASE WHEN s.severity >= {medium} AND NOT ({call}) THEN 1 ELSE 0 END), 0) \
             FROM story_facilities f JOIN stories s ON s.id = f.story_id WHERE f.facility = facilities.code \
-            AND s.status <> 'closed' AND (s.closed_up_to IS NULL OR f.arrived_at > s.closed_up_to))";
+            AND s.status IN ('new', 'acknowledged') AND (s.closed_up_to IS NULL OR f.arrived_at > s.closed_up_to))";
         const CALL: &str = "s.severity >= {high} AND (s.status = 'new' OR s.acknowledged_up_to IS NULL \
             OR f.first_arrived_at > s.acknowledged_up_to)";
         const FINDINGS: &str = "(findings_open, findings_claimed, findings_verified) = (SELECT \

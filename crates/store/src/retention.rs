@@ -12,6 +12,7 @@ use crate::{
         alert, alert_hour, finding_event, sensor, spool, story, story_day, story_event, story_facility, story_hour,
     },
     stories::sum,
+    suppressions,
 };
 use phitak_model::Timestamp;
 use sea_orm::{
@@ -78,16 +79,19 @@ impl Store {
         // What is counted is counted beside the only writer, not in it.
         let crowds = crowds(self.reader(), keep.alerts_per_facility).await?;
         let tx = self.write().await?;
-        let mut forgotten = Forgotten { alerts: old_alerts(&tx, alerts_before).await?, ..Forgotten::default() };
-        if forgotten.alerts < ROWS_PER_ROUND_MAX {
+        let alerts = old_alerts(&tx, alerts_before).await?;
+        let hours = old_hours(&tx, now, alerts_before).await?;
+        let mut forgotten = Forgotten { alerts, hours, ..Forgotten::default() };
+        if alerts < ROWS_PER_ROUND_MAX && hours < ROWS_PER_ROUND_MAX {
             // No alert is left of a story to which nothing came for so long.
-            forgotten.stories = old_stories(&tx, alerts_before).await?;
+            forgotten.stories = old_stories(&tx, now, alerts_before).await?;
         }
         for crowd in crowds {
             forgotten.alerts += thin_out(&tx, crowd).await?;
         }
-        forgotten.hours = old_hours(&tx, now, alerts_before).await?;
         forgotten.log_lines = old_log_lines(&tx, logs_before).await?;
+        // Of what is over so long nothing hidden is left either.
+        forgotten.log_lines += suppressions::forget(&tx, alerts_before).await?;
         tx.commit().await?;
         Ok(forgotten)
     }
@@ -189,7 +193,7 @@ fn of_spool(spool: i64) -> sea_orm::Select<alert::Entity> {
 }
 
 /// Stories to which nothing came for so long, whether somebody closed them or not.
-async fn old_stories(tx: &DatabaseTransaction, before: i64) -> Result<u64, StoreError> {
+async fn old_stories(tx: &DatabaseTransaction, now: Timestamp, before: i64) -> Result<u64, StoreError> {
     let old: Vec<i64> = story::Entity::find()
         .select_only()
         .column(story::Column::Id)
@@ -211,8 +215,13 @@ async fn old_stories(tx: &DatabaseTransaction, before: i64) -> Result<u64, Store
         .all(tx)
         .await?;
     story_event::Entity::delete_many().filter(story_event::Column::StoryId.is_in(ids())).exec(tx).await?;
-    story_day::Entity::delete_many().filter(story_day::Column::StoryId.is_in(ids())).exec(tx).await?;
-    story_hour::Entity::delete_many().filter(story_hour::Column::StoryId.is_in(ids())).exec(tx).await?;
+    // Older sums went by their age.
+    let (last_day, last_hour) = (before.div_euclid(MICROS_PER_DAY), before.div_euclid(MICROS_PER_HOUR));
+    let sums = story_day::Entity::delete_many().filter(story_day::Column::Day.eq(last_day));
+    sums.filter(story_day::Column::StoryId.is_in(ids())).exec(tx).await?;
+    let sums =
+        story_hour::Entity::delete_many().filter(story_hour::Column::Hour.is_in(first_hour_kept(now)..=last_hour));
+    sums.filter(story_hour::Column::StoryId.is_in(ids())).exec(tx).await?;
     story_facility::Entity::delete_many().filter(story_facility::Column::StoryId.is_in(ids())).exec(tx).await?;
     let gone = story::Entity::delete_many().filter(story::Column::Id.is_in(ids())).exec(tx).await?;
     let places: Vec<&str> = places.iter().map(String::as_str).collect();
@@ -220,9 +229,13 @@ async fn old_stories(tx: &DatabaseTransaction, before: i64) -> Result<u64, Store
     Ok(gone.rows_affected)
 }
 
+fn first_hour_kept(now: Timestamp) -> i64 {
+    now.plus_secs(-STORY_HOURS_KEPT * 3_600).micros().div_euclid(MICROS_PER_HOUR)
+}
+
 /// Sums by hour and by day: hours are for the queue of the last day alone.
 async fn old_hours(tx: &DatabaseTransaction, now: Timestamp, before: i64) -> Result<u64, StoreError> {
-    let hours_before = now.plus_secs(-STORY_HOURS_KEPT * 3_600).micros().div_euclid(MICROS_PER_HOUR);
+    let hours_before = first_hour_kept(now);
     let first: Vec<(i64, i64)> = story_hour::Entity::find()
         .select_only()
         .columns([story_hour::Column::Hour, story_hour::Column::StoryId])

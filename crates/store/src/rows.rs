@@ -117,6 +117,7 @@ row!(story, "stories", {
     arrived_at: i64,
     acknowledged_up_to: Option<i64>,
     closed_up_to: Option<i64>,
+    suppression_id: i64,
 });
 
 row!(story_facility, "story_facilities", {
@@ -142,6 +143,7 @@ row!(story_event, "story_events", {
     verdict: Option<String>,
     reason: Option<String>,
     up_to: Option<i64>,
+    assignee_name: Option<String>,
 });
 
 row!(alert, "alerts", {
@@ -164,9 +166,9 @@ row!(alert, "alerts", {
 
 row!(story_hour, "story_hours", {
     #[sea_orm(primary_key, auto_increment = false)]
-    story_id: i64,
-    #[sea_orm(primary_key, auto_increment = false)]
     hour: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    story_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     facility: String,
     alerts: i64,
@@ -176,9 +178,9 @@ row!(story_hour, "story_hours", {
 
 row!(story_day, "story_days", {
     #[sea_orm(primary_key, auto_increment = false)]
-    story_id: i64,
-    #[sea_orm(primary_key, auto_increment = false)]
     day: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    story_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     facility: String,
     alerts: i64,
@@ -385,3 +387,6 @@ row!(bulletin_event, "bulletin_events", {
 
 mod indicators;
 pub(crate) use indicators::{indicator, indicator_part, listed_bulletin, sensor_indicators};
+
+mod triage;
+pub(crate) use triage::{saved_view, selected_story, selection, suppression};

@@ -10,11 +10,12 @@
 use crate::{
     database::Store,
     error::StoreError,
-    ids::{StoryId, UserId},
+    ids::{StoryId, SuppressionId, UserId},
     page::{COUNT_MAX, PageAsk, holds_part},
     rows::{story as row, story_facility},
     scope::Scope,
     story_window::{Window, WindowSums},
+    techniques,
     words::{
         StoryStatus, Verdict,
         model_words::{severity_of, severity_rank},
@@ -37,6 +38,8 @@ pub struct Story {
     pub category: String,
     pub severity: Severity,
     pub status: StoryStatus,
+    /// What hides it.
+    pub suppression: Option<SuppressionId>,
     pub verdict: Option<Verdict>,
     pub assignee: Option<(UserId, String)>,
     pub attack: Vec<String>,
@@ -60,6 +63,8 @@ pub struct StoryFilter {
     pub facility: Option<String>,
     pub signature_id: Option<u32>,
     pub window: Option<ArrivedWithin>,
+    /// With its sub-techniques; [`crate::techniques::is_technique`].
+    pub technique: Option<String>,
     /// Part of the signature's text, or its id.
     pub part: Option<String>,
 }
@@ -236,7 +241,7 @@ impl Store {
 
 /// `(id, arrived_at)` of the stories that match, unordered. Over the whole sector the story's own row suffices; a
 /// narrower view goes by what arrived at its hospitals.
-fn matching(scope: &Scope, filter: &StoryFilter) -> SelectStatement {
+pub(crate) fn matching(scope: &Scope, filter: &StoryFilter) -> SelectStatement {
     let mut select = Query::select();
     let narrow = !scope.is_whole_sector() || filter.region.is_some() || filter.facility.is_some();
     if narrow {
@@ -282,6 +287,9 @@ fn own_conditions(filter: &StoryFilter) -> Condition {
     if let Some(signature_id) = filter.signature_id {
         all = all.add(column(row::Column::SignatureId).eq(i64::from(signature_id)));
     }
+    if let Some(technique) = filter.technique.as_deref().filter(|text| techniques::is_technique(text)) {
+        all = all.add(techniques::shows(technique));
+    }
     if let Some(part) = filter.part.as_deref().map(str::trim).filter(|part| !part.is_empty()) {
         let mut any = Condition::any().add(holds_part((row::Entity, row::Column::Signature), part));
         if let Ok(number) = part.parse::<u32>() {
@@ -313,7 +321,7 @@ pub(crate) fn places(scope: &Scope, filter: &StoryFilter) -> Condition {
 /// `recount::Changed`.
 pub(crate) fn open_condition() -> Condition {
     let of_story = |column| Expr::col((row::Entity, column));
-    Condition::all().add(of_story(row::Column::Status).ne(StoryStatus::Closed.as_str())).add(
+    Condition::all().add(of_story(row::Column::Status).is_in(StoryStatus::OPEN.map(StoryStatus::as_str))).add(
         Condition::any().add(of_story(row::Column::ClosedUpTo).is_null()).add(
             Expr::col((story_facility::Entity, story_facility::Column::ArrivedAt))
                 .gt(Expr::col((row::Entity, row::Column::ClosedUpTo))),
@@ -363,6 +371,7 @@ fn seen(row: &row::Model, all: &Sums, recent: Option<&WindowSums>) -> Result<Sto
         category: row.category.clone(),
         severity: severity_of(row.severity),
         status: StoryStatus::parse(&row.status).ok_or_else(|| damaged(&row.status))?,
+        suppression: Some(row.suppression_id).filter(|id| *id != 0).map(SuppressionId),
         verdict: row.verdict.as_deref().and_then(Verdict::parse),
         assignee: row.assignee_id.map(UserId).zip(row.assignee_name.clone()),
         attack: serde_json::from_str(&row.attack).map_err(|_| damaged(&row.attack))?,

@@ -8,15 +8,18 @@ use crate::{
     scope::{Scope, codes_of_region},
     stories::{StoryFilter, sum},
 };
+use phitak_model::Timestamp;
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult,
     sea_query::{Condition, Expr, ExprTrait, Func, Query},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 /// Longest time that is counted by hours; `retention::STORY_HOURS_KEPT` is longer.
 const HOURS_MAX: i64 = 25;
+/// Longest time that is counted by days: alerts are kept for less.
+const DAYS_MAX: i64 = 2_000;
 
 /// The rows in which a time is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(crate) struct Window {
     pub table: &'static str,
     unit: &'static str,
     from: i64,
+    /// One more than now, should the clock have been set back a little.
+    until: i64,
 }
 
 /// A story's sums in a window.
@@ -42,12 +47,33 @@ impl Window {
     pub(crate) fn of(filter: &StoryFilter) -> Option<Self> {
         let window = filter.window?;
         let hour = window.since.micros().div_euclid(MICROS_PER_HOUR);
-        let by_hours = window.now.micros().div_euclid(MICROS_PER_HOUR).saturating_sub(hour) < HOURS_MAX;
-        Some(if by_hours {
-            Self { table: "story_hours", unit: "hour", from: hour }
+        let now = window.now.micros().div_euclid(MICROS_PER_HOUR);
+        Some(if now.saturating_sub(hour) < HOURS_MAX {
+            Self { table: "story_hours", unit: "hour", from: hour, until: now + 1 }
         } else {
-            Self { table: "story_days", unit: "day", from: hour.div_euclid(24) }
+            let until = now.div_euclid(24) + 1;
+            let from = std::cmp::max(hour.div_euclid(24), until - DAYS_MAX);
+            Self { table: "story_days", unit: "day", from, until }
         })
+    }
+
+    /// The whole hour or day with which it begins.
+    pub(crate) fn begins_at(self) -> Timestamp {
+        let hours = if self.unit == "hour" { self.from } else { self.from.saturating_mul(24) };
+        Timestamp::from_micros(hours.saturating_mul(MICROS_PER_HOUR))
+    }
+
+    /// The days (UTC) that it touches.
+    pub(crate) fn days(self) -> RangeInclusive<i64> {
+        let day = |unit: i64| if self.unit == "hour" { unit.div_euclid(24) } else { unit };
+        day(self.from)..=day(self.until)
+    }
+
+    /// All rows that lie in the window and that the caller may see.
+    pub(crate) fn rows_within(self, scope: &Scope) -> Condition {
+        Condition::all()
+            .add(Expr::col((self.table, self.unit)).gte(self.from))
+            .add(scope.admits((self.table, "facility")))
     }
 
     /// The rows of these stories that lie in the window and that the caller may see.
@@ -55,7 +81,8 @@ impl Window {
         let facility = (self.table, "facility");
         let mut all = Condition::all()
             .add(Expr::col((self.table, "story_id")).is_in(ids.iter().copied()))
-            .add(Expr::col((self.table, self.unit)).gte(self.from))
+            // Each hour or day by itself: the key begins with it.
+            .add(Expr::col((self.table, self.unit)).is_in(self.from..=self.until))
             .add(scope.admits(facility));
         if let Some(region) = filter.region {
             all = all.add(Expr::col(facility).in_subquery(codes_of_region(region)));
@@ -96,7 +123,6 @@ impl Window {
 mod tests {
     use super::*;
     use crate::stories::ArrivedWithin;
-    use phitak_model::Timestamp;
 
     #[test]
     fn a_day_is_counted_by_hours_and_a_week_by_days() {
@@ -106,11 +132,19 @@ mod tests {
             Window::of(&StoryFilter { window, ..StoryFilter::default() })
         };
         let hour = now.micros().div_euclid(MICROS_PER_HOUR);
-        assert_eq!(of(86_400), Some(Window { table: "story_hours", unit: "hour", from: hour - 24 }));
+        assert_eq!(of(86_400), Some(Window { table: "story_hours", unit: "hour", from: hour - 24, until: hour + 1 }));
         assert_eq!(
-            of(7 * 86_400).map(|window| (window.table, window.from)),
-            Some(("story_days", (hour - 7 * 24) / 24))
+            of(7 * 86_400).map(|window| (window.table, window.from, window.until)),
+            Some(("story_days", (hour - 7 * 24) / 24, hour / 24 + 1))
         );
         assert_eq!(Window::of(&StoryFilter::default()), None);
+        for (secs, begins) in [(86_400, "2026-11-23T02:00:00Z"), (7 * 86_400, "2026-11-17T00:00:00Z")] {
+            assert_eq!(of(secs).map(Window::begins_at), Timestamp::parse(begins).ok());
+        }
+        let today = hour / 24;
+        for (secs, first) in [(86_400, today - 1), (7 * 86_400, today - 7)] {
+            let days = of(secs).map(Window::days).expect("a window");
+            assert_eq!((*days.start(), days.contains(&today)), (first, true));
+        }
     }
 }

@@ -39,7 +39,12 @@ pub struct StoryEvent {
     pub action: String,
     pub verdict: Option<Verdict>,
     pub reason: Option<String>,
+    /// A colleague to whom it was given.
+    pub assignee: Option<String>,
 }
+
+/// What the history says of a suppression that was set from the story.
+pub(crate) const SUPPRESSED: &str = "suppress";
 
 impl Store {
     /// Acknowledges, closes or reopens a story for what had arrived by `up_to`.
@@ -65,6 +70,9 @@ impl Store {
         let now = audit.at;
         let tx = self.write().await?;
         let story = row::Entity::find_by_id(id.0).one(&tx).await?.ok_or(StoreError::NotFound)?;
+        if story.suppression_id != 0 {
+            return Err(StoreError::conflict("a suppression hides this story: lift it, and what comes then is shown"));
+        }
         let up_to = triage.up_to.min(now).micros();
         let arrived_at = story.arrived_at;
         let mut changed = story.into_active_model();
@@ -111,14 +119,14 @@ impl Store {
     /// [`StoreError::NotFound`] outside the scope, [`StoreError::Database`].
     pub async fn story_events(&self, scope: &Scope, id: StoryId) -> Result<Vec<StoryEvent>, StoreError> {
         self.story(scope, id).await?;
-        let mut rows = story_event::Entity::find()
-            .filter(story_event::Column::StoryId.eq(id.0))
-            .order_by_desc(story_event::Column::Id)
-            .limit(EVENTS_SHOWN_MAX)
-            .all(self.reader())
-            .await?;
-        rows.reverse();
         let whole = scope.is_whole_sector();
+        let mut find = story_event::Entity::find().filter(story_event::Column::StoryId.eq(id.0));
+        if !whole {
+            // It may hide at another hospital, which is nobody else's business.
+            find = find.filter(story_event::Column::Action.ne(SUPPRESSED));
+        }
+        let mut rows = find.order_by_desc(story_event::Column::Id).limit(EVENTS_SHOWN_MAX).all(self.reader()).await?;
+        rows.reverse();
         Ok(rows
             .into_iter()
             .map(|row| StoryEvent {
@@ -127,6 +135,7 @@ impl Store {
                 action: row.action,
                 verdict: row.verdict.as_deref().and_then(Verdict::parse),
                 reason: row.reason.filter(|_| whole),
+                assignee: row.assignee_name.filter(|_| whole),
             })
             .collect())
     }

@@ -51,8 +51,15 @@ words!(
         Acknowledged = "acknowledged",
         /// Done, with a verdict.
         Closed = "closed",
+        /// What a suppression keeps out of the queue: open nowhere, told to nobody, counted as always.
+        Suppressed = "suppressed",
     }
 );
+
+impl StoryStatus {
+    /// Those with which a story may be open somewhere.
+    pub(crate) const OPEN: [Self; 2] = [Self::New, Self::Acknowledged];
+}
 
 words!(
     /// What a closed story turned out to be.

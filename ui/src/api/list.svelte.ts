@@ -7,8 +7,6 @@ import type { AuditChain, Page } from "./model";
 export const PAGE_ROWS = 50;
 /** More rows than this help nobody and slow the page: then it asks to narrow the question. */
 export const ROWS_MAX = 1000;
-/** Between looks at whether another request has ended. */
-const WAIT_MS = 50;
 
 export class List<T extends object> {
   items = $state.raw<T[]>([]);
@@ -55,15 +53,6 @@ export class List<T extends object> {
       this.items = [...this.items, ...answer.items].slice(0, ROWS_MAX);
       this.#next = answer.next_cursor;
     });
-  }
-
-  /** Every page up to the limit: for choosing all that match. Gives up when the centre refuses. */
-  async all(): Promise<void> {
-    const path = this.#path;
-    while (this.has_more && !this.refusal && this.#path === path) {
-      if (this.loading) await new Promise((done) => setTimeout(done, WAIT_MS));
-      else await this.more();
-    }
   }
 
   /** The first page as it is now, without showing it. Null when it cannot be had. */

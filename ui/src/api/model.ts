@@ -47,6 +47,15 @@ export type Care = Sent<Schemas["Care"]>;
 export type CareItem = Sent<Schemas["CareItem"]>;
 
 export type StoryStatus = Sent<Schemas["StoryStatus"]>;
+export type StoryAsk = Sent<Schemas["StoryAsk"]>;
+export type SavedView = Sent<Schemas["SavedView"]>;
+export type SavedViews = Sent<Schemas["SavedViewList"]>;
+export type AttackMatrix = Sent<Schemas["AttackMatrix"]>;
+export type AttackTechnique = Sent<Schemas["AttackTechnique"]>;
+export type Selection = Sent<Schemas["Selection"]>;
+export type SelectionOutcome = Sent<Schemas["SelectionOutcome"]>;
+export type Suppression = Sent<Schemas["Suppression"]>;
+export type SuppressionPreview = Sent<Schemas["SuppressionPreview"]>;
 export type Verdict = Sent<Schemas["Verdict"]>;
 export type Story = Sent<Schemas["Story"]>;
 export type AlertLine = Sent<Schemas["AlertLine"]>;

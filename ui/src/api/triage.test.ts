@@ -4,7 +4,7 @@ import { wayBack } from "./triage";
 
 function story(status: StoryStatus, verdict: Verdict | null = null): Story {
   return {
-    id: 1, signature_id: 1, signature: "s", title: { th: "ก", en: "a" }, severity: "low", status, verdict, assignee: null, facilities: 1, regions: 1, alerts_all: 1,
+    id: 1, signature_id: 1, signature: "s", title: { th: "ก", en: "a" }, severity: "low", status, suppression_id: null, verdict, assignee: null, facilities: 1, regions: 1, alerts_all: 1,
     facility_names: [], alerts: 1, attack: [], first_at: "2026-01-01T00:00:00Z", last_at: "2026-01-01T00:00:00Z", arrived_at: "2026-01-01T00:00:00Z",
   };
 }

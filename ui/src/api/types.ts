@@ -56,6 +56,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/attack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** MITRE ATT&CK: techniques with the shipped rules for them and what was seen of them */
+        get: operations["get_attack"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1140,6 +1157,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stories/{id}/suppression": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a suppression of this story's signature would have hidden in the last 7 days */
+        get: operations["get_stories_id_suppression"];
+        put?: never;
+        /** Hides alerts of this story's signature from the queue for a time */
+        post: operations["post_stories_id_suppression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stories/{id}/triage": {
         parameters: {
             query?: never;
@@ -1168,6 +1203,143 @@ export interface paths {
         get: operations["get_stories_id_warning"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/story-selections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Freezes the stories that match now, to handle them as one within a day */
+        post: operations["post_story_selections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/story-selections/{id}/triage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Acknowledges, closes or reopens all of a selection */
+        post: operations["post_story_selections_id_triage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/story-selections/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back what was done with a selection, where nobody has judged otherwise since */
+        post: operations["post_story_selections_id_undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/story-views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's saved views of the queue, and those that are shared */
+        get: operations["get_story_views"];
+        put?: never;
+        /** Saves a filter of the queue under a name; at most 30 a person */
+        post: operations["post_story_views"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/story-views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a saved view */
+        delete: operations["delete_story_views_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/story-views/{id}/name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a saved view another name */
+        post: operations["post_story_views_id_name"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suppressions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is hidden from the queue, by whom, why, until when, and how much it was; the latest first */
+        get: operations["get_suppressions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suppressions/{id}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a suppression before its time, with a reason */
+        post: operations["post_suppressions_id_lift"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1429,6 +1601,57 @@ export interface components {
             /** Format: int64 */
             id: number;
             name: string;
+        };
+        AttackMatrix: {
+            /** Format: int64 */
+            blind: number;
+            copyright: string;
+            /** Format: int64 */
+            covered: number;
+            /** Format: int64 */
+            seen: number;
+            source: string;
+            /** @description In the matrix's order */
+            tactics: components["schemas"]["AttackTactic"][];
+            /**
+             * Format: int64
+             * @description Techniques of the list; those with a shipped rule; those that were seen; those with neither
+             */
+            techniques: number;
+            /** @description Techniques of rules or stories that the list does not know, at most 100, those seen most first */
+            unknown: components["schemas"]["AttackTechnique"][];
+            /** @description The date as of which the list of techniques is */
+            version: string;
+            /** @description False when more was seen than was added up */
+            whole: boolean;
+        };
+        AttackTactic: {
+            id: string;
+            name: components["schemas"]["Text"];
+            techniques: components["schemas"]["AttackTechnique"][];
+        };
+        /** @description A technique with all its sub-techniques. */
+        AttackTechnique: {
+            /**
+             * Format: int64
+             * @description Of the time that was asked for, at the caller's hospitals
+             */
+            alerts: number;
+            /**
+             * Format: int64
+             * @description At how many hospitals
+             */
+            facilities: number;
+            id: string;
+            /** @description MITRE's own, in English */
+            name: string;
+            /**
+             * Format: int64
+             * @description Shipped rules that look for it
+             */
+            rules: number;
+            /** Format: int64 */
+            stories: number;
         };
         AuditEntry: {
             action: string;
@@ -2594,6 +2817,27 @@ export interface components {
             /** @description The present one */
             password: string;
         };
+        NewSavedView: {
+            filter: components["schemas"]["StoryAsk"];
+            /** @description 1 to 60 characters */
+            name: string;
+            /** @description With all of the sector's team: by administrators only */
+            shared?: boolean;
+        };
+        NewSuppression: {
+            /**
+             * Format: int32
+             * @description 1 to 180
+             */
+            days: number;
+            destination?: string | null;
+            /** @description One hospital; every hospital without */
+            facility?: string | null;
+            /** @description 1 to 1000 characters */
+            reason: string;
+            /** @description An address or a network, such as 10.1.0.0/16; any without */
+            source?: string | null;
+        };
         NewUser: {
             /** @description 2 to 64 of a-z 0-9 . _ - */
             login: string;
@@ -2806,6 +3050,23 @@ export interface components {
             /** @description In the order in which they are told */
             duties: components["schemas"]["DutyView"][];
         };
+        SavedView: {
+            filter: components["schemas"]["StoryAsk"];
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description Whether the caller saved it */
+            own: boolean;
+            shared: boolean;
+        };
+        SavedViewList: {
+            /** @description Shared ones first, then by name */
+            items: components["schemas"]["SavedView"][];
+        };
+        SavedViewName: {
+            /** @description 1 to 60 characters */
+            name: string;
+        };
         /** @description A comment; with a moment and a source, an entry of the timeline. */
         Saying: {
             at?: components["schemas"]["Moment"] | null;
@@ -2845,6 +3106,44 @@ export interface components {
             facility_names: components["schemas"]["FacilityName"][];
             first_at?: components["schemas"]["Moment"] | null;
         };
+        Selection: {
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int64
+             * @description Stories that are frozen: at most 2,000, those that arrived latest
+             */
+            stories: number;
+            /**
+             * Format: int64
+             * @description All that match
+             */
+            total: number;
+            /** @description False when `total` is a lower bound (counting stops at 10,000) */
+            total_exact: boolean;
+            /** @description What had arrived by then is meant */
+            up_to: components["schemas"]["Moment"];
+        };
+        /** @enum {string} */
+        SelectionAction: "acknowledge" | "close" | "reopen";
+        SelectionOutcome: {
+            /** Format: int64 */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Stories that somebody else changed meanwhile: left as they are
+             */
+            left: number;
+        };
+        SelectionTriage: {
+            action: components["schemas"]["SelectionAction"];
+            /** @description Login of the colleague who takes them, when acknowledging; the caller without */
+            assignee?: string | null;
+            /** @description Needed to close; at most 1000 characters */
+            reason?: string | null;
+            verdict?: components["schemas"]["Verdict"] | null;
+        };
+        SelectionUndo: Record<string, never>;
         Sensor: {
             enrolled_at: components["schemas"]["Moment"];
             id: string;
@@ -2956,6 +3255,8 @@ export interface components {
             name: components["schemas"]["Text"];
             since: components["schemas"]["Moment"];
         };
+        /** @enum {string} */
+        Since: "24h" | "7d" | "30d" | "all";
         Spoken: {
             /** Format: int32 */
             port?: number | null;
@@ -3014,8 +3315,34 @@ export interface components {
             /** Format: int32 */
             signature_id: number;
             status: components["schemas"]["StoryStatus"];
+            /**
+             * Format: int64
+             * @description What hides it from the queue
+             */
+            suppression_id?: number | null;
             title: components["schemas"]["Text"];
             verdict?: components["schemas"]["Verdict"] | null;
+        };
+        /** @description The queue's filter. */
+        StoryAsk: {
+            /** @description A facility's code */
+            facility?: string | null;
+            /** @description Part of the signature's text or its id */
+            q?: string | null;
+            /** Format: int32 */
+            region?: number | null;
+            /** @description One or more of `low`, `medium`, `high`, `critical`, with commas */
+            severity?: string | null;
+            /**
+             * Format: int32
+             * @description A signature's id
+             */
+            signature?: number | null;
+            since?: components["schemas"]["Since"] | null;
+            /** @description One or more of `new`, `acknowledged`, `closed`, `suppressed`, with commas; without it the first two */
+            status?: string | null;
+            /** @description A technique of MITRE ATT&CK, with its sub-techniques: `T1021` or `T1021.002` */
+            technique?: string | null;
         };
         StoryDetail: components["schemas"]["Story"] & {
             /** @description At most 50 */
@@ -3029,8 +3356,10 @@ export interface components {
             why: components["schemas"]["Text"];
         };
         StoryEvent: {
-            /** @description `acknowledge`, `close`, `reopen`, or `returned` (new alerts after it was closed) */
+            /** @description `acknowledge`, `close`, `reopen`, `suppress`, `undo`, or `returned` (new alerts after it was closed) */
             action: string;
+            /** @description The colleague to whom it was given; null for those outside the sector's own team */
+            assignee?: string | null;
             at: components["schemas"]["Moment"];
             /** @description Null for those outside the sector's own team */
             reason?: string | null;
@@ -3061,7 +3390,7 @@ export interface components {
          * @description Where a story stands with the analysts.
          * @enum {string}
          */
-        StoryStatus: "new" | "acknowledged" | "closed";
+        StoryStatus: "new" | "acknowledged" | "closed" | "suppressed";
         /** @description The early warning that can be drafted from a story. */
         Suggested: {
             /**
@@ -3076,6 +3405,85 @@ export interface components {
              */
             hospitals: number;
         };
+        Suppression: {
+            created_at: components["schemas"]["Moment"];
+            created_by: string;
+            destination?: string | null;
+            end_reason?: string | null;
+            ended_at?: components["schemas"]["Moment"] | null;
+            ended_by?: string | null;
+            expires_at: components["schemas"]["Moment"];
+            facility?: components["schemas"]["FacilityName"] | null;
+            /** Format: int32 */
+            gid: number;
+            /**
+             * Format: int64
+             * @description Alerts that it hid so far, and of how many hospitals
+             */
+            hidden_alerts: number;
+            hidden_at?: components["schemas"]["Moment"] | null;
+            /** Format: int64 */
+            hidden_facilities: number;
+            /**
+             * Format: int64
+             * @description The story that holds them
+             */
+            hidden_story_id?: number | null;
+            /** Format: int64 */
+            id: number;
+            reason: string;
+            /** Format: int32 */
+            region?: number | null;
+            /** @description Alerts of the signature that are more severe are shown */
+            severity: components["schemas"]["Severity"];
+            signature: string;
+            /** Format: int32 */
+            signature_id: number;
+            /** @description Addresses or networks; any without */
+            source?: string | null;
+            standing: components["schemas"]["SuppressionStanding"];
+            title: components["schemas"]["Text"];
+        };
+        SuppressionEnd: {
+            /** @description 1 to 1000 characters */
+            reason: string;
+        };
+        SuppressionPage: {
+            items: components["schemas"]["Suppression"][];
+            next_cursor?: string | null;
+            /** Format: int64 */
+            total: number;
+        };
+        SuppressionPreview: {
+            /** Format: int64 */
+            alerts: number;
+            /**
+             * Format: int32
+             * @description Longest time that may be asked for
+             */
+            days_max: number;
+            /** @description False when it is at least so many: counting one by one stops at 50,000 alerts */
+            exact: boolean;
+            /** Format: int64 */
+            facilities: number;
+            /** @description At most 10, most alerts first */
+            facility_names: components["schemas"]["FacilityName"][];
+            /** Format: int32 */
+            gid: number;
+            signature: string;
+            /** Format: int32 */
+            signature_id: number;
+            /** @description Of the last 7 days, from here on: whole days of arrival (UTC) */
+            since: components["schemas"]["Moment"];
+            /** Format: int64 */
+            stories: number;
+            title: components["schemas"]["Text"];
+        };
+        /**
+         * @description Whether a suppression hides anything.
+         * @enum {string}
+         */
+        SuppressionStanding: "active" | "lifted" | "expired";
         TaskDone: {
             /** @description Needed with `dropped` */
             note?: string | null;
@@ -3408,6 +3816,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_attack: {
+        parameters: {
+            query?: {
+                /** @description By arrival at the centre; `7d` without it */
+                since?: ("24h" | "7d" | "30d" | "all") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackMatrix"];
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -5904,7 +6344,7 @@ export interface operations {
     get_stories: {
         parameters: {
             query?: {
-                /** @description One or more of `new`, `acknowledged`, `closed`, with commas; without it the first two */
+                /** @description One or more of `new`, `acknowledged`, `closed`, `suppressed`, with commas; without it the first two */
                 status?: string | null;
                 /** @description One or more of `low`, `medium`, `high`, `critical`, with commas */
                 severity?: string | null;
@@ -5915,6 +6355,8 @@ export interface operations {
                 signature?: number | null;
                 /** @description By arrival at the centre; `24h` without it */
                 since?: ("24h" | "7d" | "30d" | "all") | null;
+                /** @description A technique of MITRE ATT&CK, with its sub-techniques: `T1021` or `T1021.002` */
+                technique?: string | null;
                 /** @description Part of the signature's text or its id */
                 q?: string | null;
                 cursor?: string | null;
@@ -5964,6 +6406,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StoryDetail"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_stories_id_suppression: {
+        parameters: {
+            query?: {
+                /** @description A facility's code */
+                facility?: string | null;
+                /** @description An address or a network, such as 10.1.0.0/16 */
+                source?: string | null;
+                destination?: string | null;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuppressionPreview"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_stories_id_suppression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSuppression"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suppression"];
                 };
             };
             /** @description Refused: what happened, detail, hint */
@@ -6030,6 +6544,307 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Suggested"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_story_selections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StoryAsk"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Selection"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_story_selections_id_triage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelectionTriage"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectionOutcome"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_story_selections_id_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelectionUndo"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectionOutcome"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_story_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewList"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_story_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSavedView"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_story_views_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_story_views_id_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedViewName"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_suppressions: {
+        parameters: {
+            query?: {
+                standing?: ("active" | "lifted" | "expired") | null;
+                /** @description A signature's id */
+                signature?: number | null;
+                /** @description Part of the signature or of the reason */
+                q?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuppressionPage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_suppressions_id_lift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuppressionEnd"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suppression"];
                 };
             };
             /** @description Refused: what happened, detail, hint */

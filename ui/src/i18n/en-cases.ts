@@ -157,7 +157,7 @@ export const cases: typeof thai = {
   done: "Saved",
   shared: {
     title: "Incident the centre helps with",
-    lead: "The centre and the hospital work together on this page; other hospitals do not see it",
+    lead: "The centre and the hospital work together on this page; other hospitals do not see it.",
     list: "Your hospital's cases",
     todo: "What we ask you to do",
     todo_none: "Nothing to do for you now",
@@ -174,7 +174,7 @@ export const cases: typeof thai = {
     you: "You",
     centre: "Centre",
     closed: "This case is closed",
-    call: (phone) => `If in doubt, call us: ${phone}`,
+    call: (phone) => `If in doubt, call us: ${phone}. We never ask for passwords or money, or to install a program.`,
     empty: "No case that the centre looks after",
     open: "Look and do",
   },

@@ -2,6 +2,7 @@
 import { count } from "../time/format";
 import { centre } from "./centre.en";
 import { notify } from "./notify.en";
+import { triage, triage_audit } from "./triage.en";
 import { case_audit, cases } from "./en-cases";
 import type { Words } from "./th";
 
@@ -71,7 +72,7 @@ export const en: Words = {
   severity: { critical: "Critical", high: "High", medium: "Medium", low: "Low" },
   severity_name: "Severity",
   verdict: { true: "True", benign: "True but benign", false: "False alarm", duplicate: "Duplicate" },
-  status: { new: "New", acknowledged: "In hand", closed: "Closed" },
+  status: { new: "New", acknowledged: "In hand", closed: "Closed", suppressed: "Hidden" },
   status_name: "Status",
   action: { acknowledge: "Acknowledge", close: "Close", reopen: "Reopen" },
   finding: { open: "Open", claimed: "Waiting to be verified", verified: "Verified", reopened: "Came back" },
@@ -209,9 +210,7 @@ export const en: Words = {
     mine: "You",
     select: (title) => `Select ${title}`,
     selected: (n) => `${count(n)} selected`,
-    select_all: (total) => `Select all ${total} that match`,
     select_none: "Select none",
-    frozen: (n, at) => `${count(n)} selected as of ${at}; what arrives later is not included`,
     empty: "Nothing waits for you",
     empty_next: "New stories appear here by themselves when a sensor finds one.",
     empty_filtered: "No story matches the filters",
@@ -474,6 +473,7 @@ export const en: Words = {
     no_reason: "no reason given",
     actions: {
       ...case_audit.actions,
+      ...triage_audit.actions,
       "bulletin.add": "sent a warning to more",
       "bulletin.answer": "answered a warning",
       "bulletin.close": "closed a warning",
@@ -518,6 +518,7 @@ export const en: Words = {
     },
     objects: {
       ...case_audit.objects,
+      ...triage_audit.objects,
       bulletin: "warning",
       "enrolment code for": "Enrolment code for",
       address: "Address",
@@ -554,6 +555,7 @@ export const en: Words = {
     close: "Close with a verdict",
     reopen: "Reopen",
     fresh: "Show what is new",
+    suppress: "Hide stories like this one",
     back: "Back to the queue",
     then: "then",
   },
@@ -817,6 +819,7 @@ export const en: Words = {
   },
   centre,
   notify,
+  triage,
   cases,
   missing: {
     title: "No such page",

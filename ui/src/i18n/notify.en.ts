@@ -19,7 +19,7 @@ export const notify: typeof th = {
     wait_of: (name: string) => `Minutes to wait for ${name}`,
     up: (name: string) => `Move ${name} up`,
     down: (name: string) => `Move ${name} down`,
-    drop: (name: string) => `Take ${name} out`,
+    drop: (name: string) => `Take out ${name}`,
     drop_short: "Take out",
     add: "Add",
     choose: "Choose a person",

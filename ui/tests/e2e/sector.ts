@@ -144,8 +144,9 @@ export async function hospitalWhere(context: BrowserContext, wanted: (care: Care
   }
 }
 
-/** Moves the focus with Tab only, as a keyboard does. */
+/** Moves the focus with Tab only, as a keyboard does, once what is wanted is there: a page comes a moment after its key. */
 export async function tabTo(page: Page, selector: string): Promise<void> {
+  await expect(page.locator(selector).filter({ visible: true }).first()).toBeVisible();
   for (let i = 0; i < 60; i += 1) {
     if (await page.evaluate((s) => document.activeElement?.matches(s) ?? false, selector)) return;
     await page.keyboard.press("Tab");

@@ -70,7 +70,7 @@ pub(super) static DATABASE_CLEAR_LOGIN: Weakness = Weakness {
     minutes: 120,
     days: 3,
     proof: Text::new(
-        "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นทุกเครื่องต่อฐานข้อมูลแบบเข้ารหัสครบ 1 วัน หรือเครื่องทำงานอยู่ 7 วันโดยไม่มีใครต่อแบบไม่เข้ารหัส จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังมีเครื่องใดต่อแบบไม่เข้ารหัส เรื่องนี้จะกลับมาอีก",
+        "เครื่องเฝ้าระวังเครือข่ายดูให้เอง: เมื่อเห็นทุกเครื่องต่อฐานข้อมูลแบบเข้ารหัสครบ 1 วัน หรือเครื่องทำงานอยู่ 7 วันโดยไม่มีใครต่อแบบไม่เข้ารหัส จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังมีเครื่องใดต่อแบบไม่เข้ารหัส เรื่องนี้จะกลับมาอีก",
         "The sensor watches: when every machine has connected with encryption for a day, or this machine has worked for 7 days without an unencrypted connection, this turns to “verified”. If any machine still connects without encryption, it comes back.",
     ),
     safe_until_morning: true,

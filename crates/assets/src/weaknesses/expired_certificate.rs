@@ -67,7 +67,7 @@ pub(super) static EXPIRED_CERTIFICATE: Weakness = Weakness {
     minutes: 30,
     days: 1,
     proof: Text::new(
-        "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นเครื่องนี้ใช้ใบรับรองที่ยังไม่หมดอายุที่พอร์ตเดิมครบ 1 ชั่วโมง จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้าใบรับรองเป็นใบใหม่แล้ว แต่ผ่านไป 3 วันยังไม่ยืนยัน ให้กด “ต้องการความช่วยเหลือ” เราจะดูให้",
+        "เครื่องเฝ้าระวังเครือข่ายดูให้เอง: เมื่อเห็นเครื่องนี้ใช้ใบรับรองที่ยังไม่หมดอายุที่พอร์ตเดิมครบ 1 ชั่วโมง จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้าใบรับรองเป็นใบใหม่แล้ว แต่ผ่านไป 3 วันยังไม่ยืนยัน ให้กด “ต้องการความช่วยเหลือ” เราจะดูให้",
         "The sensor watches: when this machine has shown a valid certificate on the same port for an hour, this turns to “verified”. If the certificate is new but nothing is verified after 3 days, press “We need help” and we will look.",
     ),
     safe_until_morning: true,

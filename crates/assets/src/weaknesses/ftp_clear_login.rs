@@ -62,7 +62,7 @@ pub(super) static FTP_CLEAR_LOGIN: Weakness = Weakness {
     minutes: 40,
     days: 1,
     proof: Text::new(
-        "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นการเข้าแบบเข้ารหัสครบ 1 วันโดยไม่มีใครเข้าแบบเก่า หรือเครื่องนี้ไม่รับ FTP แล้ว หรือเครื่องทำงานอยู่ 7 วันโดยไม่มีใครเข้าแบบเก่า จะเปลี่ยนเป็น “ยืนยันแล้ว”",
+        "เครื่องเฝ้าระวังเครือข่ายดูให้เอง: เมื่อเห็นการเข้าแบบเข้ารหัสครบ 1 วันโดยไม่มีใครเข้าแบบเก่า หรือเครื่องนี้ไม่รับ FTP แล้ว หรือเครื่องทำงานอยู่ 7 วันโดยไม่มีใครเข้าแบบเก่า จะเปลี่ยนเป็น “ยืนยันแล้ว”",
         "The sensor watches: when log-ins have been encrypted for a day with no old one between, or this machine refuses FTP, or it has worked for 7 days without an old log-in, this turns to “verified”.",
     ),
     safe_until_morning: true,

@@ -70,7 +70,7 @@ pub(super) static OLD_TLS_SERVED: Weakness = Weakness {
     minutes: 30,
     days: 1,
     proof: Text::new(
-        "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นเครื่องนี้ใช้การเข้ารหัสรุ่นใหม่ที่พอร์ตเดิมครบ 1 วันโดยไม่มีรุ่นเก่าอีก จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังไม่มีใครมาใช้เครื่องนี้ เครื่องเฝ้าระวังจะรอดูต่อไป",
+        "เครื่องเฝ้าระวังเครือข่ายดูให้เอง: เมื่อเห็นเครื่องนี้ใช้การเข้ารหัสรุ่นใหม่ที่พอร์ตเดิมครบ 1 วันโดยไม่มีรุ่นเก่าอีก จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังไม่มีใครมาใช้เครื่องนี้ เครื่องเฝ้าระวังเครือข่ายจะรอดูต่อไป",
         "The sensor watches: when this machine has used new encryption on the same port for a day and the old one did not come back, this turns to “verified”. As long as nobody uses the machine, the sensor keeps waiting.",
     ),
     safe_until_morning: true,

@@ -73,7 +73,7 @@ pub(super) static SMB1_SPOKEN: Weakness = Weakness {
     minutes: 20,
     days: 2,
     proof: Text::new(
-        "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นเครื่องนี้แชร์ไฟล์ด้วยวิธีใหม่ครบ 1 วันโดยไม่มีใครใช้วิธีเก่าอีก หรือเห็นว่าเครื่องนี้เลิกแชร์ไฟล์แล้ว จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังมีใครใช้วิธีเก่าได้ เรื่องนี้จะกลับมาอีก",
+        "เครื่องเฝ้าระวังเครือข่ายดูให้เอง: เมื่อเห็นเครื่องนี้แชร์ไฟล์ด้วยวิธีใหม่ครบ 1 วันโดยไม่มีใครใช้วิธีเก่าอีก หรือเห็นว่าเครื่องนี้เลิกแชร์ไฟล์แล้ว จะเปลี่ยนเป็น “ยืนยันแล้ว” ถ้ายังมีใครใช้วิธีเก่าได้ เรื่องนี้จะกลับมาอีก",
         "The sensor watches: when this machine has shared files the new way for a whole day and nobody used the old way, or it no longer shares files at all, this turns to “verified”. If somebody can still use the old way, it comes back.",
     ),
     safe_until_morning: true,

@@ -67,7 +67,7 @@ pub(super) static TELNET_LOGIN: Weakness = Weakness {
     minutes: 30,
     days: 1,
     proof: Text::new(
-        "เครื่องเฝ้าระวังดูให้เอง: เมื่อเห็นว่าเครื่องนี้ไม่รับ Telnet แล้ว หรือเห็นคนเข้าด้วย SSH ครบ 1 วันโดยไม่มีใครใช้ Telnet หรือเครื่องทำงานอยู่ 7 วันโดยไม่มีใครเข้าด้วย Telnet จะเปลี่ยนเป็น “ยืนยันแล้ว”",
+        "เครื่องเฝ้าระวังเครือข่ายดูให้เอง: เมื่อเห็นว่าเครื่องนี้ไม่รับ Telnet แล้ว หรือเห็นคนเข้าด้วย SSH ครบ 1 วันโดยไม่มีใครใช้ Telnet หรือเครื่องทำงานอยู่ 7 วันโดยไม่มีใครเข้าด้วย Telnet จะเปลี่ยนเป็น “ยืนยันแล้ว”",
         "The sensor watches: when this machine refuses Telnet, or has been used with SSH for a day without Telnet, or has worked for 7 days without a Telnet log-in, this turns to “verified”.",
     ),
     safe_until_morning: true,

@@ -148,6 +148,7 @@ fn event(announcement: &Announcement) -> Event {
             let story = LiveStory { id: id.0, facility, severity: (*severity).into(), last_at: (*last_at).into() };
             ("story", serde_json::to_string(&story))
         }
+        News::Stories => ("resync", Ok("{}".to_owned())),
         News::Finding { id, state } => {
             ("finding", serde_json::to_string(&LiveFinding { id: id.0, facility, state: (*state).into() }))
         }

@@ -2,21 +2,20 @@
 
 use crate::{
     announce::{Announcement, News},
-    ask::{Asked, Body, Named, page, region, words},
+    ask::{Asked, Body, Named, page},
     centre::Centre,
     guard::{Caller, views_one},
     names::Names,
     refusal::Refusal,
     route::{Reach, Route, SECTOR, SIGNED_IN},
+    story_ask::{Since, StoryAsk},
     wire::{FacilityName, Moment, Severity, StoryStatus, Text, Verdict},
     wire_alert::AlertLine,
 };
 use axum::{Json, extract::State};
-use phitak_model::Timestamp;
 use phitak_store::{
     Scope, Story as StoredStory, StoryFilter, StoryId,
     alerts::RelatedAt,
-    stories::ArrivedWithin,
     story_places::{FACILITIES_SHOWN_MAX, StoryAt},
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +29,8 @@ pub struct Story {
     pub title: Text,
     pub severity: Severity,
     pub status: StoryStatus,
+    /// What hides it from the queue
+    pub suppression_id: Option<i64>,
     pub verdict: Option<Verdict>,
     /// Null for those outside the sector's own team
     pub assignee: Option<Assignee>,
@@ -108,11 +109,13 @@ pub struct StoryEvent {
     pub at: Moment,
     /// Null for those outside the sector's own team
     pub who: Option<String>,
-    /// `acknowledge`, `close`, `reopen`, or `returned` (new alerts after it was closed)
+    /// `acknowledge`, `close`, `reopen`, `suppress`, `undo`, or `returned` (new alerts after it was closed)
     pub action: String,
     pub verdict: Option<Verdict>,
     /// Null for those outside the sector's own team
     pub reason: Option<String>,
+    /// The colleague to whom it was given; null for those outside the sector's own team
+    pub assignee: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -137,22 +140,10 @@ pub enum TriageAction {
     Reopen,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-pub enum Since {
-    #[serde(rename = "24h")]
-    Day,
-    #[serde(rename = "7d")]
-    Week,
-    #[serde(rename = "30d")]
-    Month,
-    #[serde(rename = "all")]
-    All,
-}
-
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct StoryQuery {
-    /// One or more of `new`, `acknowledged`, `closed`, with commas; without it the first two
+    /// One or more of `new`, `acknowledged`, `closed`, `suppressed`, with commas; without it the first two
     pub status: Option<String>,
     /// One or more of `low`, `medium`, `high`, `critical`, with commas
     pub severity: Option<String>,
@@ -164,6 +155,8 @@ pub struct StoryQuery {
     /// By arrival at the centre; `24h` without it
     #[param(inline)]
     pub since: Option<Since>,
+    /// A technique of MITRE ATT&CK, with its sub-techniques: `T1021` or `T1021.002`
+    pub technique: Option<String>,
     /// Part of the signature's text or its id
     pub q: Option<String>,
     pub cursor: Option<String>,
@@ -199,19 +192,6 @@ pub(crate) fn routes() -> Vec<Route> {
 const ALERTS_SHOWN_MAX: u64 = 50;
 /// Hospitals that a story in a list names.
 const NAMES_SHOWN_MAX: u64 = 5;
-const DAY_SECS: i64 = 86_400;
-
-impl Since {
-    fn window(self, now: Timestamp) -> Option<ArrivedWithin> {
-        let days = match self {
-            Self::Day => 1,
-            Self::Week => 7,
-            Self::Month => 30,
-            Self::All => return None,
-        };
-        Some(ArrivedWithin { since: now.plus_secs(-days * DAY_SECS), now })
-    }
-}
 
 async fn list(
     State(centre): State<Centre>,
@@ -220,17 +200,10 @@ async fn list(
 ) -> Result<Json<StoryPage>, Refusal> {
     let (store, scope) = (&centre.store, caller.scope());
     views_one(&centre, &caller, query.facility.as_deref()).await?;
-    let statuses = words(query.status.as_deref(), phitak_store::StoryStatus::parse)?;
-    let filter = StoryFilter {
-        statuses: if statuses.is_empty() { OPEN.to_vec() } else { statuses },
-        severities: words(query.severity.as_deref(), phitak_model::Severity::parse)?,
-        region: region(query.region)?,
-        facility: query.facility,
-        signature_id: query.signature,
-        window: query.since.unwrap_or(Since::Day).window(centre.clock.now()),
-        part: query.q,
-    };
-    let found = store.stories(scope, &filter, &page(query.cursor, query.limit)).await?;
+    let StoryQuery { status, severity, region, facility, signature, since, technique, q, cursor, limit } = query;
+    let asked = StoryAsk { status, severity, region, facility, signature, since, technique, q };
+    let filter = asked.filter(centre.clock.now())?;
+    let found = store.stories(scope, &filter, &page(cursor, limit)).await?;
     let items = present(&centre, scope, &filter, &found.items).await?;
     Ok(Json(StoryPage {
         items,
@@ -240,8 +213,6 @@ async fn list(
         latest_at: found.latest_at.map(Moment),
     }))
 }
-
-const OPEN: [phitak_store::StoryStatus; 2] = [phitak_store::StoryStatus::New, phitak_store::StoryStatus::Acknowledged];
 
 async fn detail(
     State(centre): State<Centre>,
@@ -327,6 +298,7 @@ async fn present(
             title: centre.texts.of(story.signature_id, &story.signature).title,
             severity: story.severity.into(),
             status: story.status.into(),
+            suppression_id: story.suppression.map(|id| id.0),
             verdict: story.verdict.map(Verdict::from),
             assignee: story
                 .assignee
@@ -393,6 +365,7 @@ impl StoryEvent {
             action: event.action,
             verdict: event.verdict.map(Verdict::from),
             reason: event.reason,
+            assignee: event.assignee,
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Line;
 
 static FIELDS: [Field; 1] = [Field {
     name: "base",
-    label: ("ที่อยู่ของบริการ", "Address of the service"),
+    label: ("ที่อยู่ของบริการ (URL)", "Address of the service"),
     hint: ("ปล่อยไว้ตามเดิมได้", "May stay as it is"),
     default: BASE,
     ..Field::PLAIN
@@ -31,7 +31,7 @@ impl Channel for Line {
     }
 
     fn name(&self) -> Words {
-        ("LINE (บัญชีทางการ)", "LINE (official account)")
+        ("LINE OA (บัญชีทางการ)", "LINE (official account)")
     }
 
     fn fields(&self) -> &'static [Field] {
@@ -43,7 +43,7 @@ impl Channel for Line {
     }
 
     fn address(&self) -> Words {
-        ("รหัสผู้ใช้ LINE (ขึ้นต้นด้วย U)", "LINE user id (begins with U)")
+        ("รหัสผู้ใช้ LINE (ขึ้นต้นด้วย U ไม่ใช่ LINE ID)", "LINE user id (begins with U)")
     }
 
     fn may_stand_alone(&self) -> bool {

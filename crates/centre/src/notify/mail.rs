@@ -49,14 +49,14 @@ static FIELDS: [Field; 6] = [
         choices: &[
             ("starttls", ("STARTTLS", "STARTTLS")),
             ("tls", ("TLS ตั้งแต่ต้น", "TLS from the start")),
-            ("plain", ("ไม่เข้ารหัส (เฉพาะในเครื่องนี้)", "None (only on this machine)")),
+            ("plain", ("ไม่เข้ารหัส (เฉพาะเมื่อเซิร์ฟเวอร์อยู่ในเครื่องนี้)", "None (only on this machine)")),
         ],
         ..Field::PLAIN
     },
     Field {
         name: "user",
         label: ("ชื่อผู้ใช้", "User name"),
-        hint: ("เว้นว่างถ้าไม่ต้องลงชื่อเข้าใช้", "Empty where no login is needed"),
+        hint: ("เว้นว่างไว้ ถ้าไม่ต้องเข้าสู่ระบบ", "Empty where no login is needed"),
         ..Field::PLAIN
     },
     Field {
@@ -85,7 +85,7 @@ impl Channel for Mail {
     }
 
     fn secret(&self) -> Option<Words> {
-        Some(("รหัสผ่านของผู้ใช้", "The user's password"))
+        Some(("รหัสผ่านของบัญชีที่ใช้ส่ง", "The user's password"))
     }
 
     fn address(&self) -> Words {

@@ -25,7 +25,7 @@ static FIELDS: [Field; 6] = [
     Field {
         name: "url",
         label: ("ที่อยู่ (URL)", "Address (URL)"),
-        hint: ("ใส่ {to} {text} {key} {secret} หลังชื่อเครื่องได้", "May hold {to} {text} {key} {secret} after the host"),
+        hint: ("ใส่ {to} {text} {key} {secret} หลังชื่อเซิร์ฟเวอร์ได้", "May hold {to} {text} {key} {secret} after the host"),
         required: true,
         ..Field::PLAIN
     },
@@ -46,17 +46,17 @@ static FIELDS: [Field; 6] = [
     },
     Field {
         name: "header",
-        label: ("ส่วนหัวที่ใส่รหัสลับ", "Header that holds the secret"),
+        label: ("ส่วนหัว (header) ที่ใส่รหัสลับ", "Header that holds the secret"),
         hint: ("เช่น Authorization: Bearer {secret}", "Such as Authorization: Bearer {secret}"),
         ..Field::PLAIN
     },
     Field {
         name: "numbers",
-        label: ("เลขหมายที่ส่ง", "Numbers as sent"),
+        label: ("รูปแบบเบอร์ที่ส่ง", "Numbers as sent"),
         default: "as_written",
         choices: &[
             ("as_written", ("ตามที่บันทึกไว้", "As they are kept")),
-            ("66", ("66 แทนเลข 0 ตัวหน้า", "66 in place of the first 0")),
+            ("66", ("ใช้ 66 แทนเลข 0 ตัวหน้า", "66 in place of the first 0")),
         ],
         ..Field::PLAIN
     },

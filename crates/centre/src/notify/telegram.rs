@@ -18,7 +18,7 @@ pub(super) struct Telegram;
 
 static FIELDS: [Field; 1] = [Field {
     name: "base",
-    label: ("ที่อยู่ของบริการ", "Address of the service"),
+    label: ("ที่อยู่ของบริการ (URL)", "Address of the service"),
     hint: ("ปล่อยไว้ตามเดิมได้", "May stay as it is"),
     default: BASE,
     ..Field::PLAIN

@@ -90,7 +90,7 @@ pub async fn watch(centre: Centre) {
 fn matters(news: &News) -> bool {
     match news {
         News::Story { severity, .. } => *severity >= phitak_model::Severity::High,
-        News::Sensor { .. } | News::Bulletin { .. } => true,
+        News::Stories | News::Sensor { .. } | News::Bulletin { .. } => true,
         News::Finding { .. } | News::Case { .. } => false,
     }
 }

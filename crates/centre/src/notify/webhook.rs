@@ -41,7 +41,7 @@ impl Channel for Webhook {
     }
 
     fn secret(&self) -> Option<Words> {
-        Some(("กุญแจสำหรับลงลายมือชื่อ", "Key for the signature"))
+        Some(("กุญแจสำหรับลงลายมือชื่อดิจิทัล", "Key for the signature"))
     }
 
     fn address(&self) -> Words {

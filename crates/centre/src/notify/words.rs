@@ -31,10 +31,12 @@ impl Message {
     #[must_use]
     pub fn line_th(&self) -> String {
         match self.about {
-            About::Matter { severity: Severity::High | Severity::Critical, .. } => "มีเรื่องด่วนในพิทักษ์ กรุณาเปิดดู".to_owned(),
-            About::Matter { .. } => "มีเรื่องในพิทักษ์ กรุณาเปิดดู".to_owned(),
-            About::Several(number) => format!("มี {number} เรื่องในพิทักษ์ กรุณาเปิดดู"),
-            About::Test => "ข้อความทดสอบจากพิทักษ์ ไม่ต้องทำอะไร".to_owned(),
+            About::Matter { severity: Severity::High | Severity::Critical, .. } => {
+                "มีเรื่องด่วนในระบบพิทักษ์ กรุณาเปิดดู".to_owned()
+            }
+            About::Matter { .. } => "มีเรื่องในระบบพิทักษ์ กรุณาเปิดดู".to_owned(),
+            About::Several(number) => format!("มี {number} เรื่องในระบบพิทักษ์ กรุณาเปิดดู"),
+            About::Test => "ข้อความทดสอบจากระบบพิทักษ์ ไม่ต้องทำอะไร".to_owned(),
         }
     }
 
@@ -63,7 +65,7 @@ impl Message {
         let answering = match self.about {
             About::Test => "",
             _ => {
-                "\nกดลิงก์เพื่อแจ้งว่ารับทราบแล้ว จะได้ไม่แจ้งคนถัดไป ใช้ได้ครั้งเดียวภายใน 7 วัน ไม่ต้องใช้รหัสผ่าน\n\
+                "\nเปิดลิงก์แล้วกดปุ่ม “รับทราบ” ระบบจะไม่แจ้งคนถัดไป ลิงก์ใช้ได้ครั้งเดียวภายใน 7 วัน ไม่ต้องใช้รหัสผ่าน\n\
                   The link says that you know, so that the next person is not told. It works once, for 7 days, without a password."
             }
         };
@@ -106,10 +108,10 @@ mod tests {
             link: "https://phitak.example/acknowledge/x".to_owned(),
             at: Timestamp::parse("2026-11-24T02:14:00Z").expect("a moment"),
         };
-        assert_eq!(message.short(), "มีเรื่องด่วนในพิทักษ์ กรุณาเปิดดู https://phitak.example/acknowledge/x");
+        assert_eq!(message.short(), "มีเรื่องด่วนในระบบพิทักษ์ กรุณาเปิดดู https://phitak.example/acknowledge/x");
         let whole = message.whole();
-        assert!(whole.starts_with("มีเรื่องด่วนในพิทักษ์") && whole.contains("แจ้งเมื่อ 24 พ.ย. 2569 09:14 น."), "{whole}");
+        assert!(whole.starts_with("มีเรื่องด่วนในระบบพิทักษ์") && whole.contains("แจ้งเมื่อ 24 พ.ย. 2569 09:14 น."), "{whole}");
         let calm = Message { about: About::Several(3), ..message };
-        assert_eq!(calm.line_th(), "มี 3 เรื่องในพิทักษ์ กรุณาเปิดดู");
+        assert_eq!(calm.line_th(), "มี 3 เรื่องในระบบพิทักษ์ กรุณาเปิดดู");
     }
 }

@@ -33,7 +33,10 @@ async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person
         "/api/v1/notification-channels/{kind}" | "/api/v1/notification-channels/{kind}/test" => fill("kind", "mail"),
         "/api/v1/acknowledgements/{token}" => fill("token", &sector.answering_token(hospital).await),
         "/api/v1/findings/{id}/response" => fill("id", &sector.finding_id(hospital).await.to_string()),
-        "/api/v1/stories/{id}" | "/api/v1/stories/{id}/triage" | "/api/v1/stories/{id}/warning" => {
+        "/api/v1/stories/{id}"
+        | "/api/v1/stories/{id}/triage"
+        | "/api/v1/stories/{id}/warning"
+        | "/api/v1/stories/{id}/suppression" => {
             fill("id", &sector.story_id(&format!("own%20{}", hospital.mark)).await.to_string())
         }
         "/api/v1/alerts/{id}" => fill("id", &sector.alert_id(hospital).await.to_string()),
@@ -74,6 +77,21 @@ async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person
         "/api/v1/case-tasks/{id}/settle" => fill("id", &sector.task_at(hospital).await.to_string()),
         "/api/v1/evidence/{id}" => fill("id", &sector.evidence_at(hospital).await.to_string()),
         "/api/v1/concerned" => format!("{path}?kind=service&protocol=telnet"),
+        "/api/v1/story-selections/{id}/triage" | "/api/v1/story-selections/{id}/undo" => {
+            let team = matches!(person, Person::Administrator | Person::Analyst);
+            let by = if team { person } else { Person::Analyst };
+            let id = sector.selection_of(by, json!({"since": "all", "status": "new,acknowledged,closed"})).await;
+            if path.ends_with("/undo") {
+                sector.judge_selection(by, id, json!({"action": "acknowledge"})).await;
+            }
+            fill("id", &id.to_string())
+        }
+        "/api/v1/story-views/{id}" | "/api/v1/story-views/{id}/name" => {
+            let has_queue = !matches!(person, Person::AtAlpha | Person::AtCharlie);
+            let id = sector.saved_view_of(if has_queue { person } else { Person::Analyst }).await;
+            fill("id", &id.to_string())
+        }
+        "/api/v1/suppressions/{id}/lift" => fill("id", &sector.suppression_at(hospital).await.to_string()),
         "/api/v1/indicators/{id}/end" => fill("id", &sector.indicator_id().await.to_string()),
         plain => {
             assert!(!plain.contains('{'), "give {plain} a sample");
@@ -144,6 +162,13 @@ async fn sample_body(sector: &Sector, route: &Route, person: Person) -> Option<V
         (_, path) if path.ends_with("/duty") => json!({"duties": []}),
         (_, "/api/v1/acknowledgements/{token}") => json!({}),
         (_, path) if path.starts_with("/api/v1/case") => return Some(case_body(sector, path, person).await),
+        (_, "/api/v1/stories/{id}/suppression") => crate::suppressions::sample(),
+        (_, "/api/v1/story-selections") => json!({"since": "all", "status": "new,acknowledged,closed"}),
+        (_, "/api/v1/story-selections/{id}/triage") => json!({"action": "acknowledge"}),
+        (_, "/api/v1/story-selections/{id}/undo") => json!({}),
+        (_, "/api/v1/story-views") => crate::saved_views::sample(),
+        (_, "/api/v1/story-views/{id}/name") => json!({"name": "another"}),
+        (_, "/api/v1/suppressions/{id}/lift") => json!({"reason": "it was a mistake"}),
         (_, "/api/v1/indicators") => crate::indicators::sample(),
         (_, "/api/v1/indicators/{id}/end") => json!({"reason": "it was a mistake"}),
         (_, "/api/v1/enrolment-codes") => json!({"facility": ALPHA.code}),
@@ -665,6 +690,8 @@ async fn a_strange_query_is_refused_with_words_and_never_a_failure() {
         "stories?region=x",
         "stories?nonsense=1",
         "stories?q=a&q=b",
+        "suppressions?standing=gone",
+        "suppressions?cursor=x",
         "findings?state=new",
         "findings?cursor=9",
         "facilities?state=red",

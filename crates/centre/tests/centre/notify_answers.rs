@@ -272,7 +272,7 @@ async fn a_flood_and_what_is_low_are_told_together_and_one_link_answers_all() {
     tell_due(&sector.centre).await;
     let last: Value = serde_json::from_str(&webhook.requests().last().expect("one").body).expect("JSON");
     assert_eq!((told(&webhook).len(), &last["kind"]), (13, &json!("several")));
-    assert_eq!(last["text"]["th"], "มี 8 เรื่องในพิทักษ์ กรุณาเปิดดู");
+    assert_eq!(last["text"]["th"], "มี 8 เรื่องในระบบพิทักษ์ กรุณาเปิดดู");
     let token = last["link"].as_str().expect("a link").rsplit('/').next().expect("a token").to_owned();
     let path = format!("/api/v1/acknowledgements/{token}");
     assert_eq!(sector.post(Person::Stranger, &path, json!({})).await.status, StatusCode::OK);

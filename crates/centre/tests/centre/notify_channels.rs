@@ -122,7 +122,7 @@ async fn line_telegram_and_sms_get_what_their_services_want_and_only_that_somebo
     let told = sector.told().await;
     let link_of = |kind: &str| {
         let record = told.iter().find(|record| record.delivery.channel == kind).expect("told");
-        format!("มีเรื่องด่วนในพิทักษ์ กรุณาเปิดดู http://127.0.0.1:8080/acknowledge/{}", sector.token_of(&record.delivery))
+        format!("มีเรื่องด่วนในระบบพิทักษ์ กรุณาเปิดดู http://127.0.0.1:8080/acknowledge/{}", sector.token_of(&record.delivery))
     };
     let line = of("/v2/bot/message/push");
     let body: Value = serde_json::from_str(&line.body).expect("JSON");

@@ -59,7 +59,7 @@ async fn what_a_sensor_sees_leaves_the_centre_as_mail_and_as_a_signed_webhook() 
         (&body["severity"], &body["kind"], &body["to"]),
         (&"critical".into(), &"story".into(), &"at alpha".into())
     );
-    assert_eq!(body["text"]["th"], "มีเรื่องด่วนในพิทักษ์ กรุณาเปิดดู");
+    assert_eq!(body["text"]["th"], "มีเรื่องด่วนในระบบพิทักษ์ กรุณาเปิดดู");
     assert!(body["link"].as_str().expect("a link").starts_with("http://127.0.0.1:8080/acknowledge/"));
     let (seconds, given) = request.header("x-phitak-signature").split_once(",v1=").expect("a signature");
     let signed = format!("{}.{}", seconds.strip_prefix("t=").expect("a time"), request.body);

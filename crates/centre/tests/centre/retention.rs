@@ -113,3 +113,21 @@ async fn a_closed_warning_goes_with_the_time_of_the_audit_and_an_open_one_never(
     let status = async |id: i64| sector.get(Person::AtAlpha, &format!("/api/v1/bulletins/{id}")).await.status;
     assert_eq!((status(closed).await, status(open).await), (StatusCode::NOT_FOUND, StatusCode::OK));
 }
+
+#[tokio::test]
+async fn a_suppression_that_is_over_goes_with_the_time_of_the_alerts_that_it_hid() {
+    let sector = Sector::lived_in().await;
+    let story = sector.story_id("shared").await;
+    let body = serde_json::json!({"reason": "a scanner of ours", "days": 1});
+    let set = sector.post(Person::Analyst, &format!("/api/v1/stories/{story}/suppression"), body).await;
+    let id = phitak_store::SuppressionId(set.json()["id"].as_i64().unwrap_or_else(|| panic!("{}", set.text)));
+    sector.send(ALPHA, 9, 1, vec![Item::Alert(Box::new(shared_alert(ALPHA)))]).await;
+    let kept = async || {
+        let scope = Scope::of_the_centre_itself();
+        sector.centre.store.suppression(&scope, id, sector.now()).await.map(|kept| kept.hidden.alerts).ok()
+    };
+    forget(&sector, keep(), 31 * DAY_SECS - 1).await;
+    assert_eq!(kept().await, Some(0), "its alerts and their story are gone, its end is not so long ago");
+    forget(&sector, keep(), 31 * DAY_SECS + 1).await;
+    assert_eq!(kept().await, None);
+}

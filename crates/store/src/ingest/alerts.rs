@@ -64,7 +64,7 @@ impl Ingest {
         if alerts.is_empty() {
             return Ok(Vec::new());
         }
-        let taken = stories::take(&self.tx, sources, alerts, self.now).await?;
+        let taken = stories::take(&self.tx, &self.suppressing, sources, alerts, self.now).await?;
         let mut rows = Vec::with_capacity(alerts.len());
         let mut by_place: BTreeMap<&str, i64> = BTreeMap::new();
         for (arrived, story) in alerts.iter().zip(&taken.story_of) {

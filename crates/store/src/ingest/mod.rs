@@ -22,10 +22,11 @@ use crate::{
     error::StoreError,
     ids::StoryId,
     recount::{self, Changed},
+    suppressing::Suppressing,
 };
 use phitak_model::{Severity, Timestamp};
 use sea_orm::DatabaseTransaction;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Most hosts kept of one facility: beyond that somebody invents addresses.
 pub const HOSTS_PER_FACILITY_MAX: usize = 20_000;
@@ -37,6 +38,7 @@ pub struct Ingest {
     tx: DatabaseTransaction,
     now: Timestamp,
     silent_before: Timestamp,
+    suppressing: Arc<Suppressing>,
     /// What changed at each facility that the facility's own row counts.
     changed: BTreeMap<String, Changed>,
 }
@@ -58,7 +60,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn begin_ingest(&self, now: Timestamp, silent_before: Timestamp) -> Result<Ingest, StoreError> {
-        Ok(Ingest { tx: self.write().await?, now, silent_before, changed: BTreeMap::new() })
+        let tx = self.write().await?;
+        let suppressing = self.suppressing().read_in(&tx).await?;
+        Ok(Ingest { tx, now, silent_before, suppressing, changed: BTreeMap::new() })
     }
 }
 
@@ -106,8 +110,8 @@ pub(crate) fn storable(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        AuditLine, NewFacility, Scope, Triage, TriageAction, Verdict, ids::UserId, rows::facility, sensors::Redeemed,
-        stories::StoryFilter,
+        AuditLine, NewFacility, NewSuppression, Scope, StoryStatus, SuppressionFilter, SuppressionReach, Triage,
+        TriageAction, Verdict, ids::UserId, rows::facility, sensors::Redeemed, stories::StoryFilter,
     };
     use phitak_model::{Alert, FacilityCode, SensorId};
     use sea_orm::EntityTrait;
@@ -179,9 +183,30 @@ mod tests {
         ingest.commit(&lasts).await.expect("commits");
     }
 
+    fn unhidden() -> StoryFilter {
+        let statuses = vec![StoryStatus::New, StoryStatus::Acknowledged, StoryStatus::Closed];
+        StoryFilter { statuses, ..StoryFilter::default() }
+    }
+
+    /// Hides one of the stories somewhere, for a while.
+    async fn hide(store: &Store, dice: &mut impl FnMut(u64) -> u64, now: Timestamp) {
+        let scope = Scope::of_the_centre_itself();
+        let list = store.stories(&scope, &unhidden(), &Default::default()).await.expect("reads");
+        let Some(story) = list.items.get(dice(list.items.len().max(1) as u64) as usize) else { return };
+        let facility = CODES.get(dice(4) as usize).map(|code| (*code).to_owned());
+        let reach = SuppressionReach { facility, ..SuppressionReach::default() };
+        let new = NewSuppression { story: story.id, reach, reason: "noise".to_owned(), days: 1 };
+        // The same twice is refused: then there is one to lift.
+        if store.suppress(&scope, new, AuditLine::of_operator(now, "test")).await.is_err() {
+            let all = store.suppressions(&scope, &SuppressionFilter::default(), now, &Default::default()).await;
+            let id = all.expect("reads").items.first().expect("there is one").id;
+            let _ = store.lift_suppression(&scope, id, "heard", AuditLine::of_operator(now, "test")).await;
+        }
+    }
+
     async fn judge(store: &Store, dice: &mut impl FnMut(u64) -> u64, now: Timestamp) {
         let scope = Scope::of_the_centre_itself();
-        let list = store.stories(&scope, &StoryFilter::default(), &Default::default()).await.expect("reads");
+        let list = store.stories(&scope, &unhidden(), &Default::default()).await.expect("reads");
         let Some(story) = list.items.get(dice(list.items.len().max(1) as u64) as usize) else { return };
         let action = [TriageAction::Acknowledge, TriageAction::Close, TriageAction::Reopen][dice(3) as usize];
         let triage = Triage {
@@ -209,6 +234,9 @@ mod tests {
             round(&store, &sensors, &mut dice, now).await;
             if dice(3) == 0 {
                 judge(&store, &mut dice, now).await;
+            }
+            if dice(6) == 0 {
+                hide(&store, &mut dice, now).await;
             }
             let before = facility::Entity::find().all(store.reader()).await.expect("reads");
             let tx = store.write().await.expect("begins");

@@ -10,11 +10,12 @@ use crate::{
     error::StoreError,
     ids::StoryId,
     rows::{story as row, story_event},
+    suppressing::{Suppressing, hider},
     words::{StoryStatus, model_words::severity_rank},
 };
 use phitak_model::{Alert, Severity, Timestamp};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value};
-use std::collections::BTreeMap;
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most technique ids kept of a story.
 pub const ATTACK_MAX: usize = 16;
@@ -28,11 +29,14 @@ struct Key {
     signature_id: i64,
     severity: i32,
     signature: String,
+    /// What hides it, or 0: hidden alerts are a story of their own.
+    suppression: i64,
 }
 
 impl Key {
-    fn of(alert: &Alert) -> Self {
+    fn of(alert: &Alert, suppression: i64) -> Self {
         Self {
+            suppression,
             gid: i32::try_from(alert.gid).unwrap_or(i32::MAX),
             signature_id: i64::from(alert.signature_id),
             severity: severity_rank(alert.severity),
@@ -41,7 +45,17 @@ impl Key {
     }
 
     fn of_row(row: &row::Model) -> Self {
-        Self { gid: row.gid, signature_id: row.signature_id, severity: row.severity, signature: row.signature.clone() }
+        Self {
+            gid: row.gid,
+            signature_id: row.signature_id,
+            severity: row.severity,
+            signature: row.signature.clone(),
+            suppression: row.suppression_id,
+        }
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.suppression != 0
     }
 }
 
@@ -97,11 +111,12 @@ pub(super) struct Taken {
 
 pub(super) async fn take(
     db: &impl ConnectionTrait,
+    suppressing: &Suppressing,
     sources: &[&Source],
     alerts: &[ArrivedAlert<'_>],
     now: Timestamp,
 ) -> Result<Taken, StoreError> {
-    let (gains, story_of) = gains(sources, alerts);
+    let (gains, story_of) = gains(suppressing, sources, alerts, now);
     let mut known = stories_of(db, &gains).await?;
     let arrived: Vec<i64> = gains
         .iter()
@@ -122,7 +137,8 @@ pub(super) async fn take(
     for gain in &gains {
         let story = known.get(&gain.key).ok_or(StoreError::NotFound)?;
         let row = StoryRow { id: story.id, signature: story.signature.clone(), category: story.category.clone() };
-        for (source, tally) in gain.places.values() {
+        // What is hidden is news to nobody.
+        for (source, tally) in gain.places.values().filter(|_| !gain.key.is_hidden()) {
             let severity: Severity = gain.latest.severity;
             touched.push(TouchedStory { source: *source, id: StoryId(row.id), severity, last_at: tally.last_at });
         }
@@ -135,12 +151,19 @@ pub(super) async fn take(
     Ok(Taken { stories, story_of, touched })
 }
 
-fn gains<'a>(sources: &[&'a Source], alerts: &[ArrivedAlert<'a>]) -> (Vec<Gain<'a>>, Vec<usize>) {
+fn gains<'a>(
+    suppressing: &Suppressing,
+    sources: &[&'a Source],
+    alerts: &[ArrivedAlert<'a>],
+    now: Timestamp,
+) -> (Vec<Gain<'a>>, Vec<usize>) {
     let mut places: BTreeMap<Key, usize> = BTreeMap::new();
     let mut gains: Vec<Gain<'a>> = Vec::new();
     let mut story_of = Vec::with_capacity(alerts.len());
     for ArrivedAlert { source, alert, .. } in alerts {
-        let key = Key::of(alert);
+        let place = sources.get(*source).map(|source| (source.facility().as_str(), source.region().number()));
+        let (facility, region) = place.unwrap_or_default();
+        let key = Key::of(alert, suppressing.of(alert, facility, i32::from(region), now));
         let index = *places.entry(key).or_insert_with_key(|key| {
             gains.push(Gain {
                 key: key.clone(),
@@ -162,7 +185,6 @@ fn gains<'a>(sources: &[&'a Source], alerts: &[ArrivedAlert<'a>]) -> (Vec<Gain<'
                 gain.attack.push(technique.clone());
             }
         }
-        let facility = sources.get(*source).map_or("", |source| source.facility().as_str());
         match gain.places.get_mut(facility) {
             Some((_, tally)) => tally.take(alert),
             None => {
@@ -176,12 +198,23 @@ fn gains<'a>(sources: &[&'a Source], alerts: &[ArrivedAlert<'a>]) -> (Vec<Gain<'
 async fn stories_of(db: &impl ConnectionTrait, gains: &[Gain<'_>]) -> Result<BTreeMap<Key, row::Model>, StoreError> {
     let mut known = BTreeMap::new();
     for part in gains.chunks(bulk::LIST_MAX) {
-        let signatures: Vec<i64> = part.iter().map(|gain| gain.key.signature_id).collect();
-        let signatures = row::Column::SignatureId.is_in(bulk::padded(&signatures));
-        let rows = row::Entity::find().filter(signatures).all(db).await?;
+        let keys = || part.iter().map(|gain| &gain.key);
+        let gids = keys().map(|key| key.gid).collect();
+        let signatures = keys().map(|key| key.signature_id).collect();
+        let suppressions = keys().map(|key| key.suppression).collect();
+        let rows = of_signatures(gids, signatures, suppressions).all(db).await?;
         known.extend(rows.into_iter().map(|row| (Key::of_row(&row), row)));
     }
     Ok(known)
+}
+
+/// The stories of these signatures, by the index that makes a story one. What other suppressions hid of the same
+/// signature is left out: over the years those are many.
+fn of_signatures(gids: BTreeSet<i32>, signatures: BTreeSet<i64>, suppressions: BTreeSet<i64>) -> Select<row::Entity> {
+    row::Entity::find()
+        .filter(row::Column::Gid.is_in(bulk::padded(&Vec::from_iter(gids))))
+        .filter(row::Column::SignatureId.is_in(bulk::padded(&Vec::from_iter(signatures))))
+        .filter(sea_orm::sea_query::ExprTrait::is_in(hider(), bulk::padded(&Vec::from_iter(suppressions))))
 }
 
 /// A closed story to which something comes is new again, and its history says so.
@@ -228,11 +261,12 @@ async fn save_stories(
             words(&gain.latest.category).into(),
             gain.key.severity.into(),
             attack(known.get(&gain.key), gain)?.into(),
-            StoryStatus::New.as_str().into(),
+            if gain.key.is_hidden() { StoryStatus::Suppressed } else { StoryStatus::New }.as_str().into(),
             gain.all.alerts.into(),
             gain.all.first_at.micros().into(),
             gain.all.last_at.micros().into(),
             (*arrived_at).into(),
+            gain.key.suppression.into(),
         ]);
     }
     let columns = &[
@@ -248,12 +282,13 @@ async fn save_stories(
         "first_at",
         "last_at",
         "arrived_at",
+        "suppression_id",
     ];
     let unless_closed = |column: &str, then: &str| {
         format!("{column} = CASE WHEN stories.status = 'closed' THEN {then} ELSE stories.{column} END")
     };
     let on_conflict = format!(
-        "ON CONFLICT (gid, signature_id, severity, signature) DO UPDATE SET {}, {}, {}, {}, \
+        "ON CONFLICT (gid, signature_id, severity, signature, suppression_id) DO UPDATE SET {}, {}, {}, {}, \
          attack = excluded.attack, arrived_at = excluded.arrived_at",
         kept(TABLE, "rev", Keep::Larger),
         unless_closed("status", "'new'"),
@@ -292,7 +327,8 @@ async fn bear(
     let spans = bearing::spans(db, pairs).await?;
     let mut differences: BTreeMap<&str, Bearing> = BTreeMap::new();
     for (((gain, judged), story), arrived_at) in gains.iter().zip(judged).zip(stories).zip(arrived) {
-        let after = judged.map_or(Judged::unseen(gain.key.severity), Judged::returned);
+        let first = if gain.key.is_hidden() { Judged::hidden } else { Judged::unseen };
+        let after = judged.map_or_else(|| first(gain.key.severity), Judged::returned);
         for facility in gain.places.keys() {
             let span = spans.get(&(story.id, (*facility).to_owned()));
             let was = span.zip(*judged).map(|((first, last), judged)| judged.bearing(*first, *last));
@@ -304,4 +340,27 @@ async fn bear(
         }
     }
     bearing::add(db, &differences).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Store;
+    use sea_orm::{DbBackend, QueryTrait, Statement};
+
+    #[tokio::test]
+    async fn known_stories_are_found_by_their_signatures_and_not_among_all_that_nothing_hides() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let signatures: BTreeSet<i64> = (1..=300).collect();
+        for suppressions in [BTreeSet::from([0]), BTreeSet::from([0, 7, 9])] {
+            let asked = of_signatures(BTreeSet::from([1]), signatures.clone(), suppressions).build(DbBackend::Sqlite);
+            let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", asked.sql), ..asked };
+            let rows = store.reader().query_all_raw(explain).await.expect("plans");
+            let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").expect("words")).collect();
+            let index = "stories_gid_signature_id_severity_signature_suppression_id";
+            let by_index = format!("USING INDEX {index} (gid=? AND signature_id=?)");
+            assert!(plan.iter().any(|step| step.contains(&by_index)), "{plan:?}");
+        }
+    }
 }

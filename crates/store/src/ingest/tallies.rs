@@ -77,8 +77,8 @@ async fn count_spans(
 ) -> Result<(), StoreError> {
     let row = |(story, facility, tally): (i64, &str, &Tally)| -> Vec<Value> {
         vec![
-            story.into(),
             span.into(),
+            story.into(),
             facility.into(),
             tally.alerts.into(),
             tally.first_at.micros().into(),
@@ -86,8 +86,8 @@ async fn count_spans(
         ]
     };
     let rows = places(gains, stories).map(row).collect();
-    let on_conflict = format!("ON CONFLICT (story_id, {unit}, facility) DO UPDATE SET {}", tallied(table));
-    let columns = &["story_id", unit, "facility", "alerts", "first_at", "last_at"];
+    let on_conflict = format!("ON CONFLICT ({unit}, story_id, facility) DO UPDATE SET {}", tallied(table));
+    let columns = &[unit, "story_id", "facility", "alerts", "first_at", "last_at"];
     bulk::insert(db, Target { table, columns, on_conflict: &on_conflict }, rows).await
 }
 

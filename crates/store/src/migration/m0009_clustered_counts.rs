@@ -16,6 +16,11 @@ const TABLES: [&str; 4] = ["story_facilities", "story_hours", "story_days", "ale
 
 #[sea_orm_migration::async_trait::async_trait]
 impl MigrationTrait for ClusteredCounts {
+    /// Cut off between two tables it must leave what was there.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     #[allow(elided_lifetimes_in_paths, reason = "the trait is written so")]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();

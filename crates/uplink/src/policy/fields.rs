@@ -76,7 +76,7 @@ pub static FIELDS: &[Field] = fields! {
     "health.rules_failed"                      Typed "จำนวนกฎที่ใช้ไม่ได้" "How many rules do not load";
     "health.rules_loaded"                      Typed "จำนวนกฎที่ใช้อยู่" "How many rules are in use";
     "health.spool_bytes"                       Typed "ข้อมูลที่รอส่ง" "How much waits to be sent";
-    "health.version"                           Text  "รุ่นของโปรแกรมในเครื่องเฝ้าระวัง" "The sensor's version";
+    "health.version"                           Text  "รุ่นของโปรแกรมในเครื่องเฝ้าระวังเครือข่าย" "The sensor's version";
     "observation.count"                        Typed "จำนวนครั้งที่เห็น" "How often it was seen";
     "observation.fact.database"                Typed "ชนิดของฐานข้อมูล" "The kind of database";
     "observation.fact.dialect"                 Text  "รุ่นของระบบแชร์ไฟล์ (รุ่นเก่ามีจุดอ่อน)" "The version of file sharing (old ones are weak)";
@@ -103,7 +103,7 @@ pub static LEAVES_IN_SHORT: &[(&str, &str)] = &[
     ("เหตุที่ตรงกับกฎตรวจจับ: เวลา เครื่องต้นทางและปลายทาง ชื่อกฎ", "Alerts: when, between which machines, by which rule"),
     ("หลักฐานของเหตุ: ข้อความสั้น ๆ รอบจุดที่ตรงกับกฎ (ไม่เกิน 256 ไบต์) อาจมีคำจากเวชระเบียนหรืออีเมลปนมาบ้าง เลขบัตรประชาชนถูกปิดทับก่อนส่ง รหัสผ่านก็เช่นกันถ้าเป็นรูปแบบที่รู้จัก รูปแบบอื่นอาจติดไปด้วย", "Evidence of an alert: a short excerpt around what the rule matched (256 bytes at most). It may hold some words of a record or a mail. National identification numbers are blotted out first, passwords too where their form is known; in another form they may go along"),
     ("จุดอ่อนที่พบ และเครื่องในเครือข่าย: ที่อยู่ ชื่อเครื่อง บริการที่เปิด", "Weaknesses that were seen, and the machines: address, name, what they speak"),
-    ("เครื่องเฝ้าระวังทำงานปกติหรือไม่", "Whether the sensor is well"),
+    ("เครื่องเฝ้าระวังเครือข่ายทำงานปกติหรือไม่", "Whether the sensor is well"),
 ];
 
 /// What never leaves, whatever a rule matches: Thai and English.

@@ -2,7 +2,7 @@
 import { withQuery } from "../../api/client";
 import type { Severity, StoryStatus } from "../../api/model";
 
-export const STATUSES: readonly StoryStatus[] = ["new", "acknowledged", "closed"];
+export const STATUSES: readonly StoryStatus[] = ["new", "acknowledged", "closed", "suppressed"];
 export const USUAL_STATUSES: readonly StoryStatus[] = ["new", "acknowledged"];
 export const SEVERITIES: readonly Severity[] = ["critical", "high", "medium", "low"];
 export const PERIODS = ["24h", "7d", "30d", "all"] as const;
@@ -17,6 +17,8 @@ export type Filters = {
   region: string;
   facility: string;
   signature: string;
+  /** Of MITRE ATT&CK. */
+  technique: string;
   q: string;
 };
 
@@ -32,6 +34,7 @@ export function readFilters(query: URLSearchParams): Filters {
     region: /^([1-9]|1[0-3])$/.test(region) ? region : "",
     facility: query.get("facility") ?? "",
     signature: /^\d{1,10}$/.test(query.get("signature") ?? "") ? (query.get("signature") ?? "") : "",
+    technique: /^T\d{4}(\.\d{3})?$/.test(query.get("technique") ?? "") ? (query.get("technique") ?? "") : "",
     q: (query.get("q") ?? "").trim(),
   };
 }
@@ -39,18 +42,18 @@ export function readFilters(query: URLSearchParams): Filters {
 /** The centre's path for these filters. */
 export function storiesPath(f: Filters): string {
   return withQuery("/stories", {
-    status: f.statuses.join(","), severity: f.severities.join(","), since: f.since, region: f.region, facility: f.facility, signature: f.signature, q: f.q,
+    status: f.statuses.join(","), severity: f.severities.join(","), since: f.since, region: f.region, facility: f.facility, signature: f.signature, technique: f.technique, q: f.q,
   });
 }
 
 /** Whether anything but the usual is asked. */
 export function isFiltered(f: Filters): boolean {
   const usual = f.statuses.length === USUAL_STATUSES.length && USUAL_STATUSES.every((s) => f.statuses.includes(s));
-  return !usual || f.severities.length > 0 || f.since !== USUAL_PERIOD || f.region !== "" || f.facility !== "" || f.signature !== "" || f.q !== "";
+  return !usual || f.severities.length > 0 || f.since !== USUAL_PERIOD || f.region !== "" || f.facility !== "" || f.signature !== "" || f.technique !== "" || f.q !== "";
 }
 
 /** The address that drops every filter. */
-export const NO_FILTERS: Record<string, null> = { status: null, severity: null, since: null, region: null, facility: null, signature: null, q: null };
+export const NO_FILTERS: Record<string, null> = { status: null, severity: null, since: null, region: null, facility: null, signature: null, technique: null, q: null };
 
 function words<T extends string>(given: string | null, known: readonly T[]): T[] {
   const said = (given ?? "").split(",");
