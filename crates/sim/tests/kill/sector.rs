@@ -270,8 +270,16 @@ fn programs() -> &'static Programs {
         let test = std::env::current_exe().expect("this test's path");
         let folder = test.parent().and_then(Path::parent).expect("target/release");
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| env!("CARGO").to_owned());
-        let arguments = ["build", "--release", "-p", "phitak-sensor", "-p", "phitak-centre", "--bins"];
-        let built = Command::new(cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        let mut command = Command::new(cargo);
+        // What cargo tells this test about itself would wake build scripts that watch it, and all that stands on them.
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+                command.env_remove(name);
+            }
+        }
+        // The whole workspace, as `./test` builds it: one set of features, so nothing is built twice.
+        command.args(["build", "--release", "--locked", "--workspace", "--bins"]);
+        let built = command.current_dir(env!("CARGO_MANIFEST_DIR")).status();
         assert!(built.is_ok_and(|status| status.success()), "the programs cannot be built");
         Programs { centre: folder.join("phitak-centre"), sensor: folder.join("phitak-sensor") }
     })
