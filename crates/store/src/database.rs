@@ -4,7 +4,11 @@ use crate::{error::StoreError, migration::Migrator, suppressing::SuppressingNow}
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Connection, Sqlite,
+        pool::PoolOptions,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use sea_orm_migration::MigratorTrait;
 use std::{path::Path, sync::Arc, time::Duration};
@@ -144,10 +148,25 @@ fn options(url: &str, access: Access) -> ConnectOptions {
                 .pragma("query_only", query_only)
                 .statement_cache_capacity(STATEMENTS_KEPT)
         })
+        .map_sqlx_sqlite_pool_opts(whole_transactions_only)
         .map_sqlx_postgres_opts(move |postgres| {
             postgres.options([("default_transaction_read_only", read_only)]).statement_cache_capacity(STATEMENTS_KEPT)
         });
     options
+}
+
+/// Closes a connection that comes back within a transaction.
+///
+/// When there is no room SQLite takes the whole transaction back by itself, and the `ROLLBACK` that follows fails. The driver
+/// then takes the next transaction for a part of one that is still open: what it commits is kept nowhere.
+fn whole_transactions_only(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // Answered after the rollback that a dropped transaction sends.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 /// A path as it may stand in a URL.

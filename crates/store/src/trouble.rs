@@ -113,4 +113,21 @@ mod tests {
         assert_eq!(error.trouble(), Some(Trouble::Full), "{error:?}");
         store.answers().await.expect("reads");
     }
+
+    #[tokio::test]
+    async fn what_is_committed_after_a_full_disk_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("opens");
+        let full = store.write().await.expect("begins");
+        full.execute_unprepared("PRAGMA max_page_count = 1").await.expect("a limit");
+        full.execute_unprepared("CREATE TABLE kept (n INTEGER)").await.expect_err("no room");
+        drop(full);
+        let given_up = store.write().await.expect("begins");
+        given_up.execute_unprepared("PRAGMA max_page_count = 1000000").await.expect("room again");
+        drop(given_up);
+        let writer = store.write().await.expect("begins");
+        writer.execute_unprepared("CREATE TABLE kept (n INTEGER)").await.expect("room");
+        writer.commit().await.expect("commits");
+        store.reader().execute_unprepared("SELECT n FROM kept").await.expect("it is there");
+    }
 }

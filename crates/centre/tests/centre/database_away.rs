@@ -146,15 +146,15 @@ async fn on_a_full_disk_what_was_acknowledged_is_read_and_the_rest_waits_until_t
     sees_some(&mut sensor).await;
     program.until_it_says("no_space").await;
     assert!(!sensor.desk.is_drained(), "what nobody stored waits in the spool");
-    let triage = || json!({"action": "acknowledge", "up_to": now().iso()});
+    let triage = |number| json!({"action": "acknowledge", "reason": format!("triage {number}"), "up_to": now().iso()});
     let path = format!("/api/v1/stories/{story}/triage");
     // What was begun and taken back has left some room in the log, which a small write may still find.
-    let mut refused = person.post(&path, triage()).await;
-    for _ in 0..SMALL_WRITES_MAX {
+    let mut refused = person.post(&path, triage(0)).await;
+    for number in 1..SMALL_WRITES_MAX {
         if refused.status != StatusCode::OK {
             break;
         }
-        refused = person.post(&path, triage()).await;
+        refused = person.post(&path, triage(number)).await;
     }
     assert_eq!((refused.status, refused.code().as_str()), (StatusCode::INSUFFICIENT_STORAGE, "no_space"));
     let kept = person.alerts().await;
@@ -166,7 +166,7 @@ async fn on_a_full_disk_what_was_acknowledged_is_read_and_the_rest_waits_until_t
     sensor.until_sent(&program).await;
     program.until_it_says("ok").await;
     assert_eq!(person.alerts().await, sensor.all_once());
-    assert_eq!(person.post(&path, triage()).await.status, StatusCode::OK);
+    assert_eq!(person.post(&path, triage(SMALL_WRITES_MAX)).await.status, StatusCode::OK);
     assert!(!program.whole_log().contains("panicked"), "{}", program.log());
     sensor.stop().await;
 }
