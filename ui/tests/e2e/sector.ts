@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { FIXTURE_PORT, SECTOR_DATA, where } from "./where";
-import { expect, type Browser, type BrowserContext, type Page } from "@playwright/test";
+import { expect, test, type Browser, type BrowserContext, type Page } from "@playwright/test";
 
 /** What `./run` writes into its data folder. Links work once and are new at each start. */
 export type Run = {
@@ -69,9 +69,18 @@ export function keptFacility(): string {
   return readFileSync(join(FOLDER, "facility.txt"), "utf8");
 }
 
-/** A page of somebody who is signed in already. */
+let pages_of = "";
+let opened: BrowserContext[] = [];
+
+/** A page of somebody who is signed in already. Those of earlier tests are closed: a session has so many live pages and no more. */
 export async function pageOf(browser: Browser, who: "administrator" | "analyst" | "hospital", more: Parameters<Browser["newContext"]>[0] = {}): Promise<Page> {
+  const { testId } = test.info();
+  if (testId !== pages_of) {
+    await Promise.all(opened.map((context) => context.close()));
+    [pages_of, opened] = [testId, []];
+  }
   const context = await browser.newContext({ storageState: cookiesOf(who), ...more });
+  opened.push(context);
   return context.newPage();
 }
 
