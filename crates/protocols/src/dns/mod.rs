@@ -188,13 +188,9 @@ struct DnsMessage {
 impl DnsMessage {
     fn new(id: u64, flavour: Flavour, direction: Direction, wire: &[u8]) -> Self {
         let mut events = Vec::new();
-        let (message, readable) = match Message::parse(wire) {
-            Some(message) => (message, true),
-            None => {
-                events.push(MALFORMED);
-                (Message::default(), false)
-            }
-        };
+        let parsed = Message::parse(wire);
+        let readable = parsed.is_some();
+        let message = parsed.unwrap_or_default();
         if readable {
             if flavour == Flavour::Unicast {
                 match direction {
@@ -209,6 +205,8 @@ impl DnsMessage {
             if message.opcode() >= 7 {
                 events.push(INVALID_OPCODE);
             }
+        } else {
+            events.push(MALFORMED);
         }
         if message.name_too_long {
             events.push(NAME_TOO_LONG);
