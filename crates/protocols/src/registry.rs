@@ -1,16 +1,19 @@
 //! Every protocol, sorted by name, one line each.
 
 use crate::{
-    bittorrent, dcerpc, dhcp, dnp3, dns, ftp, http1, http2, imap, irc, krb5, ldap, modbus, mqtt, mssql, mysql, nbns,
-    nfs, ntp, pgsql, pop3, quic, rfb, session::Protocol, sip, smb, smtp, snmp, ssh, telnet, tls, websocket, xmpp,
+    bittorrent, collectd, dcerpc, dhcp, dnp3, dns, fastcgi, ftp, http1, http2, imap, irc, krb5, ldap, mgcp, modbus,
+    mqtt, mssql, mysql, nbns, nfs, ntp, pgsql, pop3, quic, rfb, sd_rtn, session::Protocol, sip, smb, smtp, snmp, ssdp,
+    ssh, stun, telnet, tls, websocket, xmpp,
 };
 
 pub static REGISTRY: &[&Protocol] = &[
     &bittorrent::BITTORRENT,
+    &collectd::COLLECTD,
     &dcerpc::DCERPC,
     &dhcp::DHCP,
     &dnp3::DNP3,
     &dns::DNS,
+    &fastcgi::FASTCGI,
     &ftp::FTP,
     &ftp::FTP_DATA,
     &http1::HTTP,
@@ -21,6 +24,7 @@ pub static REGISTRY: &[&Protocol] = &[
     &ldap::LDAP,
     &dns::LLMNR,
     &dns::MDNS,
+    &mgcp::MGCP,
     &modbus::MODBUS,
     &mqtt::MQTT,
     &mssql::MSSQL,
@@ -33,11 +37,14 @@ pub static REGISTRY: &[&Protocol] = &[
     &pop3::POP3,
     &quic::QUIC,
     &rfb::RFB,
+    &sd_rtn::SD_RTN,
     &sip::SIP,
     &smb::SMB,
     &smtp::SMTP,
     &snmp::SNMP,
+    &ssdp::SSDP,
     &ssh::SSH,
+    &stun::STUN,
     &telnet::TELNET,
     &tls::TLS,
     &websocket::WEBSOCKET,

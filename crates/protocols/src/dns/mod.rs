@@ -188,13 +188,9 @@ struct DnsMessage {
 impl DnsMessage {
     fn new(id: u64, flavour: Flavour, direction: Direction, wire: &[u8]) -> Self {
         let mut events = Vec::new();
-        let (message, readable) = match Message::parse(wire) {
-            Some(message) => (message, true),
-            None => {
-                events.push(MALFORMED);
-                (Message::default(), false)
-            }
-        };
+        let parsed = Message::parse(wire);
+        let readable = parsed.is_some();
+        let message = parsed.unwrap_or_default();
         if readable {
             if flavour == Flavour::Unicast {
                 match direction {
@@ -209,6 +205,8 @@ impl DnsMessage {
             if message.opcode() >= 7 {
                 events.push(INVALID_OPCODE);
             }
+        } else {
+            events.push(MALFORMED);
         }
         if message.name_too_long {
             events.push(NAME_TOO_LONG);
@@ -299,10 +297,10 @@ impl Transaction for DnsMessage {
         &self.events
     }
 
-    /// What is broken, or goes the wrong way, is told by its event alone.
+    /// What goes the wrong way is told by its event alone, and what is broken too, unless it still asks for a host.
     fn loggable(&self) -> bool {
-        let told_by_event = [MALFORMED, NOT_REQUEST, NOT_RESPONSE];
-        self.readable && !self.events.iter().any(|event| told_by_event.contains(event))
+        let has = |event: u8| self.events.contains(&event);
+        self.readable && !has(NOT_REQUEST) && !has(NOT_RESPONSE) && (!has(MALFORMED) || self.message.asks())
     }
 
     fn direction(&self) -> Option<Direction> {
@@ -453,5 +451,20 @@ impl Session for DnsSession {
 
     fn release(&mut self, id: u64) {
         self.queue.release(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_message_is_recorded_when_it_asks_for_a_host() {
+        let recorded = |way, wire: &[u8]| DnsMessage::new(0, Flavour::Unicast, way, wire).loggable();
+        // One question, and an answer that is not there.
+        let damaged = b"\x12\x34\x01\0\0\x01\0\x01\0\0\0\0\x03his\x07example\0\0\x01\0\x01";
+        assert!(recorded(Direction::ToServer, damaged));
+        assert!(!recorded(Direction::ToClient, damaged), "the wrong way");
+        assert!(!recorded(Direction::ToServer, &damaged[..20]), "no name");
     }
 }
