@@ -150,7 +150,15 @@ impl Desk {
                 let raised = transaction.events();
                 for number in raised.get(entry.events..).unwrap_or_default() {
                     let Some(name) = declaration.events.get(usize::from(*number)) else { continue };
-                    self.records.app_anomaly(packet, flow, &self.candidates, "proto_parser", Some(id), name, sink);
+                    self.records.app_anomaly(
+                        packet,
+                        flow,
+                        &self.candidates,
+                        "proto_parser",
+                        Some((id, transaction)),
+                        name,
+                        sink,
+                    );
                 }
                 entry.events = raised.len().max(entry.events);
             }

@@ -139,7 +139,7 @@ impl Records {
         flow: &Flow<Conversation>,
         candidates: &Candidates,
         layer: &str,
-        id: Option<u64>,
+        transaction: Option<(u64, &dyn Transaction)>,
         name: &str,
         sink: &mut dyn Sink,
     ) {
@@ -147,8 +147,9 @@ impl Records {
         self.begin(&head);
         let protocol = flow.state.app.as_deref().and_then(|app| app.name(candidates));
         let out = &mut self.out;
-        if let Some(id) = id {
+        if let Some((id, transaction)) = transaction {
             out.member_number("tx_id", id);
+            transaction.write_remains(out);
         }
         out.key("anomaly");
         out.begin_object();

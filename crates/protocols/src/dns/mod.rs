@@ -297,10 +297,16 @@ impl Transaction for DnsMessage {
         &self.events
     }
 
-    /// What goes the wrong way is told by its event alone, and what is broken too, unless it still asks for a host.
+    /// What is broken, or goes the wrong way, is told by its event alone.
     fn loggable(&self) -> bool {
-        let has = |event: u8| self.events.contains(&event);
-        self.readable && !has(NOT_REQUEST) && !has(NOT_RESPONSE) && (!has(MALFORMED) || self.message.asks())
+        let told_by_event = [MALFORMED, NOT_REQUEST, NOT_RESPONSE];
+        self.readable && !self.events.iter().any(|event| told_by_event.contains(event))
+    }
+
+    fn write_remains(&self, out: &mut Writer) {
+        if self.events.contains(&MALFORMED) && self.message.asks() {
+            self.write_eve(out);
+        }
     }
 
     fn direction(&self) -> Option<Direction> {
@@ -459,12 +465,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_damaged_message_is_recorded_when_it_asks_for_a_host() {
-        let recorded = |way, wire: &[u8]| DnsMessage::new(0, Flavour::Unicast, way, wire).loggable();
+    fn the_anomaly_of_a_damaged_message_names_the_host_that_it_asks_for() {
+        let remains = |wire: &[u8]| {
+            let message = DnsMessage::new(0, Flavour::Unicast, Direction::ToServer, wire);
+            assert!(!message.loggable());
+            let mut out = Writer::new();
+            out.begin_object();
+            message.write_remains(&mut out);
+            out.end_object();
+            String::from_utf8(out.as_bytes().to_vec()).expect("JSON")
+        };
         // One question, and an answer that is not there.
         let damaged = b"\x12\x34\x01\0\0\x01\0\x01\0\0\0\0\x03his\x07example\0\0\x01\0\x01";
-        assert!(recorded(Direction::ToServer, damaged));
-        assert!(!recorded(Direction::ToClient, damaged), "the wrong way");
-        assert!(!recorded(Direction::ToServer, &damaged[..20]), "no name");
+        assert!(remains(damaged).contains("his.example"), "{}", remains(damaged));
+        assert_eq!(remains(&damaged[..20]), "{}", "no name");
     }
 }
