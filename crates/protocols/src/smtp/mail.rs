@@ -99,6 +99,7 @@ fn number(fault: Fault) -> u8 {
 #[derive(Debug, Default)]
 pub(super) struct Mail {
     pub(super) helo: Vec<u8>,
+    pub(super) server_name: Vec<u8>,
     pub(super) from: Option<Vec<u8>>,
     pub(super) to: Vec<Vec<u8>>,
     pub(super) message: Option<Box<Mime>>,

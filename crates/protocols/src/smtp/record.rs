@@ -23,6 +23,9 @@ pub(super) fn write(mail: &Mail, out: &mut Writer) {
     if let Some(message) = mail.message.as_deref() {
         email(mail, message, out);
     }
+    if !mail.server_name.is_empty() {
+        out.member_bytes("server_name", &mail.server_name);
+    }
 }
 
 fn email(mail: &Mail, message: &Mime, out: &mut Writer) {

@@ -19,6 +19,8 @@ use std::sync::Arc;
 /// Most recipients kept of one mail.
 const RECIPIENTS_MAX: usize = 1024;
 /// Mails held at once.
+/// RFC 5321 §4.5.3.1.2.
+const NAME_BYTES_MAX: usize = 255;
 const HELD_MAX: usize = 256;
 /// Most client bytes kept while an answer is awaited.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
@@ -44,6 +46,8 @@ pub(super) struct SmtpSession {
     pub(super) pieces: Pieces,
     client: Client,
     helo: Vec<u8>,
+    /// By which the server greeted.
+    server_name: Vec<u8>,
     upgraded: bool,
     welcomed: bool,
     /// The client's next line answers a challenge (RFC 4954 §4).
@@ -60,6 +64,15 @@ pub(super) struct SmtpSession {
 
 transactions_of!(SmtpSession, queue);
 
+/// The server's name in its greeting (RFC 5321 §4.2: `220 DOMAIN`, or `220-DOMAIN` before more lines); empty when it tells none.
+fn greeting_name(line: &[u8]) -> &[u8] {
+    let words = line.get(4..).unwrap_or_default();
+    let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
+    let name = words.get(..end).unwrap_or_default();
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(byte);
+    if name.len() <= NAME_BYTES_MAX && name.iter().all(is_host) { name } else { &[] }
+}
+
 impl SmtpSession {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
@@ -69,6 +82,7 @@ impl SmtpSession {
             pieces: pieces(),
             client: Client::Commands,
             helo: Vec::new(),
+            server_name: Vec::new(),
             upgraded: false,
             welcomed: false,
             is_auth_line: false,
@@ -102,7 +116,8 @@ impl SmtpSession {
             message.forget_content();
         }
         let settings = Arc::clone(&self.settings);
-        self.queue.push(Mail { helo: self.helo.clone(), settings, ..Mail::default() })
+        let (helo, server_name) = (self.helo.clone(), self.server_name.clone());
+        self.queue.push(Mail { helo, server_name, settings, ..Mail::default() })
     }
 
     fn raise(&mut self, event: u8) {
@@ -249,6 +264,9 @@ impl SmtpSession {
             self.raise(event::INVALID_REPLY);
             return false;
         };
+        if !self.welcomed && self.server_name.is_empty() && code == b"220" {
+            self.server_name = greeting_name(&line.text).to_vec();
+        }
         if line.text.get(3) == Some(&b'-') {
             return false;
         }

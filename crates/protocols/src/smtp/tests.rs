@@ -52,7 +52,7 @@ fn the_email_object_tells_addresses_links_and_attachments() {
         concat!(
             r#"{"smtp":{"helo":"ward3","mail_from":"<a@b.example>","rcpt_to":["<c@d.example>"]},"#,
             r#""email":{"from":"A <a@b.example>","to":["\"x, y\" <c@d.example>","e@f.example"],"status":"PARSE_DONE","#,
-            r#""attachment":["r.txt"],"url":["two.example/x","one.example/"]}}"#
+            r#""attachment":["r.txt"],"url":["two.example/x","one.example/"]},"server_name":"mail"}"#
         )
     );
     let transaction = session.transaction(0).expect("a mail");

@@ -90,8 +90,6 @@ pub(super) struct Handshake {
     pub(super) resumed: bool,
     /// Some of it went by unseen.
     missed: bool,
-    /// The server's side ended before it was done.
-    broken_off: bool,
     /// The protocol that asked for TLS (STARTTLS).
     pub(super) begun_as: Option<&'static str>,
     /// What came in its course was no TLS: its events tell of it, and there is nothing to record.
@@ -178,8 +176,6 @@ impl Handshake {
     }
 
     pub(super) fn ended(&mut self, direction: Direction) {
-        let [_, to_client] = self.progress;
-        self.broken_off |= direction == Direction::ToClient && to_client < SERVER_DONE;
         self.data_begins(direction);
     }
 
@@ -200,14 +196,13 @@ impl Handshake {
 
     /// The handshake tells something about the server: its certificate, a session that is taken up again, or TLS 1.3 (which
     /// hides its certificates). This is when Suricata 8 writes a record. Where the server's part was not seen, or not in
-    /// whole, or broke off, the name that the client asked for tells who wanted to go where, and is recorded too.
+    /// whole, the name that the client asked for tells who wanted to go where, and is recorded too.
     fn says_something(&self) -> bool {
         let agreed =
             self.server.as_ref().is_some_and(|hello| matches!(hello.chosen_version(), 0x0304 | 0x7f00..=0x7fff));
         let client = self.client.as_ref();
         let has_ticket = client.is_some_and(|hello| hello.has_ticket);
-        let unanswered = self.server.is_none() || self.missed || self.broken_off;
-        let asked = unanswered && client.is_some_and(|hello| hello.sni.is_some());
+        let asked = client.is_some_and(|hello| hello.sni.is_some()) && (self.server.is_none() || self.missed);
         agreed
             || has_ticket
             || asked
@@ -343,13 +338,7 @@ mod tests {
         assert!(recorded(Some(with_session(b"one")), Some(with_session(b"one"))));
         assert!(recorded(Some(with_ticket), None));
         assert!(recorded(Some(named()), None));
-        assert!(recorded(Some(named()), Some(of_version(0x0303))), "broken off");
-        let mut anonymous = Handshake::default();
-        anonymous.client_hello(named(), Vec::new());
-        anonymous.server_hello(of_version(0x0303), Vec::new());
-        anonymous.passed(SERVER_HELLO_DONE);
-        anonymous.ended(Direction::ToClient);
-        assert!(!anonymous.loggable());
+        assert!(!recorded(Some(named()), Some(of_version(0x0303))));
         let mut cut = Handshake::default();
         cut.client_hello(named(), Vec::new());
         cut.server_hello(of_version(0x0303), Vec::new());
