@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 /// Most recipients kept of one mail.
 const RECIPIENTS_MAX: usize = 1024;
-/// Mails held at once.
-/// RFC 5321 §4.5.3.1.2.
+/// Longest name of a server (RFC 5321 §4.5.3.1.2).
 const NAME_BYTES_MAX: usize = 255;
+/// Mails held at once.
 const HELD_MAX: usize = 256;
 /// Most client bytes kept while an answer is awaited.
 const WAITING_BYTES_MAX: usize = 64 * 1024;

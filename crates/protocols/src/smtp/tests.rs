@@ -146,3 +146,21 @@ fn mails_of_which_only_the_client_is_heard_are_read() {
     let subject = session.transaction(0).expect("a mail").buffer(6, ToServer, 0, &mut scratch);
     assert_eq!(subject.map(|view| view.bytes), Some(&b"s"[..]));
 }
+
+#[test]
+fn a_server_is_named_by_the_first_line_of_its_greeting() {
+    for (greeting, name) in [
+        ("220-mail.example ESMTP\n220 go on\n", r#","server_name":"mail.example""#),
+        ("220 \u{1}\u{2} hello\n", ""),
+        ("554 mail.example\n", ""),
+        ("220\n", ""),
+    ] {
+        let turns = [
+            (ToClient, greeting),
+            (ToServer, "EHLO a\nMAIL FROM:<a@b.example>\n"),
+            (ToClient, "250 mail.two\n250 ok\n"),
+        ];
+        let told = record(play(&Settings::default(), &turns).as_ref(), 0);
+        assert_eq!(told, format!(r#"{{"smtp":{{"helo":"a","mail_from":"<a@b.example>"}}{name}}}"#), "{greeting}");
+    }
+}
