@@ -87,6 +87,7 @@ export const triage: typeof th = {
     shows: { covered: "With a rule", seen: "Seen", blind: "Nobody looks for" },
     totals: (covered, seen) => `${count(covered)} with a rule · ${count(seen)} seen`,
     blind_said: (blind, all) => `nobody looks for ${count(blind)} of ${count(all)}`,
+    of_tactic: (covered, all) => `${count(covered)} of ${count(all)} with a rule`,
     partly: "More was seen than could be added up",
     rules: (n) => n_of(n, "rule", "rules"),
     seen_said: (stories, hospitals) => `${n_of(stories, "story", "stories")} at ${n_of(hospitals, "hospital", "hospitals")}`,

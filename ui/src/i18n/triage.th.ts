@@ -84,6 +84,7 @@ export const triage = {
     shows: { covered: "ที่มีกฎ", seen: "ที่พบ", blind: "ที่ยังไม่มีใครเฝ้าดู" },
     totals: (covered: number, seen: number) => `มีกฎ ${count(covered)} วิธี · พบ ${count(seen)} วิธี`,
     blind_said: (blind: number, all: number) => `ยังไม่มีใครเฝ้าดู ${count(blind)} จาก ${count(all)} วิธี`,
+    of_tactic: (covered: number, all: number) => `มีกฎ ${count(covered)} จาก ${count(all)}`,
     partly: "พบมากกว่าที่นับได้",
     rules: (n: number) => `${count(n)} กฎ`,
     seen_said: (stories: number, hospitals: number) => `พบ ${count(stories)} เรื่อง ที่ ${count(hospitals)} โรงพยาบาล`,
