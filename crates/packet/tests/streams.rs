@@ -61,11 +61,14 @@ impl Table {
         table
     }
 
-    fn send(&mut self, direction: Direction, segment: Segment<'_>) {
+    /// Whether its payload is part of the stream.
+    fn send(&mut self, direction: Direction, segment: Segment<'_>) -> bool {
         let mut events = StreamEvents::default();
+        let mut in_stream = false;
         match &mut self.session {
             Some(session) => {
-                session.handle(&segment, direction, &self.settings, &mut self.memory, &mut events);
+                let handled = session.handle(&segment, direction, &self.settings, &mut self.memory, &mut events);
+                in_stream = handled.in_stream;
             }
             None => {
                 let opened =
@@ -75,6 +78,7 @@ impl Table {
         }
         self.events.extend(events.as_slice().iter().map(|n| STREAM_EVENTS[usize::from(*n)]));
         self.drain();
+        in_stream
     }
 
     fn drain(&mut self) {
@@ -125,6 +129,17 @@ fn bytes_are_handed_on_when_they_are_acknowledged() {
     assert_eq!((t.out[0].as_str(), t.out[1].as_str()), ("GET /", ""));
     t.send(ToServer, client(5, 2, ACK, b""));
     assert_eq!(t.out[1], "OK");
+}
+
+#[test]
+fn what_is_said_once_more_is_part_of_the_stream_until_it_was_handed_on_or_says_something_else() {
+    let mut t = Table::open(TcpSettings::default());
+    assert!(t.send(ToServer, client(0, 0, ACK, b"GET /")));
+    assert!(t.send(ToServer, client(0, 0, ACK, b"GET /")), "it waits");
+    assert!(!t.send(ToServer, client(0, 0, ACK, b"PUT /")), "something else");
+    t.send(ToClient, server(0, 5, ACK, b""));
+    assert!(!t.send(ToServer, client(0, 0, ACK, b"GET /")), "it was handed on");
+    assert_eq!(t.out[0], "GET /");
 }
 
 #[test]

@@ -173,7 +173,8 @@ impl Side {
                 return false;
             }
         }
-        if at.saturating_add(bytes.len() as u64) <= self.assembly.delivered() {
+        let waits = at.saturating_add(bytes.len() as u64) > self.assembly.delivered();
+        if !waits {
             raise(StreamEvent::ReassemblySegmentBeforeBaseSeq);
         }
         let inserted = self.assembly.insert(at, bytes, overlap, memory);
@@ -183,6 +184,7 @@ impl Side {
         if inserted.refused {
             raise(StreamEvent::ReassemblyInsertMemcap);
         }
-        inserted.new
+        // What waits in the stream already is inspected there: said once more it is not looked at apart.
+        inserted.new || (waits && !inserted.different && !inserted.refused)
     }
 }
