@@ -25,7 +25,7 @@ pub use sink::Sink;
 
 // What programs need of the layers below, so that they need not know them.
 pub use phitak_detect::{
-    Common, IndicatorHit, Indicators, IndicatorsBuilder, Moment, OpenAlert, Ruleset, Turn, profile::Cost,
+    Common, FileDigests, IndicatorHit, Indicators, IndicatorsBuilder, Moment, OpenAlert, Ruleset, Turn, profile::Cost,
 };
 pub use phitak_packet::{Capture, CaptureError, CaptureFault, Frame, LinkType, filter::Filter, lane::lane};
 pub use phitak_rules::{Diagnostic, Parsed};

@@ -1,4 +1,4 @@
-//! Measurements: `cargo xtask bench engine|flows|centre|centre-postgres|feeds|live`. Each checks its answers and says what it ran on.
+//! Measurements: `cargo xtask bench engine|flows|indicators|centre|centre-postgres|feeds|live`. Each checks its answers and says what it ran on.
 
 mod engine;
 mod table;
@@ -14,6 +14,8 @@ pub enum Part {
     Engine,
     /// Work for a packet with few and with a million flows at once
     Flows,
+    /// A million indicators: their memory, their answers, and what they cost each packet
+    Indicators,
     /// A month of 1,500 hospitals through the centre's intake, then its pages, on SQLite
     Centre,
     /// The same on a PostgreSQL that it starts
@@ -34,6 +36,7 @@ pub fn bench(root: &Path, part: Part, rounds: usize, core: usize) -> Result<bool
         Part::Engine => engine::run(root, rounds.max(1), core),
         // The clock is the programs', so their benches stand beside them.
         Part::Flows => beside(root, "phitak-sensor", "flows", &[]),
+        Part::Indicators => beside(root, "phitak-sensor", "indicators", &[]),
         Part::Centre => beside(root, "phitak-centre", "centre", &[]),
         Part::Feeds => beside(root, "phitak-centre", "feeds", &[]),
         Part::Live => beside(root, "phitak-centre", "live", &[]),
