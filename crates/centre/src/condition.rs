@@ -16,6 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(1);
 /// A sign of life that takes longer is none.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// On a full disk a small write may still find room where a round of alerts does not: one ends it after so long a calm.
+const CALM_SECS: i64 = 10;
 
 /// What keeps the centre from working, since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,17 @@ pub struct Hindrance {
     pub since: Timestamp,
 }
 
+/// A hindrance, and when it was met last.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    hindrance: Hindrance,
+    last_at: Timestamp,
+}
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    known: Arc<watch::Sender<Option<Hindrance>>>,
+    known: Arc<watch::Sender<Option<Known>>>,
     doubted: Arc<tokio::sync::Notify>,
 }
 
@@ -40,7 +49,7 @@ impl Default for Condition {
 impl Condition {
     #[must_use]
     pub fn now(&self) -> Option<Hindrance> {
-        *self.known.borrow()
+        self.known.borrow().map(|known| known.hindrance)
     }
 
     /// Whether no question can be answered just now.
@@ -56,11 +65,12 @@ impl Condition {
             return;
         }
         let changed = self.known.send_if_modified(|known| {
-            let is_new = known.is_none_or(|known| known.trouble != trouble);
-            if is_new {
-                *known = Some(Hindrance { trouble, since: now });
+            if let Some(known) = known.as_mut().filter(|known| known.hindrance.trouble == trouble) {
+                known.last_at = now;
+                return false;
             }
-            is_new
+            *known = Some(Known { hindrance: Hindrance { trouble, since: now }, last_at: now });
+            true
         });
         if changed {
             tracing::error!(?trouble, "the database does not work; the centre goes on as soon as it does");
@@ -75,19 +85,26 @@ impl Condition {
         }
     }
 
-    /// Something was written.
-    pub fn written(&self) {
+    /// A round of alerts was stored.
+    pub fn took_in(&self) {
         self.over(|_| true);
+    }
+
+    /// Something small was written.
+    pub fn written(&self, now: Timestamp) {
+        self.over(|known| {
+            known.hindrance.trouble != Trouble::Full || now >= known.last_at.plus_secs(CALM_SECS)
+        });
     }
 
     /// Something was read: the database is there, whether or not it has room.
     fn answered(&self) {
-        self.over(|trouble| trouble != Trouble::Full);
+        self.over(|known| known.hindrance.trouble != Trouble::Full);
     }
 
-    fn over(&self, ends: impl Fn(Trouble) -> bool) {
+    fn over(&self, ends: impl Fn(&Known) -> bool) {
         let changed = self.known.send_if_modified(|known| {
-            let is_over = known.is_some_and(|known| ends(known.trouble));
+            let is_over = known.as_ref().is_some_and(&ends);
             if is_over {
                 *known = None;
             }
@@ -142,9 +159,14 @@ mod tests {
         condition.answered();
         assert_eq!(condition.now(), Some(Hindrance { trouble: Trouble::Full, since: at(2) }));
         assert!(!condition.is_away());
-        condition.written();
+        condition.written(at(4));
+        assert!(condition.now().is_some(), "a small write found room");
+        condition.written(at(13));
         assert_eq!(condition.now(), None);
-        condition.failed(Trouble::Away, at(4));
+        condition.failed(Trouble::Full, at(14));
+        condition.took_in();
+        assert_eq!(condition.now(), None);
+        condition.failed(Trouble::Away, at(15));
         assert!(condition.is_away());
         condition.answered();
         assert_eq!(condition.now(), None);

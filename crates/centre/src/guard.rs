@@ -206,7 +206,9 @@ pub(crate) async fn guard(State(post): State<Post>, mut request: Request, next: 
     match response.extensions().get::<Trouble>() {
         Some(trouble) => condition.failed(*trouble, post.centre.clock.now()),
         // Each write leaves its line of the audit.
-        None if post.audit.is_some() && response.status().is_success() => condition.written(),
+        None if post.audit.is_some() && response.status().is_success() => {
+            condition.written(post.centre.clock.now());
+        }
         None => {}
     }
     response

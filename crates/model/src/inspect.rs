@@ -109,8 +109,8 @@ pub trait Transaction {
     /// Writes its EVE fields, as members of the record's object: `"http":{…}`.
     fn write_eve(&self, out: &mut Writer);
 
-    /// Writes what could be read of something broken, as members of the record of its anomaly.
-    fn write_remains(&self, _out: &mut Writer) {}
+    /// Writes what could be read of something broken, as members of the record that tells of one of its events.
+    fn write_remains(&self, _event: u8, _out: &mut Writer) {}
 
     /// The way of a single message, whose record names its sender first. `None` for an exchange, whose record names the
     /// client first.

@@ -139,6 +139,8 @@ fn what_is_said_once_more_is_part_of_the_stream_until_it_was_handed_on_or_says_s
     assert!(!t.send(ToServer, client(0, 0, ACK, b"PUT /")), "something else");
     t.send(ToClient, server(0, 5, ACK, b""));
     assert!(!t.send(ToServer, client(0, 0, ACK, b"GET /")), "it was handed on");
+    assert!(t.send(ToServer, client(5, 0, ACK, b"his")));
+    assert!(!t.send(ToServer, client(0, 0, ACK, b"GET /his")), "a part of it was handed on");
     assert_eq!(t.out[0], "GET /");
 }
 

@@ -39,7 +39,7 @@ pub(crate) static COLLECTD: Protocol = Protocol {
     guess: |bytes, _, _| if Message::parse(bytes).is_some() { Guess::Yes } else { Guess::No },
     open: |_, _| {
         let mut before = None;
-        Telling::datagrams(move |bytes, found| {
+        Telling::datagrams(move |_, bytes, found| {
             let message = Message::parse(bytes);
             if message.is_some() && message != before {
                 before.clone_from(&message);

@@ -23,7 +23,10 @@ const PAIRS_MAX: usize = 512;
 const VALUE_BYTES_MAX: usize = 1024;
 
 const BEGIN_REQUEST: u8 = 1;
+const END_REQUEST: u8 = 3;
 const PARAMETERS: u8 = 4;
+const STDOUT: u8 = 6;
+const STDERR: u8 = 7;
 
 /// The record's members and the parameters that they come from.
 const KNOWN: [(&str, &[u8]); 5] = [
@@ -42,11 +45,18 @@ pub(crate) static FASTCGI: Protocol = Protocol {
     source: "FastCGI Specification 1.0",
     ports: &[9000],
     only_on_ports: false,
-    guess: |bytes, direction, _| if direction == Direction::ToServer { begins(bytes) } else { Guess::No },
+    guess: |bytes, direction, _| match direction {
+        Direction::ToServer => fits(bytes, &BEGINS),
+        Direction::ToClient => fits(bytes, &ANSWERS),
+    },
     open: |_, _| {
         let frames = || Frames::new(HEADER_BYTES, RECORD_BYTES_MAX, record_bytes);
-        let mut held = Vec::new();
-        Telling::stream([frames(), frames()], move |record, found| found.extend(read(record, &mut held)))
+        let mut held = None;
+        Telling::stream([frames(), frames()], move |direction, record, found| {
+            if direction == Direction::ToServer {
+                found.extend(read(record, &mut held));
+            }
+        })
     },
     sample: &[
         (
@@ -59,24 +69,39 @@ pub(crate) static FASTCGI: Protocol = Protocol {
     ],
 };
 
+type Fits = fn(u8) -> bool;
+
 /// A record that begins a request: of version 1, with a number, and one of the three roles.
-fn begins(bytes: &[u8]) -> Guess {
-    const FITS: [fn(u8) -> bool; 11] = [
-        |version| version == 1,
-        |kind| kind == BEGIN_REQUEST,
-        |_| true,
-        |_| true,
-        |length| length == 0,
-        |length| length == 8,
-        |_| true,
-        |reserved| reserved == 0,
-        |role| role == 0,
-        |role| matches!(role, 1..=3),
-        |flags| flags <= 1,
-    ];
-    match FITS.iter().zip(bytes).all(|(fits, byte)| fits(*byte)) {
+const BEGINS: [Fits; 11] = [
+    |version| version == 1,
+    |kind| kind == BEGIN_REQUEST,
+    |_| true,
+    |_| true,
+    |length| length == 0,
+    |length| length == 8,
+    |_| true,
+    |reserved| reserved == 0,
+    |role| role == 0,
+    |role| matches!(role, 1..=3),
+    |flags| flags <= 1,
+];
+
+/// A record of what the program says: its output, its errors, its end.
+const ANSWERS: [Fits; HEADER_BYTES] = [
+    |version| version == 1,
+    |kind| matches!(kind, END_REQUEST | STDOUT | STDERR),
+    |_| true,
+    |_| true,
+    |_| true,
+    |_| true,
+    |_| true,
+    |reserved| reserved == 0,
+];
+
+fn fits(bytes: &[u8], all: &[Fits]) -> Guess {
+    match all.iter().zip(bytes).all(|(fits, byte)| fits(*byte)) {
         false => Guess::No,
-        true if bytes.len() < FITS.len() => Guess::More,
+        true if bytes.len() < all.len() => Guess::More,
         true => Guess::Yes,
     }
 }
@@ -92,8 +117,9 @@ struct Request {
     values: [Option<Vec<u8>>; KNOWN.len()],
 }
 
-/// Gathers parameters until the empty record that ends them. Web servers do not mix the requests of one connection.
-fn read(record: &[u8], held: &mut Vec<u8>) -> Option<Request> {
+/// Gathers parameters from a request's beginning until the empty record that ends them, once: what comes after it is no
+/// parameter any more. Web servers do not mix the requests of one connection.
+fn read(record: &[u8], held: &mut Option<Vec<u8>>) -> Option<Request> {
     let mut reader = Reader::new(record);
     reader.u8()?;
     let kind = reader.u8()?;
@@ -101,9 +127,10 @@ fn read(record: &[u8], held: &mut Vec<u8>) -> Option<Request> {
     let length = usize::from(reader.u16()?);
     reader.u16()?;
     match kind {
-        BEGIN_REQUEST => held.clear(),
-        PARAMETERS if length == 0 => return Some(Request::of(&std::mem::take(held))),
+        BEGIN_REQUEST => *held = Some(Vec::new()),
+        PARAMETERS if length == 0 => return held.take().map(|parameters| Request::of(&parameters)),
         PARAMETERS => {
+            let held = held.as_mut()?;
             let room = PARAMETERS_BYTES_MAX.saturating_sub(held.len());
             held.extend_from_slice(reader.take_up_to(length.min(room)));
         }
@@ -180,23 +207,28 @@ mod tests {
 
     #[test]
     fn parameters_may_come_in_parts_and_are_bounded() {
-        let mut held = Vec::new();
+        let mut held = None;
+        let begin = b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0";
+        assert_eq!(read(begin, &mut held), None);
         for part in [&b"\x01\x04\0\x01\0\x05\0\0\x09\x01HTT"[..], b"\x01\x04\0\x01\0\x07\0\0P_HOSTa"] {
             assert_eq!(read(part, &mut held), None);
         }
         let request = read(b"\x01\x04\0\x01\0\0\0\0", &mut held).expect("the end");
         assert_eq!(request.values[0].as_deref(), Some(&b"a"[..]));
+        assert_eq!(read(b"\x01\x04\0\x01\0\0\0\0", &mut held), None, "once for each beginning");
         let part = [&b"\x01\x04\0\x01\xff\xff\0\0"[..], &[b'a'; 0xffff]].concat();
+        read(begin, &mut held);
         for _ in 0..3 {
             read(&part, &mut held);
         }
-        assert_eq!(held.len(), PARAMETERS_BYTES_MAX);
+        assert_eq!(held.map(|held| held.len()), Some(PARAMETERS_BYTES_MAX));
     }
 
     #[test]
     fn another_beginning_is_none() {
-        assert_eq!(begins(b"\x01\x01\0\x01\0\x08\0\0\0\x04\0"), Guess::No);
-        assert_eq!(begins(b"\x01\x04"), Guess::No);
-        assert_eq!(begins(b"\x01\x01\0"), Guess::More);
+        assert_eq!(fits(b"\x01\x01\0\x01\0\x08\0\0\0\x04\0", &BEGINS), Guess::No);
+        assert_eq!(fits(b"\x01\x04", &BEGINS), Guess::No);
+        assert_eq!(fits(b"\x01\x01\0", &BEGINS), Guess::More);
+        assert_eq!(fits(FASTCGI.sample[1].1, &ANSWERS), Guess::Yes);
     }
 }

@@ -29,8 +29,11 @@ pub(crate) static MGCP: Protocol = Protocol {
     ports: &[2427, 2727],
     only_on_ports: false,
     // An answer's three digits tell too little to begin with.
-    guess: |bytes, _, _| if command(bytes).is_some() { Guess::Yes } else { Guess::No },
-    open: |_, _| Telling::datagrams(read),
+    guess: |bytes, direction, _| {
+        let is_answer = direction == Direction::ToClient && answer(bytes).is_some();
+        if is_answer || command(bytes).is_some() { Guess::Yes } else { Guess::No }
+    },
+    open: |_, _| Telling::datagrams(|_, bytes, found| read(bytes, found)),
     sample: &[
         (
             Direction::ToServer,

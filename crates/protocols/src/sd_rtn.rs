@@ -26,7 +26,7 @@ pub(crate) static SD_RTN: Protocol = Protocol {
     ports: &[8130],
     only_on_ports: false,
     guess: |bytes, _, _| if Hello::parse(bytes).is_some() { Guess::Yes } else { Guess::No },
-    open: |_, _| Telling::datagrams(|bytes, found| found.extend(Hello::parse(bytes))),
+    open: |_, _| Telling::datagrams(|_, bytes, found| found.extend(Hello::parse(bytes))),
     sample: &[(
         Direction::ToServer,
         b"\x00\x01\x02\x03\x04\x00\x21\x00\x00\x00\x00\x00\x04SNI\x00\x12\x00edge.agora.exampleAEAD\x04\x00AESG",

@@ -40,7 +40,7 @@ pub(crate) static SSDP: Protocol = Protocol {
     ports: &[1900],
     only_on_ports: false,
     guess: |bytes, _, _| if Message::parse(bytes).is_some() { Guess::Yes } else { Guess::No },
-    open: |_, _| Telling::datagrams(|bytes, found| found.extend(Message::parse(bytes))),
+    open: |_, _| Telling::datagrams(|_, bytes, found| found.extend(Message::parse(bytes))),
     sample: &[
         (
             Direction::ToServer,

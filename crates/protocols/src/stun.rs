@@ -21,6 +21,8 @@ const FRAME_HEADER_BYTES: usize = 4;
 const FRAME_BYTES_KEPT: usize = 4 * 1024;
 /// Attributes of one message that are looked at.
 const ATTRIBUTES_MAX: usize = 64;
+/// Messages of one flow that are told.
+const TOLD_MAX: usize = 64;
 /// RFC 8489 §14.9 and §14.14: fewer than 128 characters, at most 763 bytes.
 const TEXT_BYTES_MAX: usize = 763;
 
@@ -44,9 +46,17 @@ pub(crate) static STUN: Protocol = Protocol {
         Transport::Tcp => begins(bytes),
     },
     open: |transport, _| {
-        let mut before = Known::default();
-        let read = move |bytes: &[u8], found: &mut Vec<_>| {
-            found.extend(Message::parse(bytes).filter(|message| before.learn(message)));
+        // Each end tells of itself: in a call both ask and both answer.
+        let mut before = [Known::default(), Known::default()];
+        let mut told = 0;
+        let read = move |direction: Direction, bytes: &[u8], found: &mut Vec<_>| {
+            let Some(before) = before.get_mut(direction.index()) else { return };
+            if told < TOLD_MAX
+                && let Some(message) = Message::parse(bytes).filter(|message| before.learn(message))
+            {
+                told += 1;
+                found.push(message);
+            }
         };
         match transport {
             Transport::Udp => Telling::datagrams(read),
@@ -117,7 +127,7 @@ struct Message {
 struct Known {
     realm: Option<Vec<u8>>,
     software: Option<Vec<u8>>,
-    /// The client's address as the server sees it.
+    /// The address under which an end is seen by the one that answers it.
     mapped: Option<SocketAddr>,
 }
 
@@ -161,10 +171,11 @@ impl Message {
                 REALM => self.known.realm = text(value),
                 SOFTWARE => self.known.software = text(value),
                 MAPPED_ADDRESS if self.known.mapped.is_none() => self.known.mapped = address(value, [0; 16]),
-                XOR_MAPPED_ADDRESS => self.known.mapped = address(value, self.mask()),
+                XOR_MAPPED_ADDRESS => self.known.mapped = address(value, self.mask()).or(self.known.mapped),
                 ERROR_CODE => {
-                    let [_, _, hundreds, rest] = *value.first_chunk()?;
-                    self.error = Some(u16::from(hundreds & 7) * 100 + u16::from(rest));
+                    if let Some([_, _, hundreds, rest]) = value.first_chunk() {
+                        self.error = Some(u16::from(hundreds & 7) * 100 + u16::from(*rest));
+                    }
                 }
                 _ => {}
             }

@@ -13,7 +13,7 @@ use phitak_model::{
 use std::{fmt, ops::Range};
 
 /// Messages held at once.
-const HELD_MAX: usize = 64;
+const HELD_MAX: usize = 256;
 /// The last stage of [`crate::quiet::declare`].
 const COMPLETE: u8 = 1;
 
@@ -59,7 +59,7 @@ impl<T: Told> Transaction for Message<T> {
 }
 
 /// Reads a datagram or frame: what in it is worth a record is added to the list.
-type Read<T> = Box<dyn FnMut(&[u8], &mut Vec<T>) + Send>;
+type Read<T> = Box<dyn FnMut(Direction, &[u8], &mut Vec<T>) + Send>;
 
 /// A session that tells.
 pub(crate) struct Telling<T> {
@@ -78,19 +78,19 @@ impl<T> fmt::Debug for Telling<T> {
 }
 
 impl<T: Told> Telling<T> {
-    pub(crate) fn datagrams(read: impl FnMut(&[u8], &mut Vec<T>) + Send + 'static) -> Box<dyn Session> {
+    pub(crate) fn datagrams(read: impl FnMut(Direction, &[u8], &mut Vec<T>) + Send + 'static) -> Box<dyn Session> {
         Box::new(Self { queue: Queue::new(HELD_MAX), read: Box::new(read), frames: None, found: Vec::new() })
     }
 
     pub(crate) fn stream(
         frames: [Frames; 2],
-        read: impl FnMut(&[u8], &mut Vec<T>) + Send + 'static,
+        read: impl FnMut(Direction, &[u8], &mut Vec<T>) + Send + 'static,
     ) -> Box<dyn Session> {
         Box::new(Self { queue: Queue::new(HELD_MAX), read: Box::new(read), frames: Some(frames), found: Vec::new() })
     }
 
     fn read(&mut self, direction: Direction, bytes: &[u8]) {
-        (self.read)(bytes, &mut self.found);
+        (self.read)(direction, bytes, &mut self.found);
         for told in self.found.drain(..) {
             self.queue.push(Message { told, direction });
         }

@@ -6,11 +6,11 @@ export const centre: typeof thai = {
   trouble: {
     database_away: {
       title: "The centre cannot read its data just now",
-      next: "Everything that was stored is still there. Sensors keep what they see and send it by themselves. This page works again by itself; if it takes more than a few minutes, tell the centre’s administrator.",
+      next: "This page may be out of date, and nothing can be saved yet. If it is urgent, call us. Everything that was stored is still there. Sensors keep what they see and send it by themselves. This page works again by itself; if it takes more than a few minutes, tell the centre’s administrator.",
     },
     no_space: {
       title: "The centre’s storage is full: nothing can be written",
-      next: "Everything that was stored is still there and can be read. Sensors keep what they see and send it by themselves. Tell the centre’s administrator to make room.",
+      next: "You can still read, but what you press or type now is not saved, and nothing new comes up. If it is urgent, call us. Sensors keep what they see and send it by themselves. Tell the centre’s administrator to make room.",
     },
   },
   due: {

@@ -555,7 +555,7 @@ export const en: Words = {
     close: "Close with a verdict",
     reopen: "Reopen",
     fresh: "Show what is new",
-    suppress: "Hide stories like this one",
+    suppress: "Hide alerts like these",
     back: "Back to the queue",
     then: "then",
   },

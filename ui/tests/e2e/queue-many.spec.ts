@@ -13,23 +13,23 @@ test("a story is hidden with a reason after its preview, and lifted again", asyn
   await page.keyboard.press("s");
   await expect(page).toHaveURL(/\/suppressions\/new\?story=\d+/);
   const preview = page.locator(".preview");
-  await expect(preview).toContainText(/จะซ่อนการแจ้งเตือน .* ครั้ง/);
+  await expect(preview).toContainText(/จะไม่มีใครเห็นการแจ้งเตือน .* ครั้ง/);
   expect(await axe(page), "the form").toEqual([]);
   const reason = `เครื่องสแกนของเราเอง ${Date.now()}`;
   await tabTo(page, "#reason");
   await page.keyboard.type(reason);
   await tabTo(page, "#source");
   await page.keyboard.type("192.0.2.0/24");
-  await expect(preview).toContainText("ไม่มีการแจ้งเตือนใดตรงกับที่เขียนไว้");
+  await expect(preview).toContainText("ไม่มีการแจ้งเตือนที่ตรงกับขอบเขตนี้");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/queue/);
 
   await page.keyboard.press("g");
   await page.keyboard.press("s");
   const row = page.locator("tr[data-suppression]").filter({ hasText: reason });
-  await expect(row).toContainText("กำลังซ่อน");
+  await expect(row).toContainText("ซ่อนอยู่");
   await expect(row).toContainText("192.0.2.0/24");
-  await expect(row).toContainText("ยังไม่ได้ซ่อนอะไรเลย");
+  await expect(row).toContainText("ไม่มีการแจ้งเตือนที่ตรง");
   expect(await axe(page), "the list").toEqual([]);
   await row.getByRole("button", { name: "เลิกซ่อน" }).focus();
   await page.keyboard.press("Enter");
@@ -53,8 +53,8 @@ test("all that match are closed at once and taken back at once", async ({ browse
   await expect(page.locator(".rows li").first()).toBeVisible();
   await page.keyboard.press("m");
   const bar = page.locator(".selection");
-  await expect(bar).toContainText(/เลือกไว้ทั้งหมด \d+ เรื่อง/);
-  await expect(bar).toContainText("ที่มาทีหลังจะไม่ถูกแตะ");
+  await expect(bar).toContainText(/เลือกไว้ \d+ เรื่อง/);
+  await expect(bar).toContainText("ที่มาทีหลังจะอยู่ตามเดิม");
   await page.keyboard.press("c");
   await expect(page.locator("dialog[open]")).toBeVisible();
   await page.keyboard.press("2");
@@ -152,7 +152,7 @@ test("a view is saved, opened by its number, renamed and removed", async ({ brow
   await expect(page).toHaveURL(/severity=high/);
   await expect(page).toHaveURL(/since=7d/);
   await page.keyboard.press("v");
-  await line.getByRole("button", { name: `เปลี่ยนชื่อ มุมมอง ${name}` }).focus();
+  await line.getByRole("button", { name: `เปลี่ยนชื่อมุมมอง ${name}` }).focus();
   await page.keyboard.press("Enter");
   await expect(page.locator("#view-name")).toBeFocused();
   await page.keyboard.press("Control+A");
@@ -160,7 +160,7 @@ test("a view is saved, opened by its number, renamed and removed", async ({ brow
   await page.keyboard.press("Enter");
   const renamed = sheet.locator("li").filter({ hasText: `${name} ใหม่` });
   await expect(renamed).toBeVisible();
-  await renamed.getByRole("button", { name: /^ลบ มุมมอง/ }).focus();
+  await renamed.getByRole("button", { name: /^ลบมุมมอง/ }).focus();
   await page.keyboard.press("Enter");
   await expect(renamed).toHaveCount(0);
 });

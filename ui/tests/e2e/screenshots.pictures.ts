@@ -22,7 +22,7 @@ async function aCase(context: BrowserContext, story: number): Promise<number> {
 async function aSuppression(context: BrowserContext, story: number): Promise<void> {
   const { total } = await get<{ total: number }>(context, "/suppressions");
   if (total) return;
-  const made = await ask(context, "POST", `/stories/${story}/suppression`, { reason: "เครื่องสแกนช่องโหว่ของทีมเอง", source: "192.0.2.0/24", days: 30 });
+  const made = await ask(context, "POST", `/stories/${story}/suppression`, { reason: "เครื่องตรวจหาจุดอ่อนของทีมเอง", source: "192.0.2.0/24", days: 30 });
   expect(made.status, JSON.stringify(made.body)).toBe(200);
 }
 

@@ -71,6 +71,8 @@ pub struct SuppressionPreview {
     pub signature_id: u32,
     pub signature: String,
     pub title: Text,
+    /// As severe or less is hidden
+    pub severity: Severity,
     /// Of the last 7 days, from here on: whole days of arrival (UTC)
     pub since: Moment,
     pub alerts: u64,
@@ -194,6 +196,7 @@ async fn preview(
         signature_id: story.signature_id,
         title: centre.texts.of(story.signature_id, &story.signature).title,
         signature: story.signature,
+        severity: story.severity.into(),
         since: found.since.into(),
         alerts: found.alerts,
         stories: found.stories,

@@ -98,7 +98,7 @@ fn refuse(waiting: Waiting, error: &StoreError) {
 }
 
 fn answer(centre: &Centre, round: Vec<Waiting>, outcomes: Vec<Outcome>) {
-    centre.condition.written();
+    centre.condition.took_in();
     for (Waiting { delivery, answer }, outcome) in round.into_iter().zip(outcomes) {
         let (sensor, spool) = (delivery.sensor, delivery.spool);
         let word = match outcome {

@@ -155,7 +155,7 @@ impl Desk {
                         flow,
                         &self.candidates,
                         "proto_parser",
-                        Some((id, transaction)),
+                        Some((id, transaction, *number)),
                         name,
                         sink,
                     );

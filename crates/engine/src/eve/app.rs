@@ -139,7 +139,7 @@ impl Records {
         flow: &Flow<Conversation>,
         candidates: &Candidates,
         layer: &str,
-        transaction: Option<(u64, &dyn Transaction)>,
+        raised_by: Option<(u64, &dyn Transaction, u8)>,
         name: &str,
         sink: &mut dyn Sink,
     ) {
@@ -147,9 +147,9 @@ impl Records {
         self.begin(&head);
         let protocol = flow.state.app.as_deref().and_then(|app| app.name(candidates));
         let out = &mut self.out;
-        if let Some((id, transaction)) = transaction {
+        if let Some((id, transaction, event)) = raised_by {
             out.member_number("tx_id", id);
-            transaction.write_remains(out);
+            transaction.write_remains(event, out);
         }
         out.key("anomaly");
         out.begin_object();

@@ -173,10 +173,12 @@ impl Side {
                 return false;
             }
         }
-        let waits = at.saturating_add(bytes.len() as u64) > self.assembly.delivered();
-        if !waits {
+        let delivered = self.assembly.delivered();
+        if at.saturating_add(bytes.len() as u64) <= delivered {
             raise(StreamEvent::ReassemblySegmentBeforeBaseSeq);
         }
+        // Whole: bytes of it that were handed on before may have been said otherwise, or been a gap.
+        let waits = at >= delivered;
         let inserted = self.assembly.insert(at, bytes, overlap, memory);
         if inserted.different {
             raise(StreamEvent::ReassemblyOverlapDifferentData);

@@ -36,6 +36,18 @@ pub(crate) fn write_multicast(key: &str, message: &Message, out: &mut Writer) {
     out.end_object();
 }
 
+/// The name that a message asks for first, and nothing else of it.
+pub(crate) fn write_question(key: &str, message: &Message, out: &mut Writer) {
+    let Some(question) = message.questions.first() else { return };
+    out.key(key);
+    out.begin_object();
+    out.member_str("type", if message.is_response() { "response" } else { "request" });
+    out.member_number("id", u64::from(message.id));
+    name(message, "rrname", question.name, out);
+    out.member_str("rrtype", &record_type::name(question.kind));
+    out.end_object();
+}
+
 fn multicast_section(message: &Message, key: &str, records: &[Record], out: &mut Writer) {
     if records.is_empty() {
         return;

@@ -176,6 +176,17 @@ enum Flavour {
     LinkLocal,
 }
 
+impl Flavour {
+    /// Of its records' object.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Unicast => "dns",
+            Self::Multicast => "mdns",
+            Self::LinkLocal => "llmnr",
+        }
+    }
+}
+
 #[derive(Debug)]
 struct DnsMessage {
     id: u64,
@@ -305,9 +316,9 @@ impl Transaction for DnsMessage {
         self.readable && !self.events.iter().any(|event| told_by_event.contains(event))
     }
 
-    fn write_remains(&self, out: &mut Writer) {
-        if self.events.contains(&MALFORMED) && self.message.asks() {
-            self.write_eve(out);
+    fn write_remains(&self, event: u8, out: &mut Writer) {
+        if event == MALFORMED && self.message.asks() {
+            eve::write_question(self.flavour.key(), &self.message, out);
         }
     }
 
@@ -318,8 +329,7 @@ impl Transaction for DnsMessage {
     fn write_eve(&self, out: &mut Writer) {
         match self.flavour {
             Flavour::Unicast => eve::write(&self.message, self.id, out),
-            Flavour::Multicast => eve::write_multicast("mdns", &self.message, out),
-            Flavour::LinkLocal => eve::write_multicast("llmnr", &self.message, out),
+            Flavour::Multicast | Flavour::LinkLocal => eve::write_multicast(self.flavour.key(), &self.message, out),
         }
     }
 }

@@ -9,7 +9,8 @@ fn the_anomaly_of_a_damaged_message_names_the_host_that_it_asks_for() {
         assert!(!message.loggable());
         let mut out = Writer::new();
         out.begin_object();
-        message.write_remains(&mut out);
+        message.write_remains(MALFORMED, &mut out);
+        message.write_remains(NOT_REQUEST, &mut out);
         out.end_object();
         String::from_utf8(out.as_bytes().to_vec()).expect("JSON")
     };

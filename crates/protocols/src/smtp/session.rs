@@ -48,6 +48,7 @@ pub(super) struct SmtpSession {
     helo: Vec<u8>,
     /// By which the server greeted.
     server_name: Vec<u8>,
+    greeted: bool,
     upgraded: bool,
     welcomed: bool,
     /// The client's next line answers a challenge (RFC 4954 §4).
@@ -83,6 +84,7 @@ impl SmtpSession {
             client: Client::Commands,
             helo: Vec::new(),
             server_name: Vec::new(),
+            greeted: false,
             upgraded: false,
             welcomed: false,
             is_auth_line: false,
@@ -264,7 +266,7 @@ impl SmtpSession {
             self.raise(event::INVALID_REPLY);
             return false;
         };
-        if !self.welcomed && self.server_name.is_empty() && code == b"220" {
+        if !std::mem::replace(&mut self.greeted, true) && code == b"220" {
             self.server_name = greeting_name(&line.text).to_vec();
         }
         if line.text.get(3) == Some(&b'-') {

@@ -152,6 +152,7 @@ fn a_server_is_named_by_the_first_line_of_its_greeting() {
     for (greeting, name) in [
         ("220-mail.example ESMTP\n220 go on\n", r#","server_name":"mail.example""#),
         ("220 \u{1}\u{2} hello\n", ""),
+        ("220-*** welcome ***\n220 Unauthorised access prohibited\n", ""),
         ("554 mail.example\n", ""),
         ("220\n", ""),
     ] {

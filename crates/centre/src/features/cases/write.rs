@@ -161,7 +161,7 @@ pub(super) async fn merge(
     let told = centre.store.case(scope, into).await?.told;
     names_no_other(&centre.store.all_facilities(scope).await?, None, &[&told.th, &told.en])?;
     centre.store.merge_case(scope, id, into, &merging.reason, audit).await?;
-    tell(&centre, scope, into, Circle::All).await?;
+    tell(&centre, scope, into, Circle::All).await;
     changed(&centre, scope, id, Circle::All).await
 }
 
