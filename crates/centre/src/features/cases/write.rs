@@ -98,7 +98,7 @@ pub(super) async fn assess(
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     let assessment = Assessment { level: assessing.level.map(Into::into), categories: assessing.categories };
     centre.store.assess_case(scope, id, &assessment, &assessing.reason, audit).await?;
-    changed(&centre, scope, id, Circle::All).await
+    changed(&centre, scope, id, Circle::Team).await
 }
 
 pub(super) async fn words(
@@ -118,8 +118,11 @@ pub(super) async fn words(
         Some("") => Some(None),
         Some(login) => Some(Some(of_the_team(&centre, login).await?)),
     };
+    let is_told = told.is_some();
     centre.store.edit_case(scope, id, CaseWords { title: wording.title, told, assignee }, audit).await?;
-    changed(&centre, scope, id, Circle::All).await
+    // A title and who looks after it are the team's.
+    let circle = if is_told { Circle::All } else { Circle::Team };
+    changed(&centre, scope, id, circle).await
 }
 
 /// An account of the sector's own team.
@@ -196,5 +199,5 @@ pub(super) async fn hold(
     let (id, scope, audit) = (CaseId(id), caller.scope(), caller.audit(centre.clock.now())?);
     let hold = if holding.hold { Hold::Begin } else { Hold::End };
     centre.store.hold_case(scope, id, hold, &holding.reason, audit).await?;
-    changed(&centre, scope, id, Circle::All).await
+    changed(&centre, scope, id, Circle::Team).await
 }
