@@ -92,14 +92,12 @@ impl Condition {
 
     /// Something small was written.
     pub fn written(&self, now: Timestamp) {
-        self.over(|known| {
-            known.hindrance.trouble != Trouble::Full || now >= known.last_at.plus_secs(CALM_SECS)
-        });
+        self.over(|known| !known.hindrance.trouble.reads() || now >= known.last_at.plus_secs(CALM_SECS));
     }
 
     /// Something was read: the database is there, whether or not it has room.
     fn answered(&self) {
-        self.over(|known| known.hindrance.trouble != Trouble::Full);
+        self.over(|known| !known.hindrance.trouble.reads());
     }
 
     fn over(&self, ends: impl Fn(&Known) -> bool) {

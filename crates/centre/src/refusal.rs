@@ -20,7 +20,8 @@ pub struct ErrorBody {
 pub struct ErrorWords {
     /// Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
     /// `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
-    /// `no_room`, `too_many`, `media_type`, `method`, `unavailable`, `database_away`, `no_space`
+    /// `no_room`, `too_many`, `media_type`, `method`, `unavailable`, `database_away`, `no_space`,
+    /// `cannot_write`
     pub code: String,
     pub what: String,
     pub detail: String,
@@ -256,12 +257,25 @@ impl Refusal {
         )
     }
 
+    /// The centre is well and its database takes nothing in.
+    #[must_use]
+    pub fn cannot_write() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "cannot_write",
+            "The centre's database cannot be written.",
+            "Nothing that was stored is lost, and sensors keep what they see. Tell the centre's administrator to look at \
+             the disk and whether the database may be written.",
+        )
+    }
+
     /// What keeps the centre from working, as it is known.
     #[must_use]
     pub fn known_trouble(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Away => Self::database_away(),
             Trouble::Full => Self::no_space(),
+            Trouble::Unwritable => Self::cannot_write(),
             Trouble::Busy => Self::unavailable(),
         }
     }

@@ -117,7 +117,7 @@ impl Store {
         if session.used_at <= now.plus_secs(-SESSION_TOUCH_SECS).micros() {
             match self.touch_session(session, now).await {
                 // Where nothing can be written, people still read; their session only ends earlier.
-                Err(error) if error.trouble() == Some(Trouble::Full) => {}
+                Err(error) if error.trouble().is_some_and(Trouble::reads) => {}
                 other => other?,
             }
         }

@@ -223,7 +223,7 @@ impl Store {
         if last_used_at.is_none_or(|at| at <= now.plus_secs(-TOKEN_TOUCH_SECS).micros()) {
             match self.touch_token(id, now).await {
                 // Where nothing can be written, programs still read.
-                Err(error) if error.trouble() == Some(Trouble::Full) => {}
+                Err(error) if error.trouble().is_some_and(Trouble::reads) => {}
                 other => other?,
             }
         }

@@ -10,8 +10,18 @@ pub enum Trouble {
     Away,
     /// It reads and does not write: its disk is full.
     Full,
+    /// It reads and does not write, for another reason: a disk that fails or may not be written, a standby.
+    Unwritable,
     /// No connection was free in time.
     Busy,
+}
+
+impl Trouble {
+    /// Whether people can still read.
+    #[must_use]
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Full | Self::Unwritable)
+    }
 }
 
 impl StoreError {
@@ -56,9 +66,26 @@ fn of_code(code: &str) -> Option<Trouble> {
         "57P01" | "57P02" | "57P03" => Some(Trouble::Away),
         "53100" => Some(Trouble::Full),
         "53300" => Some(Trouble::Busy),
-        // SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: no room for the index of the write-ahead log.
-        "13" | "4874" => Some(Trouble::Full),
-        _ if code.len() == 5 && code.starts_with("08") => Some(Trouble::Away),
+        // A transaction that may only read: a standby.
+        "25006" => Some(Trouble::Unwritable),
+        _ if code.len() == 5 => code.starts_with("08").then_some(Trouble::Away),
+        _ => of_result(code.parse().ok()?),
+    }
+}
+
+/// SQLite's result codes: the first one stands in the lowest byte.
+fn of_result(code: u32) -> Option<Trouble> {
+    /// SQLITE_IOERR_SHMSIZE: no room for the index of the write-ahead log.
+    const NO_ROOM_FOR_INDEX: u32 = 4874;
+    /// SQLITE_IOERR_READ and SQLITE_IOERR_SHORT_READ.
+    const CANNOT_READ: [u32; 2] = [266, 522];
+    match (code, code & 0xff) {
+        (NO_ROOM_FOR_INDEX, _) | (_, 13) => Some(Trouble::Full),
+        // SQLITE_READONLY, and what else fails of a write (SQLITE_IOERR).
+        (_, 8) => Some(Trouble::Unwritable),
+        (code, 10) if !CANNOT_READ.contains(&code) => Some(Trouble::Unwritable),
+        // SQLITE_IOERR of a read, SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_NOTADB.
+        (_, 10 | 11 | 14 | 26) => Some(Trouble::Away),
         _ => None,
     }
 }
@@ -69,7 +96,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] when there is none.
     pub async fn answers(&self) -> Result<(), StoreError> {
-        self.pulse().execute_unprepared("SELECT 1").await?;
+        // A page is read: a question that touches no table says nothing of the file.
+        self.pulse().execute_unprepared("SELECT version FROM seaql_migrations LIMIT 1").await?;
         Ok(())
     }
 }
@@ -88,6 +116,17 @@ mod tests {
             ("53100", Some(Trouble::Full)),
             ("53300", Some(Trouble::Busy)),
             ("13", Some(Trouble::Full)),
+            ("4874", Some(Trouble::Full)),
+            ("25006", Some(Trouble::Unwritable)),
+            // Read-only, a directory that is; a failed write, a failed fsync.
+            ("8", Some(Trouble::Unwritable)),
+            ("1544", Some(Trouble::Unwritable)),
+            ("778", Some(Trouble::Unwritable)),
+            ("1034", Some(Trouble::Unwritable)),
+            // A failed read; a damaged file, none that opens.
+            ("266", Some(Trouble::Away)),
+            ("11", Some(Trouble::Away)),
+            ("14", Some(Trouble::Away)),
             // A unique key that is taken, in both; a syntax error; SQLite's busy.
             ("23505", None),
             ("2067", None),

@@ -1,5 +1,5 @@
 // Whether the centre can work, as its health route says: asked now and then, and more often while it cannot.
-export const TROUBLES = ["database_away", "no_space"] as const;
+export const TROUBLES = ["database_away", "no_space", "cannot_write"] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 const ASK_MS = 30_000;

@@ -12,6 +12,10 @@ export const centre: typeof thai = {
       title: "The centre’s storage is full: nothing can be written",
       next: "You can still read, but what you press or type now is not saved, and nothing new comes up. If it is urgent, call us. Sensors keep what they see and send it by themselves. Tell the centre’s administrator to make room.",
     },
+    cannot_write: {
+      title: "Nothing can be written at the centre just now",
+      next: "You can still read, but what you press or type now is not saved, and nothing new comes up. If it is urgent, call us. Sensors keep what they see and send it by themselves. Tell the centre’s administrator to look at the storage.",
+    },
   },
   due: {
     title: "Cases and what is due next",

@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .answers::<serde_json::Value>()
             .to(description),
         Route::get("/healthz")
-            .summary("Whether the centre runs and its database works; `database_away` or `no_space` when it does not")
+            .summary("Whether the centre runs and its database works; `database_away`, `no_space` or `cannot_write` when it does not")
             .allow(Who::Anyone, Reach::Nothing)
             .answers::<Healthy>()
             .to(health),
