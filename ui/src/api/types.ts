@@ -1440,7 +1440,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the centre runs and its database works; `database_away` or `no_space` when it does not */
+        /** Whether the centre runs and its database works; `database_away`, `no_space` or `cannot_write` when it does not */
         get: operations["get_healthz"];
         put?: never;
         post?: never;
@@ -2423,7 +2423,8 @@ export interface components {
             /**
              * @description Stable, for programs: `signed_out`, `wrong_credentials`, `second_factor_needed`, `wrong_code`,
              *     `second_factor_missing`, `wrong_proof`, `forbidden`, `csrf`, `not_found`, `invalid`, `conflict`, `too_large`,
-             *     `no_room`, `too_many`, `media_type`, `method`, `unavailable`, `database_away`, `no_space`
+             *     `no_room`, `too_many`, `media_type`, `method`, `unavailable`, `database_away`, `no_space`,
+             *     `cannot_write`
              */
             code: string;
             detail: string;
@@ -3470,6 +3471,8 @@ export interface components {
             facility_names: components["schemas"]["FacilityName"][];
             /** Format: int32 */
             gid: number;
+            /** @description As severe or less is hidden */
+            severity: components["schemas"]["Severity"];
             signature: string;
             /** Format: int32 */
             signature_id: number;
