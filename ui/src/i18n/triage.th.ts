@@ -75,10 +75,10 @@ export const triage = {
     share: "ให้ทุกคนในทีมเห็น",
     shared: "ของทีม",
     rename: "เปลี่ยนชื่อ",
-    rename_of: (name: string) => `เปลี่ยนชื่อมุมมอง ${name}`,
+    rename_of: (name: string) => `เปลี่ยนชื่อ มุมมอง ${name}`,
     renamed: "เปลี่ยนชื่อแล้ว",
     remove: "ลบ",
-    remove_of: (name: string) => `ลบมุมมอง ${name}`,
+    remove_of: (name: string) => `ลบ มุมมอง ${name}`,
     removed: "ลบมุมมองแล้ว",
   },
   attack: {
