@@ -18,6 +18,8 @@ use std::{
 pub(crate) const LOADED_VALUES_MAX: usize = 1 << 24;
 /// Values that traffic adds to one set.
 pub(crate) const ADDED_VALUES_MAX: usize = 1 << 20;
+/// Bytes of all values that traffic adds to all sets.
+const ADDED_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one value.
 pub(crate) const VALUE_BYTES_MAX: usize = 4096;
 
@@ -39,6 +41,8 @@ pub(crate) struct Sets {
     base: Arc<[BaseSet]>,
     added: Vec<HashSet<Box<[u8]>>>,
     removed: Vec<HashSet<Box<[u8]>>>,
+    /// Of all that was added.
+    added_bytes: usize,
 }
 
 impl BaseSet {
@@ -226,7 +230,7 @@ fn value_of<'b>(kind: DataKind, bytes: &'b [u8], room: &'b mut [u8; 16]) -> Opti
 impl Sets {
     pub fn new(base: Arc<[BaseSet]>) -> Self {
         let (added, removed) = base.iter().map(|_| (HashSet::new(), HashSet::new())).unzip();
-        Self { base, added, removed }
+        Self { base, added, removed, added_bytes: 0 }
     }
 
     /// Does what the rule says with the buffer as a value; true when the rule goes on.
@@ -252,18 +256,22 @@ impl Sets {
                 there
             }
             DatasetCommand::Set => {
-                if there || added.len() >= ADDED_VALUES_MAX {
+                let bytes = self.added_bytes + value.len();
+                if there || added.len() >= ADDED_VALUES_MAX || bytes > ADDED_BYTES_MAX {
                     return false;
                 }
                 removed.remove(value);
                 added.insert(value.into());
+                self.added_bytes = bytes;
                 true
             }
             DatasetCommand::Unset => {
                 if !there {
                     return false;
                 }
-                added.remove(value);
+                if added.remove(value) {
+                    self.added_bytes -= value.len();
+                }
                 if loaded.is_some() {
                     removed.insert(value.into());
                 }
@@ -301,6 +309,21 @@ mod tests {
         check(DatasetCommand::Set, b"abc", true);
         check(DatasetCommand::IsSet, b"abc", true);
         check(DatasetCommand::IsSet, b"abcd", false);
+    }
+
+    #[test]
+    fn traffic_adds_so_many_bytes_and_no_more() {
+        let base = BaseSet::load("s", DataKind::String, None, None).expect("loads");
+        let mut sets = sets(base);
+        let mut details = Vec::new();
+        let value = |number: usize| format!("{number:0width$}", width = VALUE_BYTES_MAX).into_bytes();
+        let room = ADDED_BYTES_MAX / VALUE_BYTES_MAX;
+        for number in 0..room {
+            assert!(sets.apply(0, DatasetCommand::Set, &value(number), &mut details));
+        }
+        assert!(!sets.apply(0, DatasetCommand::Set, &value(room), &mut details), "all room is taken");
+        assert!(sets.apply(0, DatasetCommand::Unset, &value(0), &mut details));
+        assert!(sets.apply(0, DatasetCommand::Set, &value(room), &mut details), "one went, one may come");
     }
 
     #[test]

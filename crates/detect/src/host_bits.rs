@@ -1,10 +1,8 @@
 //! Bits of hosts and pairs of hosts, with their ends (`xbits`, `hostbits`).
 
+use crate::expiring::Expiring;
 use phitak_model::Timestamp;
-use std::{collections::HashMap, net::IpAddr};
-
-/// Bits of one worker.
-const BITS_MAX: usize = 1 << 18;
+use std::net::IpAddr;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
@@ -21,20 +19,18 @@ impl Owner {
 
 #[derive(Default)]
 pub(crate) struct HostBits {
-    ends: HashMap<(u32, Owner), Timestamp>,
+    ends: Expiring<(u32, Owner), Timestamp>,
 }
 
 impl HostBits {
     pub fn is_set(&self, bit: u32, owner: Owner, now: Timestamp) -> bool {
-        self.ends.get(&(bit, owner)).is_some_and(|end| now < *end)
+        self.ends.get(&(bit, owner), now).is_some()
     }
 
+    /// A table that is full of bits that are set takes no more.
     pub fn set(&mut self, bit: u32, owner: Owner, now: Timestamp, expire_secs: u32) {
-        if self.ends.len() >= BITS_MAX {
-            self.ends.retain(|_, end| now < *end);
-        }
-        if self.ends.len() < BITS_MAX || self.ends.contains_key(&(bit, owner)) {
-            self.ends.insert((bit, owner), now.plus_secs(i64::from(expire_secs)));
+        if let Some(place) = self.ends.place((bit, owner), now) {
+            place.insert_entry(now.plus_secs(i64::from(expire_secs)));
         }
     }
 

@@ -12,6 +12,7 @@ mod compile;
 mod compiled;
 mod dataset;
 pub mod detector;
+mod expiring;
 mod expression;
 pub mod flow_state;
 mod host_bits;

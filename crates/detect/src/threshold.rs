@@ -1,21 +1,16 @@
 //! How often rules alert: thresholds, detection filters, suppress lists and rate filters, on packet time.
 
-use crate::input::Input;
+use crate::{
+    expiring::{Expiring, Lasting},
+    input::Input,
+};
 use phitak_model::Timestamp;
 use phitak_rules::{
     Action,
     address::Addresses,
     threshold::{SuppressTrack, Threshold, ThresholdKind, ThresholdTrack, UniquePort},
 };
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv4Addr},
-};
-
-/// Tracked keys of one worker.
-const TRACKED_MAX: usize = 1 << 18;
-/// Distinct ports that one key remembers.
-const PORTS_MAX: usize = 4096;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// What may be said about a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +26,30 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counter {
     started_at: Timestamp,
-    count: u64,
+    period_secs: u32,
+    count: u32,
     /// For backoff: the count that alerts next; 0 before the first.
-    next: u64,
-    ports: Vec<u16>,
+    next: u32,
     used: bool,
+    /// Distinct ports, no more than decide.
+    ports: Vec<u16>,
+}
+
+impl Counter {
+    /// Begins anew when it was not used or its period has passed.
+    fn begin(&mut self, now: Timestamp, period_secs: u32) {
+        if self.is_over(now) {
+            *self = Self { started_at: now, period_secs, used: true, next: self.next, ..Self::default() };
+        }
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+impl Lasting for Counter {
+    fn is_over(&self, now: Timestamp) -> bool {
+        let period = i64::from(self.period_secs).saturating_mul(1_000_000);
+        !self.used || (self.period_secs != u32::MAX && now.micros_since(self.started_at) > period)
+    }
 }
 
 /// A rate filter: another action for a while once the rate is reached.
@@ -66,9 +80,9 @@ struct Key {
 
 #[derive(Default)]
 pub(crate) struct Thresholds {
-    counters: HashMap<Key, Counter>,
+    counters: Expiring<Key, Counter>,
     /// Rate filters that are on, until a moment.
-    changed: HashMap<Key, Timestamp>,
+    changed: Expiring<Key, Timestamp>,
 }
 
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -102,14 +116,8 @@ fn key(rule: u32, which: u8, track: ThresholdTrack, fired: &Fired) -> Key {
 
 /// Counts one match and says whether it alerts.
 pub(crate) fn count(counter: &mut Counter, threshold: &Threshold, fired: &Fired) -> Verdict {
-    let now = fired.at;
-    let period = i64::from(threshold.seconds).saturating_mul(1_000_000);
-    let expired = now.micros_since(counter.started_at) > period;
-    if !counter.used || (expired && threshold.seconds != u32::MAX) {
-        *counter = Counter { started_at: now, used: true, next: counter.next, ..Counter::default() };
-    }
-    let limit = u64::from(threshold.count);
-    counter.count += 1;
+    counter.begin(fired.at, threshold.seconds);
+    let limit = threshold.count;
     match threshold.kind {
         ThresholdKind::Limit if counter.count <= limit => Verdict::Alert,
         ThresholdKind::Limit => Verdict::Quiet,
@@ -129,55 +137,41 @@ pub(crate) fn count(counter: &mut Counter, threshold: &Threshold, fired: &Fired)
             if counter.count < next {
                 return Verdict::Quiet;
             }
-            counter.next = next.saturating_mul(u64::from(multiplier)).max(next.saturating_add(1));
+            counter.next = next.saturating_mul(multiplier).max(next.saturating_add(1));
             Verdict::Alert
         }
         ThresholdKind::DetectionFilter { unique } => {
             let reached = match unique {
                 None => counter.count > limit,
-                Some(port) => distinct(counter, port, fired) > limit,
+                Some(port) => is_distinct_above(counter, limit, port, fired),
             };
             if reached { Verdict::Alert } else { Verdict::Nothing }
         }
     }
 }
 
-fn distinct(counter: &mut Counter, which: UniquePort, fired: &Fired) -> u64 {
+/// Whether more than so many distinct ports were seen; no more of them are kept.
+fn is_distinct_above(counter: &mut Counter, limit: u32, which: UniquePort, fired: &Fired) -> bool {
     let (_, port) = match which {
         UniquePort::Source => fired.src,
         UniquePort::Destination => fired.dst,
     };
-    if let Err(at) = counter.ports.binary_search(&port)
-        && counter.ports.len() < PORTS_MAX
+    let ports = &mut counter.ports;
+    let is_above = |ports: &Vec<u16>| ports.len() as u64 > u64::from(limit);
+    if !is_above(ports)
+        && let Err(at) = ports.binary_search(&port)
     {
-        counter.ports.insert(at, port);
+        ports.insert(at, port);
     }
-    counter.ports.len() as u64
+    is_above(ports)
 }
 
 impl Thresholds {
     /// Counts one match of a rule and says whether it alerts.
     pub fn verdict(&mut self, rule: u32, threshold: &Threshold, fired: &Fired) -> Verdict {
+        let place = self.counters.place(key(rule, 0, threshold.track, fired), fired.at);
         // Without a place to count, the alert is not lost.
-        self.counter(rule, threshold, fired).map_or(Verdict::Alert, |counter| count(counter, threshold, fired))
-    }
-
-    /// The counter of a rule for a packet's key; `None` when the table is full.
-    fn counter(&mut self, rule: u32, threshold: &Threshold, fired: &Fired) -> Option<&mut Counter> {
-        let key = key(rule, 0, threshold.track, fired);
-        self.make_room(fired.at, threshold.seconds);
-        if self.counters.len() >= TRACKED_MAX && !self.counters.contains_key(&key) {
-            return None;
-        }
-        Some(self.counters.entry(key).or_default())
-    }
-
-    /// When the table is full, what is older than the period at hand goes.
-    fn make_room(&mut self, now: Timestamp, seconds: u32) {
-        if self.counters.len() >= TRACKED_MAX {
-            let period = i64::from(seconds).saturating_mul(1_000_000);
-            self.counters.retain(|_, c| now.micros_since(c.started_at) <= period);
-        }
+        place.map_or(Verdict::Alert, |place| count(place.or_default(), threshold, fired))
     }
 
     /// Whether a suppress list silences the alert.
@@ -195,26 +189,50 @@ impl Thresholds {
         let now = fired.at;
         for (which, rate) in (1u8..).zip(&extra.rates) {
             let key = key(rule, which, rate.track, fired);
-            if let Some(until) = self.changed.get(&key) {
-                if now <= *until {
-                    return rate.action;
-                }
-                self.changed.remove(&key);
+            if self.changed.get(&key, now).is_some() {
+                return rate.action;
             }
-            if self.counters.len() >= TRACKED_MAX {
-                continue;
-            }
-            let counter = self.counters.entry(key).or_default();
-            let period = i64::from(rate.seconds).saturating_mul(1_000_000);
-            if !counter.used || now.micros_since(counter.started_at) > period {
-                *counter = Counter { started_at: now, used: true, ..Counter::default() };
-            }
-            counter.count += 1;
-            if counter.count > u64::from(rate.count) && self.changed.len() < TRACKED_MAX {
-                self.changed.insert(key, now.plus_secs(i64::from(rate.timeout_secs)));
+            let Some(place) = self.counters.place(key, now) else { continue };
+            let counter = place.or_default();
+            counter.begin(now, rate.seconds);
+            if counter.count > rate.count
+                && let Some(place) = self.changed.place(key, now)
+            {
+                // On until the end of that moment.
+                place.insert_entry(now.plus_secs(i64::from(rate.timeout_secs)).plus_micros(1));
                 return rate.action;
             }
         }
         action
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fired(secs: i64, port: u16) -> Fired {
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Fired { at: Timestamp::default().plus_secs(secs), src: (host, port), dst: (host, 80) }
+    }
+
+    #[test]
+    fn of_distinct_ports_no_more_are_kept_than_decide() {
+        let kind = ThresholdKind::DetectionFilter { unique: Some(UniquePort::Source) };
+        let threshold = Threshold { kind, track: ThresholdTrack::Source, count: 3, seconds: 60 };
+        let mut counter = Counter::default();
+        let mut verdict = |secs, port| count(&mut counter, &threshold, &fired(secs, port));
+        for (port, says) in [(5, Verdict::Nothing), (5, Verdict::Nothing), (2, Verdict::Nothing), (9, Verdict::Nothing)]
+        {
+            assert_eq!(verdict(0, port), says);
+        }
+        for port in 10..1_000 {
+            assert_eq!(verdict(1, port), Verdict::Alert);
+        }
+        assert_eq!(verdict(62, 5), Verdict::Nothing, "a new period");
+        for port in 0..1_000 {
+            count(&mut counter, &threshold, &fired(62, port));
+        }
+        assert_eq!(counter.ports.len(), 4);
     }
 }

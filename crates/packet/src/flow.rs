@@ -6,6 +6,7 @@
 mod key;
 mod share;
 mod table;
+mod wheel;
 
 pub use key::FlowKey;
 pub use table::{FLOWS_MAX_DEFAULT, Flow, FlowIndex, FlowTable};

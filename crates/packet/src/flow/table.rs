@@ -3,6 +3,7 @@
 use super::{
     key::FlowKey,
     share::{Share, Shares},
+    wheel::Wheel,
 };
 use phitak_model::{Direction, Timestamp};
 use std::cmp::Reverse;
@@ -11,8 +12,6 @@ use std::cmp::Reverse;
 pub const FLOWS_MAX_DEFAULT: usize = 262_144;
 /// Flows looked at when one has to go.
 const EVICTION_CANDIDATES: usize = 64;
-/// Seconds that the wheel spans; longer time-outs go round again.
-const WHEEL_SLOTS: usize = 1_024;
 /// No slot has this number.
 const EMPTY: u64 = u64::MAX;
 
@@ -79,8 +78,7 @@ pub struct FlowTable<S> {
     free: Vec<u32>,
     /// Open addressing with linear probing; tagged slots, or [`EMPTY`].
     index: Vec<u64>,
-    wheel: Vec<Vec<(u32, u64)>>,
-    wheel_at: Option<i64>,
+    wheel: Wheel,
     hand: usize,
     shares: Shares,
     made: u64,
@@ -96,8 +94,7 @@ impl<S> FlowTable<S> {
             slots: Vec::new(),
             free: Vec::new(),
             index: vec![EMPTY; 1024],
-            wheel: std::iter::repeat_with(Vec::new).take(WHEEL_SLOTS).collect(),
-            wheel_at: None,
+            wheel: Wheel::new(),
             hand: 0,
             shares: Shares::new(),
             made: 0,
@@ -205,7 +202,7 @@ impl<S> FlowTable<S> {
             (self.slots.len() - 1) as u32
         };
         self.link(hash, slot);
-        self.schedule(slot, serial, deadline);
+        self.wheel.add(slot, deadline);
         FlowIndex(slot)
     }
 
@@ -239,6 +236,7 @@ impl<S> FlowTable<S> {
             self.unlink(at);
         }
         let flow = self.slots.get_mut(index.0 as usize)?.take()?;
+        self.wheel.remove(index.0);
         self.free.push(index.0);
         self.shares.leave(flow.share);
         Some(flow)
@@ -270,53 +268,38 @@ impl<S> FlowTable<S> {
         }
     }
 
-    fn schedule(&mut self, slot: u32, serial: u64, deadline: i64) {
-        let now = self.wheel_at.unwrap_or(deadline);
-        // Due at the second after its deadline; what is farther than the wheel is looked at again on the way.
-        let ahead = (deadline - now + 1).clamp(1, WHEEL_SLOTS as i64 - 1);
-        let at = (now + ahead).rem_euclid(WHEEL_SLOTS as i64) as usize;
-        if let Some(bucket) = self.wheel.get_mut(at) {
-            bucket.push((slot, serial));
-        }
-    }
-
     /// Whether [`FlowTable::advance`] has anything to do at this moment.
     #[inline]
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.wheel_at.is_none_or(|from| now.secs() > from)
+        self.wheel.is_due(now.secs())
     }
 
     /// Moves time forward and takes out flows that have been idle for too long, in the order of their deadlines' seconds.
     pub fn advance(&mut self, now: Timestamp, expired: &mut Vec<Flow<S>>) {
         let now = now.secs();
-        let Some(from) = self.wheel_at else {
-            self.wheel_at = Some(now);
-            return;
-        };
-        if now <= from {
-            return;
-        }
-        let steps = (now - from).min(WHEEL_SLOTS as i64);
-        self.wheel_at = Some(now);
-        for step in 1..=steps {
-            let second = now - steps + step;
-            let at = second.rem_euclid(WHEEL_SLOTS as i64) as usize;
-            let mut due = self.wheel.get_mut(at).map(std::mem::take).unwrap_or_default();
-            for (slot, serial) in due.drain(..) {
-                let Some(flow) = self.slot(slot).filter(|flow| flow.serial == serial) else { continue };
-                let deadline = flow.deadline_secs();
-                if deadline >= now {
-                    self.schedule(slot, serial, deadline);
-                } else if let Some(flow) = self.remove(FlowIndex(slot)) {
-                    expired.push(flow);
+        let passed = self.wheel.turn(now);
+        for second in now - passed + 1..=now {
+            let Some((mut slot, last)) = self.wheel.ends(second) else { continue };
+            // Who goes round again, into this bucket perhaps, stands behind the last.
+            loop {
+                let is_last = slot == last;
+                self.look_at(slot, now, expired);
+                match self.wheel.ends(second) {
+                    Some((first, _)) if !is_last => slot = first,
+                    _ => break,
                 }
             }
-            if let Some(bucket) = self.wheel.get_mut(at)
-                && bucket.is_empty()
-            {
-                *bucket = due;
-            }
+        }
+    }
+
+    /// Takes out the flow of a slot that is due, or has it looked at later.
+    fn look_at(&mut self, slot: u32, now: i64, expired: &mut Vec<Flow<S>>) {
+        self.wheel.remove(slot);
+        let deadline = self.slot(slot).map(Flow::deadline_secs);
+        match deadline.filter(|deadline| *deadline >= now) {
+            Some(deadline) => self.wheel.add(slot, deadline),
+            None => expired.extend(self.remove(FlowIndex(slot))),
         }
     }
 
@@ -354,9 +337,7 @@ impl<S> FlowTable<S> {
         self.free.clear();
         self.shares.clear();
         self.index.fill(EMPTY);
-        for bucket in &mut self.wheel {
-            bucket.clear();
-        }
+        self.wheel.clear();
         flows
     }
 }
