@@ -1,5 +1,6 @@
 //! Measurements: `cargo xtask bench engine|flows|indicators|centre|centre-postgres|feeds|live`. Each checks its answers and says what it ran on.
 
+mod answer;
 mod engine;
 mod table;
 
@@ -10,7 +11,7 @@ use std::{fs, path::Path};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Part {
-    /// The sensor on the shared capture beside ndpiReader: without rules, and with ET Open
+    /// The sensor on the shared capture beside ndpiReader and Suricata's alerts: without rules, with ET Open, on two cores
     Engine,
     /// Work for a packet with few and with a million flows at once
     Flows,
