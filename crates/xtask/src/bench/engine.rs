@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// Beside the repository, not in it: captures and rules with their own licences.
@@ -90,7 +90,7 @@ pub(super) fn run(root: &Path, rounds: usize, core: usize) -> Result<bool> {
     let rules = root.join(RULES);
     let two = format!("{core},{}", if core == 0 { 1 } else { 0 });
     let one = core.to_string();
-    let mut yardstick = Times::default();
+    let (mut yardstick, mut apart) = (Times::default(), [Times::default(), Times::default()]);
     let mut rows = [
         Row::new("without rules", None, &one, WITHOUT_RULES_MIN),
         Row::new("with ET Open", Some(&rules), &one, WITH_RULES_MIN),
@@ -105,8 +105,12 @@ pub(super) fn run(root: &Path, rounds: usize, core: usize) -> Result<bool> {
         for row in &mut rows {
             row.runs.push(row.inspect(&sensor, &capture, &folder)?);
         }
+        let [plain, ruled, ..] = &rows;
+        for (row, alone) in [plain, ruled].into_iter().zip(&mut apart) {
+            alone.0.push(row.inspect_apart(&sensor, &capture, &folder, &two)?);
+        }
     }
-    let good = report(&yardstick, &rows);
+    let good = report(&yardstick, &rows, &apart);
     let expected = fs::read_to_string(root.join(ALERTS)).context(ALERTS)?;
     let answer = Answer::read(&folder.join("eve.json"))?.report(&expected);
     Ok(good & answer)
@@ -167,6 +171,11 @@ fn processing_secs(text: &str) -> Option<f64> {
     Some(if words.next() == Some("msec") { number / 1000.0 } else { number })
 }
 
+fn run_of(output: &Output) -> Result<Run> {
+    anyhow::ensure!(output.status.success(), "the sensor failed: {}", text_of(output));
+    Run::read(&text_of(output)).context("the sensor's last line has another shape than expected")
+}
+
 /// One way to run the sensor, with its runs.
 struct Row<'a> {
     name: &'static str,
@@ -184,14 +193,32 @@ impl<'a> Row<'a> {
     }
 
     fn inspect(&self, sensor: &Path, capture: &Path, folder: &Path) -> Result<Run> {
-        let mut command = pinned(self.cores, sensor);
-        command.args(["inspect", "-k", "none", "--workers"]).arg(self.cores.split(',').count().to_string());
+        run_of(&self.command(sensor, capture, &folder.join("eve.json"), self.cores).output().context("the sensor")?)
+    }
+
+    /// Two programs that know nothing of each other, each on a core of its own, until both are through: what the machine
+    /// gives to twice the work, in seconds. Their alerts go nowhere: a pipe that nobody reads yet would hold one up.
+    fn inspect_apart(&self, sensor: &Path, capture: &Path, folder: &Path, cores: &str) -> Result<f64> {
+        let start = |core: &str| {
+            let mut command = self.command(sensor, capture, &folder.join(format!("eve-{core}.json")), core);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("the sensor")
+        };
+        let running = cores.split(',').map(start).collect::<Result<Vec<_>>>()?;
+        let mut slowest = 0.0_f64;
+        for program in running {
+            slowest = slowest.max(run_of(&program.wait_with_output().context("the sensor")?)?.packet_secs);
+        }
+        Ok(slowest)
+    }
+
+    fn command(&self, sensor: &Path, capture: &Path, eve: &Path, cores: &str) -> Command {
+        let mut command = pinned(cores, sensor);
+        command.args(["inspect", "-k", "none", "--workers"]).arg(cores.split(',').count().to_string());
         if let Some(rules) = self.rules {
             command.arg("--rules").arg(rules);
         }
-        let output = command.arg("--eve").arg(folder.join("eve.json")).arg(capture).output().context("the sensor")?;
-        anyhow::ensure!(output.status.success(), "the sensor failed: {}", text_of(&output));
-        Run::read(&text_of(&output)).context("the sensor's last line has another shape than expected")
+        command.arg("--eve").arg(eve).arg(capture);
+        command
     }
 
     fn packets(&self) -> Times {
@@ -226,7 +253,7 @@ impl<'a> Row<'a> {
     }
 }
 
-fn report(yardstick: &Times, rows: &[Row<'_>; 4]) -> bool {
+fn report(yardstick: &Times, rows: &[Row<'_>; 4], apart: &[Times; 2]) -> bool {
     let mut good = true;
     println!("{:<26} {:>24} {:>22} {:>9}", "median (range)", "packets, s", "times ndpiReader", "peak, MiB");
     if !yardstick.0.is_empty() {
@@ -236,9 +263,11 @@ fn report(yardstick: &Times, rows: &[Row<'_>; 4]) -> bool {
         good &= row.report(yardstick);
     }
     let [plain, ruled, plain_on_two, ruled_on_two] = rows;
-    for (one, two) in [(plain, plain_on_two), (ruled, ruled_on_two)] {
+    for ((one, two), apart) in [(plain, plain_on_two), (ruled, ruled_on_two)].into_iter().zip(apart) {
         let gain = ratios(&one.packets(), &two.packets());
+        let machine = Times(ratios(&one.packets(), apart).0.iter().map(|ratio| ratio * 2.0).collect());
         println!("{:<26} {:>24} times one core", two.name, gain.shown());
+        println!("  two programs apart do {} times the work of one: what this machine gives", machine.shown());
         if gain.median() < TWO_CORES_MIN {
             println!("✗ {}: {:.2} times one core, {TWO_CORES_MIN:.2} is wanted", two.name, gain.median());
             good = false;
