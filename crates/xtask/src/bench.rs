@@ -1,4 +1,4 @@
-//! Measurements: `cargo xtask bench engine|flows|indicators|centre|centre-postgres|feeds|live`. Each checks its answers and says what it ran on.
+//! Measurements: `cargo xtask bench engine|flows|indicators|centre|centre-postgres|feeds|live|notified`. Each checks its answers and says what it ran on.
 
 mod answer;
 mod engine;
@@ -25,6 +25,8 @@ pub enum Part {
     Feeds,
     /// An alert from a sensor's spool to the event at an open page, while hundreds of sensors report
     Live,
+    /// An urgent alert from each of hundreds of hospitals to the message that tells its people
+    Notified,
 }
 
 /// Runs a part; false when it missed its mark.
@@ -41,6 +43,7 @@ pub fn bench(root: &Path, part: Part, rounds: usize, core: usize) -> Result<bool
         Part::Centre => beside(root, "phitak-centre", "centre", &[]),
         Part::Feeds => beside(root, "phitak-centre", "feeds", &[]),
         Part::Live => beside(root, "phitak-centre", "live", &[]),
+        Part::Notified => beside(root, "phitak-centre", "notified", &[]),
         Part::CentrePostgres => beside(root, "phitak-centre", "centre", &["postgres"]),
     }
 }

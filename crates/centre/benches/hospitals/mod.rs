@@ -3,7 +3,7 @@
 use anyhow::Result;
 use phitak_centre::{centre::Centre, enrol::give_code};
 use phitak_model::{FacilityCode, Timestamp};
-use phitak_store::{AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, people::secret_digest};
+use phitak_store::{AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, User, people::secret_digest};
 use phitak_uplink::{client::enrol, keys::KeyFolder};
 use std::{
     path::{Path, PathBuf},
@@ -11,8 +11,6 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// Of the analyst's session.
-pub const SESSION_COOKIE: &str = "phitak_session=analyst";
 const ENROL_TRIES_MAX: usize = 20;
 
 pub fn now() -> Timestamp {
@@ -46,20 +44,20 @@ pub async fn facilities(centre: &Centre, number: usize) -> Result<Vec<String>> {
     Ok(codes)
 }
 
-/// An analyst who is signed in with [`SESSION_COOKIE`].
-pub async fn analyst(centre: &Centre) -> Result<()> {
+/// The cookie of somebody's session.
+pub fn cookie(login: &str) -> String {
+    format!("phitak_session={login}")
+}
+
+/// Somebody who is signed in.
+pub async fn person(centre: &Centre, login: &str, role: Role, reach: ScopeReach) -> Result<User> {
     let audit = AuditLine::of_operator(now(), "measure");
-    let new = NewUser {
-        login: "analyst".to_owned(),
-        name: "Analyst".to_owned(),
-        role: Role::Analyst,
-        reach: ScopeReach::Sector,
-    };
-    let link = secret_digest("link");
+    let new = NewUser { login: login.to_owned(), name: login.to_owned(), role, reach };
+    let link = secret_digest(&format!("link of {login}"));
     let soon = now().plus_secs(600);
     let user = centre.store.add_user(&Scope::of_the_centre_itself(), &new, &link, soon, audit.clone()).await?;
-    centre.store.begin_session(&user, &secret_digest("analyst"), "csrf", audit).await?;
-    Ok(())
+    centre.store.begin_session(&user, &secret_digest(login), "csrf", audit).await?;
+    Ok(user)
 }
 
 /// Enrols the n-th sensor in a folder of its own; gives the folder.
