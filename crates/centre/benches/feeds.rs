@@ -246,27 +246,7 @@ async fn warn(
 async fn sighting(centre: &Centre, round: u8) -> Result<()> {
     use phitak_store::ArrivedAlert;
     let sensor = phitak_model::SensorId::new("10000-1")?;
-    let alert = Alert {
-        at: now(),
-        gid: 1,
-        signature_id: 9_000_000,
-        rev: 1,
-        signature: "from outside".to_owned(),
-        category: "Test".to_owned(),
-        severity: Severity::High,
-        action: "allowed".to_owned(),
-        proto: "TCP".to_owned(),
-        src_ip: address(round),
-        src_port: Some(50_000),
-        dest_ip: [10, 0, 0, 1].into(),
-        dest_port: Some(445),
-        app_proto: None,
-        flow_id: 1,
-        packet: 1,
-        attack: Vec::new(),
-        evidence: None,
-        fields: Vec::new(),
-    };
+    let alert = Alert { src_ip: address(round), ..hospitals::alert(0, now()) };
     let mut ingest = centre.store.begin_ingest(now(), now()).await?;
     let source = ingest.open(&[(&sensor, "sighting".to_owned())]).await?.pop().flatten().context("a sensor")?;
     ingest.add_alerts(&[&source], &[ArrivedAlert { source: 0, seq: round.into(), alert: &alert }]).await?;

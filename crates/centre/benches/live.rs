@@ -8,13 +8,13 @@
 mod hospitals;
 
 use anyhow::{Context, Result, bail, ensure};
-use hospitals::{code, cookie, facilities, now, person};
+use hospitals::{alert, code, cookie, facilities, now, person};
 use phitak_centre::{
     centre::{Centre, Settings},
     clock::Clock,
     serve,
 };
-use phitak_model::{Alert, Health, Severity, Timestamp};
+use phitak_model::{Health, Timestamp};
 use phitak_store::{Role, ScopeReach, Store};
 use phitak_uplink::{
     Authority, Item,
@@ -249,29 +249,5 @@ async fn follow(
                 let _ = told.send((at, arrived));
             }
         }
-    }
-}
-
-fn alert(signature: usize, at: Timestamp) -> Alert {
-    Alert {
-        at,
-        gid: 1,
-        signature_id: 9_000_000 + u32::try_from(signature).unwrap_or(0),
-        rev: 1,
-        signature: format!("signature {signature}"),
-        category: "Test".to_owned(),
-        severity: Severity::High,
-        action: "allowed".to_owned(),
-        proto: "TCP".to_owned(),
-        src_ip: [203, 0, 113, 7].into(),
-        src_port: Some(50_000),
-        dest_ip: [10, 0, 0, 1].into(),
-        dest_port: Some(445),
-        app_proto: None,
-        flow_id: 1,
-        packet: 1,
-        attack: Vec::new(),
-        evidence: None,
-        fields: Vec::new(),
     }
 }

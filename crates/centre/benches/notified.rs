@@ -12,7 +12,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
-use hospitals::{code, facilities, now, person};
+use hospitals::{alert, code, facilities, now, person};
 use phitak_centre::{
     centre::{Centre, Settings},
     clock::Clock,
@@ -20,7 +20,7 @@ use phitak_centre::{
     router::router,
     serve,
 };
-use phitak_model::{Alert, Health, Severity, Timestamp};
+use phitak_model::Health;
 use phitak_store::{
     AuditLine, Contact, ContactBook, DeliveryState, PageAsk, Role, Scope, ScopeReach, Store,
     delivery_log::{DeliveryFilter, DeliveryRecord},
@@ -259,28 +259,4 @@ async fn take(stream: TcpStream) -> Result<()> {
     stream.read_exact(&mut body).await?;
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await?;
     Ok(())
-}
-
-fn alert(signature: usize, at: Timestamp) -> Alert {
-    Alert {
-        at,
-        gid: 1,
-        signature_id: 9_000_000 + u32::try_from(signature).unwrap_or(0),
-        rev: 1,
-        signature: format!("signature {signature}"),
-        category: "Test".to_owned(),
-        severity: Severity::High,
-        action: "allowed".to_owned(),
-        proto: "TCP".to_owned(),
-        src_ip: [203, 0, 113, 7].into(),
-        src_port: Some(50_000),
-        dest_ip: [10, 0, 0, 1].into(),
-        dest_port: Some(445),
-        app_proto: None,
-        flow_id: 1,
-        packet: 1,
-        attack: Vec::new(),
-        evidence: None,
-        fields: Vec::new(),
-    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use phitak_centre::{centre::Centre, enrol::give_code};
-use phitak_model::{FacilityCode, Timestamp};
+use phitak_model::{Alert, FacilityCode, Severity, Timestamp};
 use phitak_store::{AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, User, people::secret_digest};
 use phitak_uplink::{client::enrol, keys::KeyFolder};
 use std::{
@@ -72,4 +72,29 @@ pub async fn enrolled(folder: &Path, address: &str, code: &str, n: usize) -> Res
     }
     enrol(address, code, &KeyFolder::new(&data)).await?;
     Ok(data)
+}
+
+/// An alert of a signature of its own number, from outside.
+pub fn alert(signature: usize, at: Timestamp) -> Alert {
+    Alert {
+        at,
+        gid: 1,
+        signature_id: 9_000_000 + u32::try_from(signature).unwrap_or(0),
+        rev: 1,
+        signature: format!("signature {signature}"),
+        category: "Test".to_owned(),
+        severity: Severity::High,
+        action: "allowed".to_owned(),
+        proto: "TCP".to_owned(),
+        src_ip: [203, 0, 113, 7].into(),
+        src_port: Some(50_000),
+        dest_ip: [10, 0, 0, 1].into(),
+        dest_port: Some(445),
+        app_proto: None,
+        flow_id: 1,
+        packet: 1,
+        attack: Vec::new(),
+        evidence: None,
+        fields: Vec::new(),
+    }
 }
