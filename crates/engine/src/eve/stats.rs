@@ -5,6 +5,7 @@ use super::{
     head::{Ends, Head},
 };
 use crate::{Sink, counters::Counters};
+use phitak_detect::TurnedAway;
 use phitak_model::{Timestamp, json::Writer};
 use phitak_packet::decode::DecoderCounters;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ impl Records {
         now: Timestamp,
         decoder: &DecoderCounters,
         counters: &Counters,
+        turned_away: TurnedAway,
         flows: u64,
         sink: &mut dyn Sink,
     ) {
@@ -64,7 +66,16 @@ impl Records {
                 ("invalid", counters.tcp_refused),
             ],
         );
-        group(out, "detect", &[("alert", counters.alerts)]);
+        group(
+            out,
+            "detect",
+            &[
+                ("alert", counters.alerts),
+                ("thresholds_dropped", turned_away.counts),
+                ("host_bits_dropped", turned_away.host_bits),
+                ("dataset_values_dropped", turned_away.values),
+            ],
+        );
         out.key("app_layer");
         out.begin_object();
         by_name(out, "flow", &counters.app_flows);
