@@ -66,16 +66,7 @@ impl Records {
                 ("invalid", counters.tcp_refused),
             ],
         );
-        group(
-            out,
-            "detect",
-            &[
-                ("alert", counters.alerts),
-                ("thresholds_dropped", turned_away.counts),
-                ("host_bits_dropped", turned_away.host_bits),
-                ("dataset_values_dropped", turned_away.values),
-            ],
-        );
+        detect(out, counters.alerts, turned_away);
         out.key("app_layer");
         out.begin_object();
         by_name(out, "flow", &counters.app_flows);
@@ -85,6 +76,20 @@ impl Records {
         out.end_object();
         sink.record("stats", out.as_bytes());
     }
+}
+
+fn detect(out: &mut Writer, alerts: u64, turned_away: TurnedAway) {
+    let TurnedAway { counts, host_bits, values } = turned_away;
+    group(
+        out,
+        "detect",
+        &[
+            ("alert", alerts),
+            ("thresholds_dropped", counts),
+            ("host_bits_dropped", host_bits),
+            ("dataset_values_dropped", values),
+        ],
+    );
 }
 
 fn group(out: &mut Writer, name: &str, values: &[(&str, u64)]) {
