@@ -1,13 +1,23 @@
 //! What an alert keeps beside its columns and its story, in few bytes: postcard after one byte that says which form.
 //!
 //! The signature's number, words and severity are its story's; the rest of the words mostly are, and are written only
-//! where they differ.
+//! where they differ. Most bytes that are left are the names of EVE's fields and what clients call themselves. They repeat
+//! from alert to alert and hardly within one, so they are packed (LZ4's block format) against words that are known before.
 
 use crate::error::StoreError;
+use lz4_flex::block;
 use phitak_model::{Alert, Evidence};
 use serde::{Deserialize, Serialize};
 
-const FORM: u8 = 1;
+/// The postcard as it is.
+const PLAIN: u8 = 1;
+/// Its length as a varint, and then it, packed against [`WORDS`].
+const PACKED: u8 = 2;
+/// Part of [`PACKED`]: other words are another form.
+const WORDS: &[u8] = include_bytes!("alert_words.txt");
+/// Bytes of a body when it is unpacked. One that says more is damaged: an alert has 64 fields of some hundred characters,
+/// and its evidence.
+const UNPACKED_BYTES_MAX: usize = 1 << 20;
 
 /// What the story of an alert says already.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +65,14 @@ pub(crate) fn write(alert: &Alert, story: StoryWords<'_>) -> Result<Vec<u8>, Sto
         evidence: alert.evidence.as_ref(),
         fields: &alert.fields,
     };
-    postcard::to_extend(&written, vec![FORM]).map_err(|error| StoreError::invalid(error.to_string()))
+    let invalid = |error: postcard::Error| StoreError::invalid(error.to_string());
+    let plain = postcard::to_extend(&written, vec![PLAIN]).map_err(invalid)?;
+    let Some((_, rest)) = plain.split_first().filter(|(_, rest)| rest.len() <= UNPACKED_BYTES_MAX) else {
+        return Ok(plain);
+    };
+    let mut packed = postcard::to_extend(&rest.len(), vec![PACKED]).map_err(invalid)?;
+    packed.extend(block::compress_with_dict(rest, WORDS));
+    Ok(if packed.len() < plain.len() { packed } else { plain })
 }
 
 /// An empty body is that of an alert whose words were lost before this form.
@@ -63,7 +80,19 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Body, StoreError> {
     let damaged = |what: String| StoreError::Damaged { table: "alerts", what };
     match bytes.split_first() {
         None => Ok(Body::default()),
-        Some((&FORM, rest)) => postcard::from_bytes(rest).map_err(|error| damaged(error.to_string())),
+        Some((&PLAIN, rest)) => postcard::from_bytes(rest).map_err(|error| damaged(error.to_string())),
+        Some((&PACKED, rest)) => {
+            let (length, rest) =
+                postcard::take_from_bytes::<usize>(rest).map_err(|error| damaged(error.to_string()))?;
+            if length > UNPACKED_BYTES_MAX {
+                return Err(damaged(format!("a body of {length} bytes")));
+            }
+            let plain = block::decompress_with_dict(rest, length, WORDS).map_err(|error| damaged(error.to_string()))?;
+            if plain.len() != length {
+                return Err(damaged(format!("a body of {} bytes that says {length}", plain.len())));
+            }
+            postcard::from_bytes(&plain).map_err(|error| damaged(error.to_string()))
+        }
         Some((form, _)) => Err(damaged(format!("a body of form {form}"))),
     }
 }
@@ -124,12 +153,57 @@ mod tests {
     }
 
     #[test]
+    fn known_words_cost_little_and_bodies_of_before_are_read() {
+        let mut alert = alert();
+        alert.evidence = None;
+        alert.fields = [
+            ("http.hostname", "example.org"),
+            ("http.http_user_agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36"),
+            ("http.http_method", "POST"),
+            ("http.status", "200"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        let story = StoryWords { signature: &alert.signature, category: &alert.category };
+        let packed = write(&alert, story).expect("writes");
+        let body = read(&packed).expect("reads");
+        assert_eq!((packed[0], &body.fields, &body.action), (PACKED, &alert.fields, &alert.action));
+        let written = Written {
+            rev: body.rev,
+            signature: None,
+            category: None,
+            action: &body.action,
+            flow_id: body.flow_id,
+            packet: body.packet,
+            attack: &body.attack,
+            evidence: None,
+            fields: &body.fields,
+        };
+        let plain = postcard::to_extend(&written, vec![PLAIN]).expect("writes");
+        assert!(packed.len() * 2 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
+        assert_eq!(read(&plain).expect("reads").fields, alert.fields);
+    }
+
+    #[test]
+    fn the_words_of_this_form_never_change() {
+        // Whoever changes a word makes every stored body unreadable: new words are a new form, beside this one.
+        assert_eq!(WORDS.len(), 2_696);
+        assert_eq!(
+            WORDS.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte))),
+            4_050_854_768
+        );
+    }
+
+    #[test]
     fn damaged_bytes_are_told_and_never_panic() {
         let body = write(&alert(), StoryWords { signature: "", category: "" }).expect("writes");
         for end in 1..body.len() {
             assert!(read(&body[..end]).is_err(), "{end}");
         }
         assert!(read(&[9, 1, 2]).is_err());
+        // Says that it is larger than any, or than it is.
+        assert!(read(&[PACKED, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
+        assert!(read(&[PACKED, 100, 0x10, b'a']).is_err());
         assert_eq!(read(&[]).expect("an empty body").rev, 0);
     }
 }

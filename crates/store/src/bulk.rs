@@ -2,10 +2,13 @@
 //! once and only its values are new.
 
 use crate::error::StoreError;
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value, sea_query::ArrayType};
 
-/// Most rows of a statement. SQLite takes at most 32,766 values.
+/// Most rows of a statement in SQLite, which takes at most 32,766 values.
 const ROWS_MAX: usize = 128;
+/// Most rows of a statement in PostgreSQL: they are handed over as one array for each column, so that the text and its plan
+/// are the same for any number, and the server has a few values to take apart and not thousands.
+const POSTGRES_ROWS_MAX: usize = 1_024;
 /// Most values of a list in a query: its length, a power of two.
 pub(crate) const LIST_MAX: usize = 512;
 
@@ -25,15 +28,12 @@ pub(crate) async fn insert(
     rows: Vec<Vec<Value>>,
 ) -> Result<(), StoreError> {
     let backend = db.get_database_backend();
-    let text = |rows| {
-        let Target { table, columns, on_conflict } = target;
-        format!("INSERT INTO {table} ({}) {} {on_conflict}", columns.join(", "), values(backend, rows, columns.len()))
-    };
-    let whole = text(ROWS_MAX);
-    for part in parts(rows) {
-        let sql = if part.len() == ROWS_MAX { whole.clone() } else { text(part.len()) };
-        let values: Vec<Value> = part.into_iter().flatten().collect();
-        db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    let Target { table, columns, on_conflict } = target;
+    let before = format!("INSERT INTO {table} ({})", columns.join(", "));
+    for part in parts(backend, rows) {
+        let (rows, values) = table_of(backend, part);
+        db.execute_raw(Statement::from_sql_and_values(backend, format!("{before} {rows} {on_conflict}"), values))
+            .await?;
     }
     Ok(())
 }
@@ -44,8 +44,9 @@ pub(crate) async fn execute(
     (before, after): (&str, &str),
     rows: Vec<Vec<Value>>,
 ) -> Result<(), StoreError> {
-    for part in parts(rows) {
-        db.execute_raw(with_values(db.get_database_backend(), (before, after), part)).await?;
+    let backend = db.get_database_backend();
+    for part in parts(backend, rows) {
+        db.execute_raw(with_values(backend, (before, after), part)).await?;
     }
     Ok(())
 }
@@ -56,9 +57,10 @@ pub(crate) async fn query(
     (before, after): (&str, &str),
     rows: Vec<Vec<Value>>,
 ) -> Result<Vec<QueryResult>, StoreError> {
+    let backend = db.get_database_backend();
     let mut found = Vec::new();
-    for part in parts(rows) {
-        found.extend(db.query_all_raw(with_values(db.get_database_backend(), (before, after), part)).await?);
+    for part in parts(backend, rows) {
+        found.extend(db.query_all_raw(with_values(backend, (before, after), part)).await?);
     }
     Ok(found)
 }
@@ -73,37 +75,77 @@ pub(crate) fn padded<T: Clone>(list: &[T]) -> Vec<T> {
 }
 
 fn with_values(backend: DbBackend, (before, after): (&str, &str), rows: Vec<Vec<Value>>) -> Statement {
-    let columns = rows.first().map_or(0, Vec::len);
-    let sql = format!("{before} ({}) {after}", values(backend, rows.len(), columns));
-    Statement::from_sql_and_values(backend, sql, rows.into_iter().flatten())
+    let (rows, values) = table_of(backend, rows);
+    Statement::from_sql_and_values(backend, format!("{before} ({rows}) {after}"), values)
 }
 
-/// Rows in their order, by whole statements, then by powers of two.
-fn parts<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+/// Rows in their order: by whole statements in PostgreSQL; by whole statements, then by powers of two in SQLite, whose texts
+/// have each a number of rows.
+fn parts<T>(backend: DbBackend, rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     let mut rows = rows.into_iter();
     std::iter::from_fn(move || {
-        let power = rows.len().min(ROWS_MAX).checked_ilog2()?;
-        Some(rows.by_ref().take(1 << power).collect())
+        let number = match backend {
+            DbBackend::Postgres => rows.len().min(POSTGRES_ROWS_MAX),
+            _ => 1 << rows.len().min(ROWS_MAX).checked_ilog2()?,
+        };
+        (number > 0).then(|| rows.by_ref().take(number).collect())
     })
 }
 
-fn values(backend: DbBackend, rows: usize, columns: usize) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity("VALUES ".len() + rows * (4 + 7 * columns));
-    text.push_str("VALUES ");
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            text.push_str(if column == 0 { "" } else { ", " });
-            if backend == DbBackend::Postgres {
-                let _ = write!(text, "${}", row * columns + column + 1);
-            } else {
-                text.push('?');
-            }
-        }
-        text.push(')');
+/// Rows as a query without a name, whose columns are `column1`, `column2`, …, and its values.
+fn table_of(backend: DbBackend, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+    match backend {
+        DbBackend::Postgres => unnested(rows),
+        _ => (values(rows.len(), rows.first().map_or(0, Vec::len)), rows.into_iter().flatten().collect()),
     }
-    text
+}
+
+fn values(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    format!("VALUES {}", vec![row.as_str(); rows].join(", "))
+}
+
+/// One array for each column; a column with nulls has a second one that tells where, since arrays are written without.
+fn unnested(rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+    let mut columns: Vec<Vec<Value>> = Vec::new();
+    columns.resize_with(rows.first().map_or(0, Vec::len), || Vec::with_capacity(rows.len()));
+    for row in rows {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column.push(value);
+        }
+    }
+    let (mut arrays, mut names, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+    let mut handed = Vec::new();
+    for (number, column) in (1..).zip(columns) {
+        let (kind, sql_kind, filler) = kind_of(column.first());
+        let nulls: Vec<Value> = column.iter().map(|value| (!value.is_some()).into()).collect();
+        let has_nulls = nulls.contains(&true.into());
+        let filled = column.into_iter().map(|value| if value.is_some() { value } else { filler.clone() }).collect();
+        handed.push(Value::Array(kind, Some(Box::new(filled))));
+        arrays.push(format!("${}::{sql_kind}[]", handed.len()));
+        names.push(format!("c{number}"));
+        if has_nulls {
+            handed.push(Value::Array(ArrayType::Bool, Some(Box::new(nulls))));
+            arrays.push(format!("${}::bool[]", handed.len()));
+            names.push(format!("n{number}"));
+            shown.push(format!("CASE WHEN n{number} THEN NULL ELSE c{number} END AS column{number}"));
+        } else {
+            shown.push(format!("c{number} AS column{number}"));
+        }
+    }
+    let (shown, arrays, names) = (shown.join(", "), arrays.join(", "), names.join(", "));
+    (format!("SELECT {shown} FROM unnest({arrays}) AS u({names})"), handed)
+}
+
+/// A column's kind by any of its values, and what stands in the place of a null.
+fn kind_of(value: Option<&Value>) -> (ArrayType, &'static str, Value) {
+    match value {
+        Some(Value::Bool(_)) => (ArrayType::Bool, "bool", false.into()),
+        Some(Value::Int(_)) => (ArrayType::Int, "int4", 0_i32.into()),
+        Some(Value::BigInt(_)) => (ArrayType::BigInt, "int8", 0_i64.into()),
+        Some(Value::Bytes(_)) => (ArrayType::Bytes, "bytea", Vec::<u8>::new().into()),
+        _ => (ArrayType::String, "text", String::new().into()),
+    }
 }
 
 #[cfg(test)]
@@ -115,9 +157,14 @@ mod tests {
 
     #[test]
     fn each_database_gets_its_own_places() {
-        let of = |backend| values(backend, 2, 2);
+        let rows = || vec![vec![1_i64.into(), "a".into()], vec![2_i64.into(), None::<String>.into()]];
+        let of = |backend| table_of(backend, rows()).0;
         assert_eq!(of(DbBackend::Sqlite), "VALUES (?, ?), (?, ?)");
-        assert_eq!(of(DbBackend::Postgres), "VALUES ($1, $2), ($3, $4)");
+        assert_eq!(
+            of(DbBackend::Postgres),
+            "SELECT c1 AS column1, CASE WHEN n2 THEN NULL ELSE c2 END AS column2 \
+             FROM unnest($1::int8[], $2::text[], $3::bool[]) AS u(c1, c2, n2)"
+        );
     }
 
     #[test]

@@ -87,6 +87,11 @@ async fn run(on_postgres: bool, facilities: usize, days: usize, per_day: usize) 
     let bytes = if on_postgres { postgres::bytes("bench").await } else { sizes(folder.path())? };
     let per_alert = bytes as f64 / truth.alerts as f64;
     println!("on disk: {:.0} MB, {per_alert:.0} bytes an alert", bytes as f64 / 1e6);
+    if on_postgres {
+        for line in postgres::largest("bench").lines() {
+            println!("  {}", line.replace('|', " "));
+        }
+    }
     let are_quick = pages::measure(&centre, &world, &truth).await?;
     let (now_mib, peak_mib) = memory_mib()?;
     println!("memory: {now_mib} MiB, {peak_mib} MiB at its peak (the generator with it)");

@@ -41,6 +41,14 @@ pub async fn bytes(name: &str) -> u64 {
     text.lines().rev().find_map(|line| line.trim().parse().ok()).expect("a number")
 }
 
+/// The largest tables and indices of a database, with their bytes.
+#[allow(dead_code, reason = "not every program with this module measures")]
+pub fn largest(name: &str) -> String {
+    let sizes =
+        "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relkind IN ('r', 'i') ORDER BY 2 DESC LIMIT 12";
+    psql(name, sizes)
+}
+
 pub fn url(name: &str) -> String {
     url_at(cluster(), name)
 }
