@@ -17,16 +17,19 @@ use crate::{
     prefilter::small,
     program::run::STEPS_MAX,
     ruleset::{Catalogue, Compiled, RuleInfo, Ruleset, Settings},
-    threshold::{Extra, Rate},
+    threshold::Extra,
     zones::ZoneFinder,
 };
 use groups::{AppGroupsBuilder, EventRules, PacketGroups};
 use phitak_rules::{Diagnostic, Rule, ThresholdRule, threshold::ThresholdLine};
 use resolve::Resolved;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Suricata's `packet-alert-max`.
 const ALERTS_MAX: u32 = 15;
+
+/// Most rate filters of one rule: each is a count of its own for each match.
+const RATES_MAX: usize = 16;
 
 /// Why a rule cannot be compiled, and where.
 pub(crate) struct Trouble {
@@ -88,9 +91,12 @@ pub fn compile(rules: Vec<Rule>, catalogue: &Catalogue<'_>, settings: &Settings)
             }
         }
     }
-    let idle = apply_thresholds(&mut kept, &thresholds);
     let file = settings.thresholds.as_ref().map_or("", |file| file.name.as_str());
-    let idle_lines = idle.into_iter().map(|line| idle_line(file, line)).collect();
+    let mut idle_lines = Vec::new();
+    for (line, why) in apply_thresholds(&mut kept, &thresholds) {
+        let told = about_line(file, line, why.to_owned());
+        if why == NO_RULE { idle_lines.push(told) } else { diagnostics.push(told) }
+    }
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     Compiled { rules: compiler.finish(kept), diagnostics, idle_lines }
 }
@@ -162,54 +168,64 @@ fn without_repeats(rules: Vec<Rule>, diagnostics: &mut Vec<Diagnostic>) -> Vec<R
     kept
 }
 
-/// Puts the lines of a `threshold.config` on the rules that they name, and tells which lines name none. A line about every
-/// rule gives way to a threshold that a rule has of its own, or from a line that names it, as in Suricata.
-fn apply_thresholds<'l>(kept: &mut [(Rule, Resolved)], lines: &'l [ThresholdLine]) -> Vec<&'l ThresholdLine> {
+/// Puts the lines of a `threshold.config` on the rules that they name. A line about every rule gives way to a threshold that
+/// a rule has of its own, or from a line that names it, as in Suricata. Tells which lines change nothing, and which could not
+/// be put on every rule that they name.
+fn apply_thresholds<'l>(
+    kept: &mut [(Rule, Resolved)],
+    lines: &'l [ThresholdLine],
+) -> Vec<(&'l ThresholdLine, &'static str)> {
     let mut by_sid: HashMap<u32, Vec<usize>> = HashMap::new();
     for (index, (rule, _)) in kept.iter().enumerate() {
         by_sid.entry(rule.meta.sid).or_default().push(index);
     }
     let all: Vec<usize> = (0..kept.len()).collect();
-    let mut idle = Vec::new();
+    let mut told = Vec::new();
     for line in lines {
         let named = if line.sid == 0 { Some(&all) } else { by_sid.get(&line.sid) };
-        let mut is_idle = true;
+        let mut why = Some(NO_RULE);
         for index in named.into_iter().flatten() {
             let Some((rule, resolved)) = kept.get_mut(*index) else { continue };
             if line.gid == 0 || line.gid == rule.meta.gid {
-                is_idle = false;
-                apply_line(&mut resolved.rule, line);
+                let was_put = apply_line(&mut resolved.rule, line);
+                why = if was_put { why.filter(|why| *why != NO_RULE) } else { Some(TOO_MANY_RATES) };
             }
         }
-        if is_idle {
-            idle.push(line);
-        }
+        told.extend(why.map(|why| (line, why)));
     }
-    idle
+    told
 }
 
-fn apply_line(rule: &mut CompiledRule, line: &ThresholdLine) {
+const NO_RULE: &str = "no rule that is loaded has this gid and sid";
+const TOO_MANY_RATES: &str = "a rule that it names has 16 rate filters already";
+
+/// Whether there was room for it.
+fn apply_line(rule: &mut CompiledRule, line: &ThresholdLine) -> bool {
+    let extra = &mut rule.extra;
     match &line.rule {
         ThresholdRule::Threshold(_) if line.sid == 0 && rule.threshold.is_some() => {}
         ThresholdRule::Threshold(threshold) => rule.threshold = Some(*threshold),
         ThresholdRule::Suppress { track, addresses } => {
-            rule.extra.get_or_insert_with(Box::<Extra>::default).suppress.push((*track, addresses.clone()));
+            extra.get_or_insert_with(Box::<Extra>::default).suppress.push((*track, Arc::clone(addresses)));
         }
-        ThresholdRule::Rate { track, count, seconds, action, timeout_secs } => {
-            let rate =
-                Rate { track: *track, count: *count, seconds: *seconds, action: *action, timeout_secs: *timeout_secs };
-            rule.extra.get_or_insert_with(Box::<Extra>::default).rates.push(rate);
+        ThresholdRule::Rate(rate) => {
+            let rates = &mut extra.get_or_insert_with(Box::<Extra>::default).rates;
+            if rates.len() >= RATES_MAX {
+                return false;
+            }
+            rates.push(*rate);
         }
     }
+    true
 }
 
-fn idle_line(file: &str, line: &ThresholdLine) -> Diagnostic {
+fn about_line(file: &str, line: &ThresholdLine, reason: String) -> Diagnostic {
     Diagnostic {
         file: file.to_owned(),
         line: line.line,
         column: 1,
         sid: (line.sid != 0).then_some(line.sid),
-        reason: "no rule that is loaded has this gid and sid".to_owned(),
+        reason,
         hint: None,
     }
 }

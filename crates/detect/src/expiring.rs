@@ -1,8 +1,9 @@
 //! A table of what lasts for a while, for each of many hosts: it holds at most so many, and not much more than are alive.
 //!
 //! What is over is swept out when the table has doubled since the last sweep, so that a sweep costs each newcomer a constant
-//! amount. A table that is full of what is alive turns newcomers away, and sweeps again only after many of them or in another
-//! second: whoever fills it with addresses that nobody has does not buy a sweep with each packet.
+//! amount. A table that is full of what is alive turns newcomers away, and sweeps again only after many of them or in a later
+//! second: whoever fills it with addresses that nobody has does not buy a sweep with each packet. Nor does one packet with a
+//! wrong clock empty the table: it is swept as of the earlier of this packet's moment and that of the one before.
 
 use phitak_model::Timestamp;
 use std::{
@@ -49,6 +50,8 @@ pub(crate) struct Expiring<K, V> {
     patience: usize,
     /// The second of the last sweep.
     swept_at: i64,
+    /// When a place was asked for last.
+    asked_at: Timestamp,
     /// Newcomers for which there was no place.
     turned_away: u64,
     #[cfg(test)]
@@ -62,6 +65,7 @@ impl<K, V> Default for Expiring<K, V> {
             sweep_at: SWEEP_MIN,
             patience: 0,
             swept_at: i64::MIN,
+            asked_at: Timestamp::default(),
             turned_away: 0,
             #[cfg(test)]
             sweeps: 0,
@@ -77,7 +81,9 @@ impl<K: Eq + Hash, V: Lasting> Expiring<K, V> {
 
     /// The place of `key`, which may hold what is over; `None` when it has none and the table is full.
     pub fn place(&mut self, key: K, now: Timestamp) -> Option<Entry<'_, K, V>> {
-        let has_room = self.entries.len() < self.sweep_at || self.entries.contains_key(&key) || self.make_room(now);
+        let before = std::mem::replace(&mut self.asked_at, now);
+        let has_room =
+            self.entries.len() < self.sweep_at || self.entries.contains_key(&key) || self.make_room(now.min(before));
         self.turned_away += u64::from(!has_room);
         has_room.then(|| self.entries.entry(key))
     }
@@ -92,7 +98,7 @@ impl<K: Eq + Hash, V: Lasting> Expiring<K, V> {
     }
 
     fn make_room(&mut self, now: Timestamp) -> bool {
-        if self.patience > 0 && now.secs() == self.swept_at {
+        if self.patience > 0 && now.secs() <= self.swept_at {
             self.patience -= 1;
             return false;
         }
@@ -162,7 +168,24 @@ mod tests {
         assert_eq!((table.entries.len(), table.entries.capacity()), (ENTRIES_MAX, capacity));
         assert_eq!(table.turned_away(), u64::from(full) * 2);
         // Once its entries are over there is room for all that come.
-        assert!((0..full).all(|key| add(&mut table, full * 3 + key, 100, 60)));
+        assert!(!add(&mut table, full * 3, 100, 60), "perhaps its clock is wrong");
+        assert!((1..full).all(|key| add(&mut table, full * 3 + key, 100, 60)));
+    }
+
+    #[test]
+    fn a_packet_from_the_future_empties_no_table_and_seconds_that_alternate_buy_no_sweeps() {
+        let mut table = Expiring::default();
+        let full = u32::try_from(ENTRIES_MAX).unwrap();
+        for key in 0..full {
+            assert!(add(&mut table, key, 0, 3_600));
+        }
+        add(&mut table, full, 10_000_000, 3_600);
+        assert!((0..full).all(|key| table.get(&key, at(1)).is_some()));
+        let before = table.sweeps;
+        for key in full..full + 20_000 {
+            add(&mut table, key, 10 + i64::from(key % 2), 3_600);
+        }
+        assert!(table.sweeps < before + 5, "{} sweeps", table.sweeps);
     }
 
     #[test]

@@ -9,11 +9,12 @@ use phitak_model::Timestamp;
 use phitak_rules::{
     Action,
     address::Addresses,
-    threshold::{SuppressTrack, Threshold, ThresholdKind, ThresholdTrack, UniquePort},
+    threshold::{Rate, SuppressTrack, Threshold, ThresholdKind, ThresholdTrack, UniquePort},
 };
 use std::{
     collections::hash_map::Entry,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
 };
 
 /// What may be said about a match.
@@ -78,20 +79,10 @@ impl Lasting for Counter {
     }
 }
 
-/// A rate filter: another action for a while once the rate is reached.
-#[derive(Clone, Debug)]
-pub(crate) struct Rate {
-    pub track: ThresholdTrack,
-    pub count: u32,
-    pub seconds: u32,
-    pub action: Action,
-    pub timeout_secs: u32,
-}
-
 /// All that `threshold.config` adds to one rule.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extra {
-    pub suppress: Vec<(SuppressTrack, Addresses)>,
+    pub suppress: Vec<(SuppressTrack, Arc<Addresses>)>,
     pub rates: Vec<Rate>,
 }
 

@@ -7,6 +7,8 @@ pub struct Counters {
     pub alerts: u64,
     /// Flows of which the table was rid because it was full.
     pub flows_evicted: u64,
+    /// Frames that came more than 1,024 seconds behind the latest one.
+    pub frames_behind: u64,
     pub tcp_sessions: u64,
     /// Sessions that were not followed because `stream.memcap` was reached.
     pub tcp_sessions_refused: u64,
@@ -39,6 +41,8 @@ impl Counters {
         for (sum, more) in sums {
             *sum = sum.saturating_add(more);
         }
+        // Each worker hears of all frames.
+        self.frames_behind = self.frames_behind.max(other.frames_behind);
         let maps = [(&mut self.app_flows, &other.app_flows), (&mut self.app_transactions, &other.app_transactions)];
         for (sums, more) in maps {
             for (name, count) in more {

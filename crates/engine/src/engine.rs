@@ -59,10 +59,11 @@ impl Engine {
         Self { decoder: Decoder::new(config.decoder.clone()), worker: Worker::new(config, rules, common) }
     }
 
-    /// Moves time forward to that of a frame, which may be another engine's: flows that were idle for too long end.
+    /// Moves time forward to that of the frame with this number, which may be another engine's: flows that were idle for too
+    /// long end. Frames in a row that are far behind move it back.
     #[inline]
-    pub fn advance(&mut self, at: Timestamp, sink: &mut dyn Sink) {
-        self.worker.advance(at, sink);
+    pub fn advance(&mut self, frame: u64, at: Timestamp, sink: &mut dyn Sink) {
+        self.worker.advance(frame, at, sink);
     }
 
     /// Whether [`Engine::advance`] would do more than note the time.
@@ -81,6 +82,8 @@ impl Engine {
     /// Takes the next frame.
     pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
         let Self { decoder, worker } = self;
+        worker.enter(Stage::Flows);
+        worker.advance(frame.number, frame.at, sink);
         worker.enter(Stage::Decoding);
         decoder.decode(frame, &mut |packet| {
             let before = worker.enter(Stage::Flows);

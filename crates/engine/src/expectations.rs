@@ -43,11 +43,13 @@ impl Expectations {
     /// The announcement of a flow between these two, which is then no longer waited for.
     pub(crate) fn take(&mut self, client: IpAddr, server: (IpAddr, u16), now: Timestamp) -> Option<Expectation> {
         self.expire(now);
-        self.held.remove(&(server.0, server.1, client)).map(|(expectation, _)| expectation)
+        let (expectation, at) = self.held.remove(&(server.0, server.1, client))?;
+        // Behind one whose clock was wrong others may have grown old.
+        (!is_over(at, now)).then_some(expectation)
     }
 
     fn expire(&mut self, now: Timestamp) {
-        while self.by_age.front().is_some_and(|(_, at)| now.micros_since(*at) > SECS_MAX * 1_000_000) {
+        while self.by_age.front().is_some_and(|(_, at)| is_over(*at, now)) {
             self.drop_oldest();
         }
     }
@@ -59,6 +61,10 @@ impl Expectations {
             self.held.remove(&key);
         }
     }
+}
+
+fn is_over(announced_at: Timestamp, now: Timestamp) -> bool {
+    now.micros_since(announced_at) > SECS_MAX * 1_000_000
 }
 
 #[cfg(test)]
@@ -93,6 +99,15 @@ mod tests {
         assert!(expectations.take(address(1), (address(2), 2000), start).is_none());
         assert!(expectations.take(address(1), (address(2), 2001), late).is_none());
         assert!(expectations.is_empty());
+    }
+
+    #[test]
+    fn an_announcement_from_the_future_keeps_no_other_one_alive() {
+        let (start, late) = (Timestamp::from_secs(100), Timestamp::from_secs(131));
+        let mut expectations = Expectations::default();
+        expectations.add(expectation(2000), Timestamp::from_secs(1_000_000));
+        expectations.add(expectation(2001), start);
+        assert!(expectations.take(address(1), (address(2), 2001), late).is_none());
     }
 
     #[test]

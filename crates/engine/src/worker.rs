@@ -17,12 +17,14 @@ use phitak_model::{Direction, Timestamp, Transport};
 use phitak_packet::{
     Layer4, Packet,
     decode::DecoderCounters,
-    flow::{Flow, FlowIndex, FlowKey, FlowTable},
+    flow::{Flow, FlowIndex, FlowKey, FlowTable, is_wrong},
     packet::ip_proto,
     tcp::{Segment, StreamEvents},
 };
 use std::sync::Arc;
 
+/// So many frames in a row that are far behind make time go back: a look at each flow is little work among them.
+const FRAMES_BEHIND_MAX: u32 = 4_096;
 /// A datagram of this many bytes at least is looked at by protocols.
 const DATAGRAM_BYTES_MIN: usize = 1;
 
@@ -31,13 +33,28 @@ pub(crate) struct Worker {
     /// Flows of workers whose counters were added.
     flows_elsewhere: u64,
     expired: Vec<Flow<Conversation>>,
+    behind: Behind,
     desk: Desk,
+}
+
+/// Frames in a row that were far behind the latest.
+#[derive(Default)]
+struct Behind {
+    frames: u32,
+    /// The number of the last one.
+    last: Option<u64>,
 }
 
 impl Worker {
     pub(crate) fn new(config: Config, rules: Arc<Ruleset>, common: Common) -> Self {
         let flows = FlowTable::new(config.flow.flows_max, config.flow.seed);
-        Self { flows, flows_elsewhere: 0, expired: Vec::new(), desk: Desk::new(config, rules, common) }
+        Self {
+            flows,
+            flows_elsewhere: 0,
+            expired: Vec::new(),
+            behind: Behind::default(),
+            desk: Desk::new(config, rules, common),
+        }
     }
 
     pub(crate) fn flows_made(&self) -> u64 {
@@ -69,21 +86,45 @@ impl Worker {
 
     #[inline]
     pub(crate) fn is_due(&self, at: Timestamp) -> bool {
-        self.flows.is_due(at)
+        self.flows.is_due(at) || (self.behind.frames + 1 >= FRAMES_BEHIND_MAX && self.is_behind(at))
     }
 
-    /// Moves time forward; flows that were idle for too long end, in the order in which they began.
+    fn is_behind(&self, at: Timestamp) -> bool {
+        is_wrong(self.desk.now.secs(), at.secs())
+    }
+
+    /// Moves time forward to that of a frame; flows that were idle for too long end, in the order in which they began. When
+    /// many frames in a row are far behind, those before them had a wrong clock, and time goes back. One frame alone does
+    /// not turn it: two clocks that are apart would then end each other's flows, with the work of all flows each time.
     #[inline]
-    pub(crate) fn advance(&mut self, at: Timestamp, sink: &mut dyn Sink) {
+    pub(crate) fn advance(&mut self, frame: u64, at: Timestamp, sink: &mut dyn Sink) {
+        if self.is_behind(at) {
+            self.fall_behind(frame, at, sink);
+            return;
+        }
+        self.behind.frames = 0;
         self.desk.now = self.desk.now.max(at);
         if self.flows.is_due(at) {
             self.expire(at, sink);
         }
     }
 
+    #[cold]
+    fn fall_behind(&mut self, frame: u64, at: Timestamp, sink: &mut dyn Sink) {
+        // Of several workers each hears of its own frames twice.
+        if self.behind.last == Some(frame) {
+            return;
+        }
+        self.behind = Behind { frames: self.behind.frames + 1, last: Some(frame) };
+        self.desk.counters.frames_behind += 1;
+        if self.behind.frames >= FRAMES_BEHIND_MAX {
+            self.behind.frames = 0;
+            self.desk.now = at;
+            self.expire(at, sink);
+        }
+    }
+
     fn expire(&mut self, at: Timestamp, sink: &mut dyn Sink) {
-        // It may be earlier than a moment that a wrong clock told.
-        self.desk.now = at;
         self.flows.advance(at, &mut self.expired);
         self.expired.sort_by_key(|flow| flow.serial);
         for flow in self.expired.drain(..) {
@@ -97,7 +138,6 @@ impl Worker {
     }
 
     pub(crate) fn packet(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
-        self.advance(packet.at, sink);
         let found = if packet.invalid { None } else { self.flow_of(packet, sink) };
         let Some((index, src_is_high)) = found else {
             return self.desk.lone(packet, sink);

@@ -2,8 +2,8 @@
 
 mod wire;
 
-use phitak_engine::{Capture, Config, Engine, RuleFile, Sink, load};
-use phitak_model::{Alert, Observation};
+use phitak_engine::{Capture, Config, Engine, Frame, RuleFile, Sink, load};
+use phitak_model::{Alert, Observation, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use wire::{CLIENT, SERVER, Talk, arp, pcap, udp_frame};
@@ -171,6 +171,34 @@ fn a_flow_that_was_idle_for_too_long_is_another_flow() {
     let of_first: Vec<_> = flows.iter().filter(|flow| flow["src_port"] == 5_000).collect();
     assert_eq!(of_first.len(), 2);
     assert_eq!(of_first[0]["flow"]["reason"], "timeout");
+}
+
+#[test]
+fn a_clock_that_was_wrong_does_not_stop_time_and_two_that_are_apart_do_not_end_flows() {
+    let mut config = Config::default();
+    config.flow.udp.new_secs = 1;
+    let frames = |at: &dyn Fn(u64) -> i64, ports: &dyn Fn(u64) -> u16| -> Told {
+        let mut engine = Engine::new(config.clone(), load(&[], &config, BTreeMap::new(), None).rules);
+        let mut told = Told::default();
+        let file = pcap(&(1..=6_000).map(|number| udp_frame(ports(number), 6_000, b"ping")).collect::<Vec<_>>());
+        let mut capture = Capture::new(&file[..]).expect("a capture");
+        while let Some(frame) = capture.next_frame().expect("no damage") {
+            let at = Timestamp::from_secs(1_700_000_000 + at(frame.number));
+            engine.frame(&Frame { at, ..frame }, &mut told);
+        }
+        engine.finish(&mut told);
+        told
+    };
+    let behind = |told: &Told| told.of("stats")[0]["stats"]["flow"]["frames_behind"].as_u64().expect("a number");
+    // The first frame is a year ahead; one flow is silent from the 4,500th second to the last.
+    let told = frames(&|n| if n == 1 { 31_536_000 } else { n as i64 }, &|n| {
+        if n == 4_500 || n == 6_000 { 5_000 } else { 7_000 }
+    });
+    let of_port = |port: u16| told.of("flow").into_iter().filter(|flow| flow["src_port"] == port).count();
+    assert_eq!((of_port(5_000), behind(&told)), (2, 4_096));
+    // Each second frame is an hour ahead: both clocks' flows live.
+    let told = frames(&|n| if n % 2 == 0 { 3_600 } else { 0 }, &|n| if n % 2 == 0 { 5_000 } else { 7_000 });
+    assert_eq!((told.of("flow").len(), behind(&told)), (3, 2_999));
 }
 
 #[test]

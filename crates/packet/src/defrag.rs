@@ -131,6 +131,10 @@ impl Defrag {
             return None;
         }
         self.expire(at);
+        // Behind one whose clock was wrong others may have grown old.
+        if self.trackers.get(&fragment.key).is_some_and(|tracker| self.is_over(tracker, at)) {
+            self.forget(&fragment.key);
+        }
         let policy = if ipv6 { self.settings.ipv6 } else { self.settings.ipv4 };
         if !self.trackers.contains_key(&fragment.key) {
             self.track(fragment.key, at);
@@ -207,11 +211,14 @@ impl Defrag {
         self.memory_bytes = 0;
     }
 
+    fn is_over(&self, tracker: &Tracker, at: Timestamp) -> bool {
+        at.micros_since(tracker.started_at) > self.settings.timeout_secs.saturating_mul(1_000_000)
+    }
+
     fn expire(&mut self, at: Timestamp) {
-        let limit = self.settings.timeout_secs.saturating_mul(1_000_000);
         while let Some((serial, key)) = self.order.front().copied() {
             match self.trackers.get(&key) {
-                Some(t) if t.serial == serial && at.micros_since(t.started_at) <= limit => return,
+                Some(t) if t.serial == serial && !self.is_over(t, at) => return,
                 Some(t) if t.serial == serial => {
                     self.forget(&key);
                 }

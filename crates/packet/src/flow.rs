@@ -10,3 +10,4 @@ mod wheel;
 
 pub use key::FlowKey;
 pub use table::{FLOWS_MAX_DEFAULT, Flow, FlowIndex, FlowTable};
+pub use wheel::is_wrong;

@@ -44,6 +44,7 @@ pub use context::Context;
 pub use diagnostic::Diagnostic;
 pub use head::protocol_family;
 pub use number::NumberTest;
+pub use option::NOT_UTF8;
 pub use pack::{PackError, pack, unpack};
 pub use pairs::Pairs;
 pub use parse::{Parsed, Piece, parse, parse_piece, pieces};

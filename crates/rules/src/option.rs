@@ -5,6 +5,8 @@ use crate::{
     text::{Fault, Text},
 };
 
+/// Stands in a rule's text for each byte of its file that is not UTF-8: a character that no text has (Unicode §23.7).
+pub const NOT_UTF8: char = '\u{ffff}';
 /// Most options of one rule.
 pub const OPTIONS_MAX: usize = 512;
 
@@ -53,6 +55,7 @@ fn one(option: Text<'_>) -> Result<RuleOption<'_>, Fault> {
         None => (option.trim(), None),
     };
     if let Some(value) = value {
+        check_bytes(keyword, value)?;
         // In an expression a quote is a character like others.
         if !keyword.is("pcre") {
             check_semicolon(value)?;
@@ -63,6 +66,17 @@ fn one(option: Text<'_>) -> Result<RuleOption<'_>, Fault> {
         return Err(option.fault("an option has no keyword"));
     }
     Ok(RuleOption { keyword, value })
+}
+
+/// What a file holds that is not UTF-8 may stand in words for people; elsewhere it would be taken for something else.
+fn check_bytes(keyword: Text<'_>, value: Text<'_>) -> Result<(), Fault> {
+    match value.text.find(NOT_UTF8) {
+        Some(at) if !["msg", "reference", "metadata"].iter().any(|word| keyword.is(word)) => Err(value
+            .from(at)
+            .fault("here stands a byte that is not UTF-8")
+            .hint("write it in hexadecimal: |e0| in content, \\xe0 in pcre")),
+        _ => Ok(()),
+    }
 }
 
 /// Behind a closed quote another option must not begin: its semicolon was forgotten, and the option would be read as part of
@@ -107,6 +121,13 @@ fn shorten(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_that_is_not_utf8_may_stand_in_words_for_people_alone() {
+        assert!(split(Text::new("msg:\"caf\u{ffff}\"; content:\"\u{fffd}\";", 0)).is_ok());
+        let refused = split(Text::new("flowbits:set,a\u{ffff};", 0)).expect_err("not a name");
+        assert_eq!(refused.at, 14);
+    }
 
     #[test]
     fn options_end_at_semicolons_that_are_not_escaped() {

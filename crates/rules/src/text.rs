@@ -48,12 +48,6 @@ impl<'a> Text<'a> {
         Fault::new(self.at, reason)
     }
 
-    /// Files are read as UTF-8; what is none stands here as the replacement character, which would never match.
-    pub fn not_utf8(self) -> Fault {
-        self.fault("here stands a byte that is not UTF-8")
-            .hint("write it in hexadecimal, such as |e0|, in pcre as \\xe0")
-    }
-
     pub fn trim(self) -> Self {
         let left = self.text.trim_start();
         Self { text: left.trim_end(), at: self.at + (self.text.len() - left.len()) }

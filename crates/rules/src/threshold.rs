@@ -8,6 +8,7 @@ use crate::{
     variables::Variables,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThresholdKind {
@@ -62,16 +63,19 @@ pub enum ThresholdRule {
     /// No alert; without an address for nobody at all.
     Suppress {
         track: SuppressTrack,
-        addresses: Addresses,
+        addresses: Arc<Addresses>,
     },
-    /// Another action once the rate is reached, for a while.
-    Rate {
-        track: ThresholdTrack,
-        count: u32,
-        seconds: u32,
-        action: crate::Action,
-        timeout_secs: u32,
-    },
+    Rate(Rate),
+}
+
+/// Another action for a while once the rate is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub track: ThresholdTrack,
+    pub count: u32,
+    pub seconds: u32,
+    pub action: crate::Action,
+    pub timeout_secs: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,7 +236,7 @@ pub(crate) fn config_line(text: Text<'_>, variables: &Variables) -> Result<Thres
         "threshold" | "event_filter" => line(ThresholdRule::Threshold(threshold(Text::new(&joined, at))?)),
         "suppress" => line(ThresholdRule::Suppress {
             track: suppress.unwrap_or(SuppressTrack::Either),
-            addresses: addresses.unwrap_or_else(Addresses::any),
+            addresses: Arc::new(addresses.unwrap_or_else(Addresses::any)),
         }),
         "rate_filter" => {
             let found = options(Text::new(&joined, at), "rate_filter")?;
@@ -241,7 +245,7 @@ pub(crate) fn config_line(text: Text<'_>, variables: &Variables) -> Result<Thres
             else {
                 return Err(text.fault("rate_filter needs track, count, seconds, new_action and timeout"));
             };
-            line(ThresholdRule::Rate { track, count, seconds, action, timeout_secs })
+            line(ThresholdRule::Rate(Rate { track, count, seconds, action, timeout_secs }))
         }
         _ => Err(kind.fault(format!("{:?} is not threshold, event_filter, suppress or rate_filter", kind.text))),
     }

@@ -214,6 +214,9 @@ impl Config {
 
     fn set_protocol(&mut self, name: &str, rest: &str, value: &str) -> SetOutcome {
         if let Some(protocol) = rest.strip_suffix(".enabled") {
+            if crate::declarations().iter().all(|known| known.name != protocol) {
+                return SetOutcome::UnknownName;
+            }
             let is_on = if value == "detection-only" { Some(false) } else { boolean(value) };
             return on(is_on, "yes, no or detection-only", |is_on| {
                 if is_on {
@@ -326,6 +329,7 @@ mod tests {
         assert!(matches!(config.set("app-layer.protocols.tls.enabled", "maybe"), SetOutcome::BadValue(_)));
         assert_eq!(config.set("app-layer.protocols.tls.enabled", "NO"), SetOutcome::Done);
         assert!(config.protocols_off.contains("tls"));
+        assert_eq!(config.set("app-layer.protocols.tsl.enabled", "no"), SetOutcome::UnknownName);
         assert_eq!(config.set("mpm-algo", "ac"), SetOutcome::Ignored);
         assert_eq!(config.set("nothing.of.the.kind", "1"), SetOutcome::UnknownName);
     }

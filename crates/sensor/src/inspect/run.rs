@@ -87,8 +87,8 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
     let times = Times { loading, all: started.elapsed() };
     summary(&read, &engine, &results, &loaded, plan.captures.len(), times);
     if let Err(error) = results.close()
-        // A reader that has seen enough (`| head`) is no failure.
-        && error.kind() != io::ErrorKind::BrokenPipe
+        // A reader of the standard output that has seen enough (`| head`) is no failure.
+        && (args.eve.as_deref().is_some_and(|path| path != Path::new("-")) || error.kind() != io::ErrorKind::BrokenPipe)
     {
         eprintln!("error: writing the records failed: {error}");
         return ExitCode::from(FAILED);

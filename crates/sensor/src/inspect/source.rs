@@ -23,8 +23,8 @@ pub(super) fn is_capture(word: &OsStr) -> bool {
 
 /// Whether a word that is no file was meant as one: no filter has such words.
 pub(super) fn is_named_as_capture(word: &OsStr) -> bool {
-    let extension = Path::new(word).extension().and_then(OsStr::to_str);
-    extension.is_some_and(|extension| ["pcap", "pcapng", "cap"].contains(&extension))
+    let extension = Path::new(word).extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+    extension.is_some_and(|extension| ["pcap", "pcapng", "cap", "gz", "zst", "xz"].contains(&extension.as_str()))
 }
 
 /// # Errors

@@ -140,11 +140,11 @@ impl Worker<'_, '_> {
         self.teller.frame = frame.number;
         if self.engine.is_due(frame.at) {
             self.lane.at_ends(frame.number);
-            self.engine.advance(frame.at, &mut self.teller);
+            self.engine.advance(frame.number, frame.at, &mut self.teller);
             self.teller.born = OF_FRAME;
         } else {
             // Only the time is noted.
-            self.engine.advance(frame.at, &mut self.teller);
+            self.engine.advance(frame.number, frame.at, &mut self.teller);
         }
         self.lane.at_frame(frame.number);
         if is_own {

@@ -2,7 +2,9 @@
 
 use clap::Args;
 use phitak_engine::{Companions, RuleFile};
+use phitak_rules::NOT_UTF8;
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -52,10 +54,18 @@ impl RawFile {
         self.path.display().to_string()
     }
 
-    /// Rules are ASCII for the most part; a message in another encoding must not cost the whole file. A pattern with a byte
-    /// that is not UTF-8 is refused by its parser.
-    pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.bytes)
+    /// Rules are ASCII for the most part; a message in another encoding must not cost the whole file. Where a byte that is
+    /// not UTF-8 matters, the parser refuses the rule.
+    pub fn text(&self) -> Cow<'_, str> {
+        if let Ok(text) = std::str::from_utf8(&self.bytes) {
+            return text.into();
+        }
+        let mut text = String::with_capacity(self.bytes.len());
+        for chunk in self.bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| NOT_UTF8));
+        }
+        text.into()
     }
 }
 
