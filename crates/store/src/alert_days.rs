@@ -15,7 +15,7 @@ const DAYS_PER_STEP_MAX: i64 = 64;
 
 /// The day in which packets came. Both databases know the index by these words.
 pub(crate) fn seen_on() -> SimpleExpr {
-    Expr::cust(r#""alerts"."at" / 86400000000"#)
+    Expr::cust(r#"CAST("alerts"."at" / 86400000000 AS INTEGER)"#)
 }
 
 /// The day in which the alert came to the centre.
@@ -42,10 +42,9 @@ impl Store {
             DbBackend::Postgres => ["$1", "$2", "$3"],
             _ => ["?1", "?2", "?3"],
         };
+        let day = r#"CAST("at" / 86400000000 AS INTEGER)"#;
         let step = |rest: &str| {
-            format!(
-                r#"(SELECT "at" / 86400000000 FROM alerts WHERE "at" / 86400000000 {rest} ORDER BY "at" / 86400000000 DESC LIMIT 1)"#
-            )
+            format!("(SELECT CAST({day} AS BIGINT) FROM alerts WHERE {day} {rest} ORDER BY {day} DESC LIMIT 1)")
         };
         let (first, next) = (step(&format!("<= {latest}")), step("< days.day"));
         let sql = format!(
