@@ -1,6 +1,7 @@
 //! One address and all that was ever alerted about it, at either end, in the caller's scope.
 
 use crate::{
+    address::Address,
     alert_days::{DAYS_MAX, seen_on},
     database::Store,
     error::StoreError,
@@ -55,7 +56,7 @@ impl Store {
                 .expr_as(Func::max(Expr::col(row::Column::At)), "last_at")
                 .from(row::Entity)
                 .and_where(seen_on().is_in(days.iter().copied()))
-                .and_where(Expr::col(column).eq(address.to_string()))
+                .and_where(Expr::col(column).eq(Address(address)))
                 .cond_where(scope.admits(row::Column::Facility))
                 .group_by_columns([row::Column::Facility, row::Column::StoryId])
                 .limit(SIGHTINGS_MAX as u64 + 1)

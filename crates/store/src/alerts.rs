@@ -1,6 +1,7 @@
 //! Alerts, one by one.
 
 use crate::{
+    address::Address,
     alert_body,
     alert_days::{MICROS_PER_DAY, Stay, seen_on},
     database::Store,
@@ -67,11 +68,10 @@ struct RelatedRow {
 }
 
 /// Whether an address can only belong to a network of somebody's own.
-fn is_internal(address: &str) -> bool {
-    match address.parse() {
-        Ok(IpAddr::V4(four)) => four.is_private() || four.is_link_local(),
-        Ok(IpAddr::V6(six)) => six.is_unique_local() || six.is_unicast_link_local(),
-        Err(_) => false,
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(four) => four.is_private() || four.is_link_local(),
+        IpAddr::V6(six) => six.is_unique_local() || six.is_unicast_link_local(),
     }
 }
 
@@ -84,9 +84,9 @@ impl AlertBrief {
             sensor: sensors.get(&row.spool_id).cloned().unwrap_or_default(),
             at: Timestamp::from_micros(row.at),
             arrived_at: Timestamp::from_micros(row.arrived_at),
-            src_ip: row.src_ip.clone(),
+            src_ip: row.src_ip.to_string(),
             src_port: port(row.src_port),
-            dest_ip: row.dest_ip.clone(),
+            dest_ip: row.dest_ip.to_string(),
             dest_port: port(row.dest_port),
             proto: row.proto.clone(),
             app_proto: row.app_proto.clone(),
@@ -101,9 +101,6 @@ fn port(number: Option<i32>) -> Option<u16> {
 /// The alert as its sensor sent it, from its row and its story's.
 fn whole(row: &row::Model, story: story::Model) -> Result<Alert, StoreError> {
     let body = alert_body::read(&row.body)?;
-    let address = |text: &str| {
-        text.parse::<IpAddr>().map_err(|error| StoreError::Damaged { table: "alerts", what: error.to_string() })
-    };
     Ok(Alert {
         at: Timestamp::from_micros(row.at),
         gid: u32::try_from(story.gid).unwrap_or(0),
@@ -114,9 +111,9 @@ fn whole(row: &row::Model, story: story::Model) -> Result<Alert, StoreError> {
         severity: severity_of(story.severity),
         action: body.action,
         proto: row.proto.clone(),
-        src_ip: address(&row.src_ip)?,
+        src_ip: row.src_ip.0,
         src_port: port(row.src_port),
-        dest_ip: address(&row.dest_ip)?,
+        dest_ip: row.dest_ip.0,
         dest_port: port(row.dest_port),
         app_proto: row.app_proto.clone(),
         flow_id: body.flow_id,
@@ -209,17 +206,18 @@ impl Store {
         let Some((first_arrived_at, arrived_at)) = arrived else { return Ok(Vec::new()) };
         let stay = Stay { story, facility: facility.as_str(), first_arrived_at, arrived_at };
         let latest = self.latest_of_stay(scope, stay, MACHINES_FROM_ALERTS).await?;
-        let ends = latest.iter().map(|alert| (&alert.src_ip, &alert.dest_ip));
-        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-        for address in ends.flat_map(|(src, dest)| [src, dest]).filter(|address| is_internal(address)) {
+        let mut times: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        let ends = latest.iter().flat_map(|alert| [alert.src_ip.0, alert.dest_ip.0]);
+        for address in ends.filter(|address| is_internal(*address)) {
             *times.entry(address).or_default() += 1;
         }
-        let mut machines: Vec<&str> = times.keys().copied().collect();
+        let mut machines: Vec<IpAddr> = times.keys().copied().collect();
         machines.sort_by_key(|address| std::cmp::Reverse(times.get(address)));
         machines.truncate(MACHINES_MAX);
-        let hosts: Vec<(&str, &str)> = machines.iter().map(|address| (facility.as_str(), *address)).collect();
+        let machines: Vec<String> = machines.iter().map(IpAddr::to_string).collect();
+        let hosts: Vec<(&str, &str)> = machines.iter().map(|address| (facility.as_str(), address.as_str())).collect();
         let names = self.names_of_hosts(scope, &hosts).await?;
-        Ok(machines.into_iter().map(str::to_owned).zip(names).collect())
+        Ok(machines.into_iter().zip(names).collect())
     }
 
     /// Other stories at the hosts of these alerts, in the same hospital, within [`RELATED_SPAN_MICROS`]; earliest first.
@@ -268,7 +266,7 @@ impl Store {
             .from(row::Entity)
             .cond_where(scope.admits(row::Column::Facility))
             .and_where(Expr::col(row::Column::Facility).eq(place.facility))
-            .and_where(Expr::col(host_column).eq(place.host))
+            .and_where(Expr::col(host_column).eq(Address(place.host)))
             .and_where(seen_on().is_in(days))
             .and_where(Expr::col(row::Column::At).gte(from))
             .and_where(Expr::col(row::Column::At).lte(until))
@@ -335,7 +333,7 @@ impl Store {
 /// A host of a story with the span of the story's alerts there.
 struct Place<'a> {
     facility: &'a str,
-    host: &'a str,
+    host: IpAddr,
     from: i64,
     until: i64,
 }
@@ -344,7 +342,7 @@ struct Place<'a> {
 fn places_of(alerts: &[AlertBrief]) -> Vec<Place<'_>> {
     let mut places: Vec<Place<'_>> = Vec::new();
     for alert in alerts {
-        for host in [alert.src_ip.as_str(), alert.dest_ip.as_str()] {
+        for host in [&alert.src_ip, &alert.dest_ip].into_iter().filter_map(|text| text.parse().ok()) {
             let at = alert.at.micros();
             let room = places.len() < RELATED_HOSTS_MAX;
             match places.iter_mut().find(|place| place.facility == alert.facility && place.host == host) {
@@ -396,7 +394,7 @@ mod tests {
         let alerts: Vec<AlertBrief> = (0..60).map(|n| alert(n, i64::from(n))).collect();
         let places = places_of(&alerts);
         assert_eq!(places.len(), RELATED_HOSTS_MAX);
-        let target = places.iter().find(|place| place.host == "10.0.1.1").expect("seen in all");
+        let target = places.iter().find(|place| place.host == IpAddr::from([10, 0, 1, 1])).expect("seen in all");
         assert_eq!((target.from, target.until), (0, 59));
     }
 }

@@ -1,6 +1,7 @@
 //! What stands in the data about a warning's check: sightings of addresses, weaknesses of a kind, machines that serve.
 
 use crate::{
+    address::Address,
     alert_days::{DAYS_MAX, seen_on},
     database::Store,
     error::StoreError,
@@ -105,8 +106,8 @@ pub struct HostSaying {
 #[derive(Debug, FromQueryResult)]
 struct SightingRow {
     facility: String,
-    address: String,
-    host: String,
+    address: Address,
+    host: Address,
     alerts: i64,
     first_at: i64,
     last_at: i64,
@@ -178,7 +179,7 @@ impl Store {
                 .from(alert::Entity)
                 .cond_where(scope.admits(alert::Column::Facility))
                 .and_where(seen_on().is_in(days.iter().copied()))
-                .and_where(Expr::col(address_column).is_in(addresses.iter().map(IpAddr::to_string)))
+                .and_where(Expr::col(address_column).is_in(addresses.iter().copied().map(Address)))
                 .and_where(Expr::col(alert::Column::At).gt(filter.seen_after.micros()))
                 .group_by_columns([alert::Column::Facility, address_column, host_column])
                 .order_by(alert::Column::Facility, Order::Asc)
@@ -197,8 +198,8 @@ impl Store {
                 let row = SightingRow::from_query_result(row, "")?;
                 found.push(Sighting {
                     facility: row.facility,
-                    address: row.address,
-                    host: row.host,
+                    address: row.address.to_string(),
+                    host: row.host.to_string(),
                     alerts: u64::try_from(row.alerts).unwrap_or(0),
                     first_at: Timestamp::from_micros(row.first_at),
                     last_at: Timestamp::from_micros(row.last_at),

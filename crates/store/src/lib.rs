@@ -4,6 +4,7 @@
 //! Two laws hold by construction: a query that can reach a tenant's rows takes a [`Scope`], and a write that a person asks
 //! for takes an [`AuditLine`] and stores it in the same transaction.
 
+mod address;
 pub mod addresses;
 mod alert_body;
 mod alert_days;

@@ -1,6 +1,7 @@
 //! What a suppression would have hidden lately, told before it is set.
 
 use crate::{
+    address::Address,
     alert_days::arrived_on,
     database::Store,
     error::StoreError,
@@ -162,10 +163,10 @@ impl Store {
                     }
                     let step = std::cmp::min(left, ALERTS_PER_STEP);
                     let walk = of_day(scope, reach, (day, *story), after.as_ref()).limit(step);
-                    let rows: Vec<(String, i64, String, String)> = walk.into_tuple().all(self.reader()).await?;
+                    let rows: Vec<(String, i64, Address, Address)> = walk.into_tuple().all(self.reader()).await?;
                     left = left.saturating_sub(rows.len() as u64);
                     for (facility, _, from, to) in &rows {
-                        if is_between(reach, from, to) {
+                        if is_between(reach, from.0, to.0) {
                             let own = found.entry((*story, facility.clone())).or_default();
                             *own = own.saturating_add(1);
                         }
@@ -210,9 +211,9 @@ fn places_of(found: BTreeMap<(i64, String), u64>) -> Vec<Place> {
     found.into_iter().map(|((story, facility), alerts)| Place { story, facility, alerts }).collect()
 }
 
-fn is_between(reach: &SuppressionReach, from: &str, to: &str) -> bool {
-    let holds = |network: Option<phitak_model::Network>, address: &str| {
-        network.is_none_or(|network| address.parse::<IpAddr>().is_ok_and(|address| network.contains(address)))
+fn is_between(reach: &SuppressionReach, from: IpAddr, to: IpAddr) -> bool {
+    let holds = |network: Option<phitak_model::Network>, address: IpAddr| {
+        network.is_none_or(|network| network.contains(address))
     };
     holds(reach.source, from) && holds(reach.destination, to)
 }

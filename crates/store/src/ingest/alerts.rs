@@ -2,6 +2,7 @@
 
 use super::{Ingest, ROWS_PER_INSERT, Source, TouchedStory, signed, storable, stories, tallies::summed};
 use crate::{
+    address::Address,
     alert_body::{self, StoryWords},
     bulk::{self, Target},
     error::StoreError,
@@ -28,7 +29,7 @@ impl Ingest {
     /// [`StoreError::Database`].
     pub async fn holds(&self, source: &Source, alerts: &[(u64, Alert)]) -> Result<bool, StoreError> {
         for part in alerts.chunks(ROWS_PER_INSERT) {
-            let known: Vec<(i64, String, String, Option<i32>)> = alert::Entity::find()
+            let known: Vec<(i64, Address, Address, Option<i32>)> = alert::Entity::find()
                 .select_only()
                 .columns([alert::Column::Seq, alert::Column::SrcIp, alert::Column::DestIp, alert::Column::SrcPort])
                 .filter(alert::Column::SpoolId.eq(source.spool_id))
@@ -40,9 +41,7 @@ impl Ingest {
                 known.into_iter().map(|(seq, src, dest, port)| (seq, (src, dest, port))).collect();
             let is_known = |(seq, alert): &(u64, Alert)| {
                 known.get(&signed(*seq)).is_some_and(|(src, dest, port)| {
-                    *src == alert.src_ip.to_string()
-                        && *dest == alert.dest_ip.to_string()
-                        && *port == alert.src_port.map(i32::from)
+                    (src.0, dest.0) == (alert.src_ip, alert.dest_ip) && *port == alert.src_port.map(i32::from)
                 })
             };
             if !part.iter().all(is_known) {
@@ -114,9 +113,9 @@ fn row(source: &Source, arrived: &ArrivedAlert<'_>, story: i64, body: Vec<u8>, n
         source.facility().as_str().into(),
         alert.at.micros().into(),
         now.into(),
-        alert.src_ip.to_string().into(),
+        Address(alert.src_ip).into(),
         alert.src_port.map(i32::from).into(),
-        alert.dest_ip.to_string().into(),
+        Address(alert.dest_ip).into(),
         alert.dest_port.map(i32::from).into(),
         storable(&alert.proto).into(),
         alert.app_proto.as_deref().map(storable).into(),

@@ -7,12 +7,9 @@ use super::tables::{
     Column::{Bytes, Id, IntOrNull, Long, Text, TextOrNull},
     Table, create,
 };
-use crate::{
-    alert_body::{self, StoryWords},
-    rows::alert,
-};
+use crate::alert_body::{self, StoryWords};
 use phitak_model::Alert;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, Statement, Value};
 use sea_orm_migration::prelude::*;
 
 pub(super) struct NarrowAlerts;
@@ -31,14 +28,13 @@ const TABLES: &[Table] = &[
             ("spool_id", Long),
             ("seq", Long),
             ("story_id", Long),
-            // Numbers by their size and then texts: PostgreSQL leaves gaps before larger ones.
+            ("facility", Text),
             ("at", Long),
             ("arrived_at", Long),
-            ("src_port", IntOrNull),
-            ("dest_port", IntOrNull),
-            ("facility", Text),
             ("src_ip", Text),
+            ("src_port", IntOrNull),
             ("dest_ip", Text),
+            ("dest_port", IntOrNull),
             ("proto", Text),
             ("app_proto", TextOrNull),
             ("body", Bytes),
@@ -138,12 +134,34 @@ async fn copy(db: &impl ConnectionTrait) -> Result<(), DbErr> {
         let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.try_get("", "id")?;
-        let rows = rows.iter().map(narrow).collect::<Result<Vec<_>, DbErr>>()?;
-        alert::Entity::insert_many(rows).exec_without_returning(db).await?;
+        let mut insert = Query::insert();
+        insert.into_table("alerts").columns(NARROW);
+        for row in &rows {
+            insert.values(narrow(row)?.into_iter().map(Expr::val)).map_err(|error| DbErr::Custom(error.to_string()))?;
+        }
+        db.execute(&insert).await?;
     }
 }
 
-fn narrow(row: &sea_orm::QueryResult) -> Result<alert::ActiveModel, DbErr> {
+const NARROW: [&str; 14] = [
+    "id",
+    "spool_id",
+    "seq",
+    "story_id",
+    "facility",
+    "at",
+    "arrived_at",
+    "src_ip",
+    "src_port",
+    "dest_ip",
+    "dest_port",
+    "proto",
+    "app_proto",
+    "body",
+];
+
+/// The values of [`NARROW`].
+fn narrow(row: &sea_orm::QueryResult) -> Result<Vec<Value>, DbErr> {
     let (signature, category): (String, String) = (row.try_get("", "signature")?, row.try_get("", "category")?);
     let body: String = row.try_get("", "body")?;
     let words = StoryWords { signature: &signature, category: &category };
@@ -152,20 +170,23 @@ fn narrow(row: &sea_orm::QueryResult) -> Result<alert::ActiveModel, DbErr> {
         Ok(alert) => alert_body::write(&alert, words).map_err(|error| DbErr::Custom(error.to_string()))?,
         Err(_) => Vec::new(),
     };
-    Ok(alert::ActiveModel {
-        id: Set(row.try_get("", "id")?),
-        spool_id: Set(row.try_get("", "spool_id")?),
-        seq: Set(row.try_get("", "seq")?),
-        story_id: Set(row.try_get("", "story_id")?),
-        facility: Set(row.try_get("", "facility")?),
-        at: Set(row.try_get("", "at")?),
-        arrived_at: Set(row.try_get("", "arrived_at")?),
-        src_ip: Set(row.try_get("", "src_ip")?),
-        src_port: Set(row.try_get("", "src_port")?),
-        dest_ip: Set(row.try_get("", "dest_ip")?),
-        dest_port: Set(row.try_get("", "dest_port")?),
-        proto: Set(row.try_get("", "proto")?),
-        app_proto: Set(row.try_get("", "app_proto")?),
-        body: Set(body),
-    })
+    let number = |name: &str| row.try_get::<i64>("", name).map(Value::from);
+    let port = |name: &str| row.try_get::<Option<i32>>("", name).map(Value::from);
+    let text = |name: &str| row.try_get::<String>("", name).map(Value::from);
+    Ok(vec![
+        number("id")?,
+        number("spool_id")?,
+        number("seq")?,
+        number("story_id")?,
+        text("facility")?,
+        number("at")?,
+        number("arrived_at")?,
+        text("src_ip")?,
+        port("src_port")?,
+        text("dest_ip")?,
+        port("dest_port")?,
+        text("proto")?,
+        row.try_get::<Option<String>>("", "app_proto")?.into(),
+        body.into(),
+    ])
 }
