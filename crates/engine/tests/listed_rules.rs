@@ -36,7 +36,7 @@ impl Told {
 
     /// Everything but the alerts of the list.
     fn own(&self) -> Vec<String> {
-        let is_own = |record: &&Value| record["alert"]["gid"] != LISTED_RULE_GID;
+        let is_own = |record: &&Value| record["alert"]["gid"] != LISTED_RULE_GID && record["event_type"] != "stats";
         self.records.iter().filter(is_own).map(Value::to_string).collect()
     }
 }
