@@ -103,7 +103,7 @@ fn fitness(rule: &Rule) -> Result<(), Diagnostic> {
         return whole("a rule of the list has no gid");
     }
     if !listed_rule::is_listed_sid(rule.meta.sid) {
-        let (first, last) = (LISTED_RULE_SIDS.start(), LISTED_RULE_SIDS.end());
+        let (first, last) = (*LISTED_RULE_SIDS.start(), *LISTED_RULE_SIDS.end());
         return whole(&format!("its sid is not one of {first} to {last}, which are those of the list"));
     }
     if rule.meta.message.trim().is_empty() {

@@ -1,14 +1,15 @@
-//! The list of indicators as sensors get it: signed parts that never change, and how far each sensor has come.
+//! The list of indicators and rules as sensors get it: signed parts that never change, and how far each sensor has come.
 
 use crate::{
     database::Store,
     error::StoreError,
     indicators::{LISTED, OUT, WAITS},
     rows::{indicator as row, indicator_part as part_row, sensor, sensor_indicators},
+    rule_list,
     scope::Scope,
     words::model_words::severity_of,
 };
-use phitak_model::{Indicator, IndicatorKind, IndicatorValue, SensorId, Timestamp};
+use phitak_model::{Indicator, IndicatorKind, IndicatorValue, ListedRule, SensorId, Timestamp};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::Expr,
@@ -35,6 +36,8 @@ pub struct ListedPart {
 pub enum ToList {
     Add(Indicator),
     Remove(u32),
+    AddRule(ListedRule),
+    RemoveRule(u32),
 }
 
 /// How far a sensor has come.
@@ -47,10 +50,12 @@ pub struct SensorList {
 }
 
 impl ToList {
-    fn id(&self) -> i64 {
+    /// Which indicator changes, and where it stands then.
+    fn indicator(&self) -> Option<(i64, i32)> {
         match self {
-            Self::Add(indicator) => indicator.id.into(),
-            Self::Remove(id) => (*id).into(),
+            Self::Add(indicator) => Some((indicator.id.into(), LISTED)),
+            Self::Remove(id) => Some(((*id).into(), OUT)),
+            Self::AddRule(_) | Self::RemoveRule(_) => None,
         }
     }
 }
@@ -99,22 +104,22 @@ impl Store {
         Ok(row.map(ListedPart::of))
     }
 
-    /// What has changed since the last part, those that go first: at most so many.
+    /// What has changed since the last part: at most so many. Rules first, which are few; of each kind, those that go first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn changes_to_list(&self, now: Timestamp, limit: u64) -> Result<Vec<ToList>, StoreError> {
+        let mut changes = rule_list::changes(self.reader(), now, limit).await?;
         let gone: Vec<i64> = row::Entity::find()
             .select_only()
             .column(row::Column::Id)
             .filter(is_to_go(now))
             .order_by_asc(row::Column::Id)
-            .limit(limit)
+            .limit(limit.saturating_sub(changes.len() as u64))
             .into_tuple()
             .all(self.reader())
             .await?;
-        let mut changes: Vec<ToList> =
-            gone.into_iter().filter_map(|id| u32::try_from(id).ok()).map(ToList::Remove).collect();
+        changes.extend(gone.into_iter().filter_map(|id| u32::try_from(id).ok()).map(ToList::Remove));
         let left = limit.saturating_sub(changes.len() as u64);
         let new = row::Entity::find()
             .filter(row::Column::Listing.eq(WAITS))
@@ -137,10 +142,10 @@ impl Store {
     pub async fn add_part(&self, part: &ListedPart, changes: &[ToList]) -> Result<(), StoreError> {
         let tx = self.write().await?;
         insert(&tx, part).await?;
-        let ids = |is_added: bool| -> Vec<i64> {
-            changes.iter().filter(|change| matches!(change, ToList::Add(_)) == is_added).map(ToList::id).collect()
-        };
-        for (ids, listing) in [(ids(true), LISTED), (ids(false), OUT)] {
+        rule_list::mark(&tx, changes).await?;
+        for listing in [LISTED, OUT] {
+            let moved = changes.iter().filter_map(ToList::indicator).filter(|(_, to)| *to == listing);
+            let ids: Vec<i64> = moved.map(|(id, _)| id).collect();
             for part in ids.chunks(IDS_PER_QUERY) {
                 row::Entity::update_many()
                     .col_expr(row::Column::Listing, Expr::value(listing))
@@ -153,12 +158,18 @@ impl Store {
         Ok(())
     }
 
-    /// Begins a new generation: its parts hold all that is looked for, and take the place of those before.
+    /// Begins a new generation: its parts hold all that is looked for, with these rules, and take the place of those before.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn begin_generation(&self, parts: &[ListedPart], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn begin_generation(
+        &self,
+        parts: &[ListedPart],
+        rules: &[ListedRule],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let tx = self.write().await?;
+        rule_list::begin_generation(&tx, rules, now).await?;
         part_row::Entity::delete_many().exec(&tx).await?;
         for part in parts {
             insert(&tx, part).await?;
