@@ -9,7 +9,7 @@ use phitak_centre::{
     clock::Clock,
     indicator_feed::{parts_for, publish},
 };
-use phitak_model::{ActiveIndicators, Health, Indicator, Severity, Timestamp, indicator::INDICATOR_GID};
+use phitak_model::{ActiveIndicators, Health, Indicator, ListedRule, Severity, Timestamp, indicator::INDICATOR_GID};
 use phitak_uplink::{
     Authority, FeedPosition, Item,
     feed::{FeedKey, Keeper},
@@ -44,13 +44,13 @@ impl Sector {
 }
 
 /// A sensor's list, fetched page by page.
-struct Fetcher {
+pub struct Fetcher {
     _folder: TempDir,
     keeper: Keeper,
 }
 
 impl Fetcher {
-    fn new(centre: &Centre) -> Self {
+    pub fn new(centre: &Centre) -> Self {
         let folder = TempDir::new().expect("a folder");
         let key = FeedKey::of(centre.authority.certificate()).expect("a key");
         let keeper = Keeper::open(folder.path(), key).expect("opens");
@@ -58,7 +58,7 @@ impl Fetcher {
     }
 
     /// Asks until there is no more.
-    async fn fetch(&self, centre: &Centre) -> Vec<Indicator> {
+    pub async fn fetch(&self, centre: &Centre) -> Vec<Indicator> {
         let head = centre.feed.head();
         while self.keeper.position() != head {
             let page = parts_for(centre, &self.keeper.ask()).await.expect("reads");
@@ -68,6 +68,13 @@ impl Fetcher {
         let mut all = Vec::new();
         self.keeper.read(&mut |indicator| all.push(indicator)).expect("reads");
         all
+    }
+}
+
+impl Fetcher {
+    /// The rules of the list that was fetched.
+    pub fn rules(&self) -> Vec<ListedRule> {
+        self.keeper.read(&mut |_| ()).expect("reads").rules
     }
 }
 

@@ -12,6 +12,7 @@ mod indicators;
 mod ingest;
 mod journeys;
 mod laws;
+mod listed_rules;
 mod live;
 mod loopback;
 mod notify_answers;
