@@ -1,8 +1,8 @@
 //! A table of what lasts for a while, for each of many hosts: it holds at most so many, and not much more than are alive.
 //!
 //! What is over is swept out when the table has doubled since the last sweep, so that a sweep costs each newcomer a constant
-//! amount. A table that is full of what is alive turns newcomers away, and sweeps again only after many of them: whoever
-//! fills it with addresses that nobody has does not buy a sweep with each packet.
+//! amount. A table that is full of what is alive turns newcomers away, and sweeps again only after many of them or in another
+//! second: whoever fills it with addresses that nobody has does not buy a sweep with each packet.
 
 use phitak_model::Timestamp;
 use std::{
@@ -32,13 +32,25 @@ pub(crate) struct Expiring<K, V> {
     entries: HashMap<K, V>,
     /// The next newcomer from this many on makes a sweep.
     sweep_at: usize,
-    /// Newcomers that a full table turns away before it sweeps again.
+    /// Newcomers that a full table turns away before it sweeps again: with those that found a place since the last sweep, a
+    /// quarter of the table.
     patience: usize,
+    /// The second of the last sweep.
+    swept_at: i64,
+    #[cfg(test)]
+    sweeps: usize,
 }
 
 impl<K, V> Default for Expiring<K, V> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), sweep_at: SWEEP_MIN, patience: 0 }
+        Self {
+            entries: HashMap::new(),
+            sweep_at: SWEEP_MIN,
+            patience: 0,
+            swept_at: i64::MIN,
+            #[cfg(test)]
+            sweeps: 0,
+        }
     }
 }
 
@@ -59,9 +71,14 @@ impl<K: Eq + Hash, V: Lasting> Expiring<K, V> {
     }
 
     fn make_room(&mut self, now: Timestamp) -> bool {
-        if self.patience > 0 {
+        if self.patience > 0 && now.secs() == self.swept_at {
             self.patience -= 1;
             return false;
+        }
+        self.swept_at = now.secs();
+        #[cfg(test)]
+        {
+            self.sweeps += 1;
         }
         self.entries.retain(|_, value| !value.is_over(now));
         let alive = self.entries.len();
@@ -69,11 +86,9 @@ impl<K: Eq + Hash, V: Lasting> Expiring<K, V> {
         if self.entries.capacity() > self.sweep_at * 4 {
             self.entries.shrink_to(self.sweep_at);
         }
-        let has_room = alive < ENTRIES_MAX;
-        if !has_room {
-            self.patience = ENTRIES_MAX / 4;
-        }
-        has_room
+        let is_near_full = self.sweep_at == ENTRIES_MAX;
+        self.patience = if is_near_full { (ENTRIES_MAX / 4).saturating_sub(ENTRIES_MAX - alive) } else { 0 };
+        alive < ENTRIES_MAX
     }
 }
 
@@ -116,9 +131,20 @@ mod tests {
         }
         assert!(add(&mut table, 7, 1, 60), "who is there is served");
         assert_eq!((table.entries.len(), table.entries.capacity()), (ENTRIES_MAX, capacity));
-        // Once its entries are over, some newcomers later, there is room again.
-        let taken = (0..full).filter(|key| add(&mut table, full * 3 + key, 100, 60)).count();
-        assert!(taken >= ENTRIES_MAX / 4 * 3, "{taken}");
+        // Once its entries are over there is room for all that come.
+        assert!((0..full).all(|key| add(&mut table, full * 3 + key, 100, 60)));
+    }
+
+    #[test]
+    fn a_table_in_which_one_goes_for_each_that_comes_does_not_sweep_for_each() {
+        let mut table = Expiring::default();
+        let full = u32::try_from(ENTRIES_MAX).unwrap();
+        // A thousand newcomers a second; the table has places for as long as each lasts.
+        for key in 0..full * 3 {
+            add(&mut table, key, i64::from(key / 1_000), i64::from(full / 1_000));
+        }
+        assert!(table.entries.len() <= ENTRIES_MAX);
+        assert!(table.sweeps < 400, "{} sweeps", table.sweeps);
     }
 
     #[test]

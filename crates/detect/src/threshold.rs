@@ -10,7 +10,10 @@ use phitak_rules::{
     address::Addresses,
     threshold::{SuppressTrack, Threshold, ThresholdKind, ThresholdTrack, UniquePort},
 };
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::hash_map::Entry,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// What may be said about a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +51,9 @@ impl Counter {
 impl Lasting for Counter {
     fn is_over(&self, now: Timestamp) -> bool {
         let period = i64::from(self.period_secs).saturating_mul(1_000_000);
-        !self.used || (self.period_secs != u32::MAX && now.micros_since(self.started_at) > period)
+        // Begun so far in the future, it was begun by a clock that was wrong.
+        let passed = now.micros_since(self.started_at).saturating_abs();
+        !self.used || (self.period_secs != u32::MAX && passed > period)
     }
 }
 
@@ -73,7 +78,7 @@ pub(crate) struct Extra {
 struct Key {
     rule: u32,
     /// Which of the rule's thresholds.
-    which: u8,
+    which: u32,
     a: IpAddr,
     b: IpAddr,
 }
@@ -103,12 +108,13 @@ impl Fired {
     }
 }
 
-fn key(rule: u32, which: u8, track: ThresholdTrack, fired: &Fired) -> Key {
+fn key(rule: u32, which: u32, track: ThresholdTrack, fired: &Fired) -> Key {
     let ((src, _), (dst, _)) = (fired.src, fired.dst);
     let (a, b) = match track {
         ThresholdTrack::Source => (src, NOBODY),
         ThresholdTrack::Destination => (dst, NOBODY),
-        ThresholdTrack::Both => (src, dst),
+        // Either direction is the same pair.
+        ThresholdTrack::Both => (src.min(dst), src.max(dst)),
         ThresholdTrack::Rule | ThresholdTrack::Flow => (NOBODY, NOBODY),
     };
     Key { rule, which, a, b }
@@ -121,8 +127,9 @@ pub(crate) fn count(counter: &mut Counter, threshold: &Threshold, fired: &Fired)
     match threshold.kind {
         ThresholdKind::Limit if counter.count <= limit => Verdict::Alert,
         ThresholdKind::Limit => Verdict::Quiet,
+        // The period goes on.
         ThresholdKind::Threshold if counter.count >= limit => {
-            *counter = Counter::default();
+            counter.count = 0;
             Verdict::Alert
         }
         ThresholdKind::Threshold => Verdict::Nothing,
@@ -170,8 +177,8 @@ impl Thresholds {
     /// Counts one match of a rule and says whether it alerts.
     pub fn verdict(&mut self, rule: u32, threshold: &Threshold, fired: &Fired) -> Verdict {
         let place = self.counters.place(key(rule, 0, threshold.track, fired), fired.at);
-        // Without a place to count, the alert is not lost.
-        place.map_or(Verdict::Alert, |place| count(place.or_default(), threshold, fired))
+        // Without a place to count in, a match is taken for the first.
+        count(place.map_or(&mut Counter::default(), Entry::or_default), threshold, fired)
     }
 
     /// Whether a suppress list silences the alert.
@@ -187,7 +194,7 @@ impl Thresholds {
     /// The action after rate filters.
     pub fn rated(&mut self, rule: u32, action: Action, extra: &Extra, fired: &Fired) -> Action {
         let now = fired.at;
-        for (which, rate) in (1u8..).zip(&extra.rates) {
+        for (which, rate) in (1u32..).zip(&extra.rates) {
             let key = key(rule, which, rate.track, fired);
             if self.changed.get(&key, now).is_some() {
                 return rate.action;
@@ -210,6 +217,43 @@ impl Thresholds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn verdicts(kind: ThresholdKind, number: u32, seconds: &[i64]) -> Vec<Verdict> {
+        let threshold = Threshold { kind, track: ThresholdTrack::Source, count: number, seconds: 60 };
+        let mut counter = Counter::default();
+        seconds.iter().map(|at| count(&mut counter, &threshold, &fired(*at, 1))).collect()
+    }
+
+    #[test]
+    fn a_threshold_that_alerted_counts_on_in_its_period() {
+        let said = verdicts(ThresholdKind::Threshold, 3, &[0, 1, 2, 59, 60, 61]);
+        assert_eq!(
+            said.iter().map(|verdict| *verdict == Verdict::Alert).collect::<Vec<_>>(),
+            [false, false, true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn a_counter_that_a_wrong_clock_began_does_not_last() {
+        assert_eq!(
+            verdicts(ThresholdKind::Limit, 1, &[1_000_000, 5, 6, 70]),
+            [Verdict::Alert, Verdict::Alert, Verdict::Quiet, Verdict::Alert]
+        );
+    }
+
+    #[test]
+    fn a_full_table_lets_no_filter_through_that_is_not_reached() {
+        let mut thresholds = Thresholds::default();
+        let rule = |kind, count| Threshold { kind, track: ThresholdTrack::Source, count, seconds: 60 };
+        let filter = rule(ThresholdKind::DetectionFilter { unique: None }, 5);
+        let mut said = |host: u32, threshold: &Threshold| {
+            let host = IpAddr::V4(Ipv4Addr::from_bits(host));
+            thresholds.verdict(1, threshold, &Fired { src: (host, 1), ..fired(0, 1) })
+        };
+        assert!((0..200_000).all(|host| said(host, &filter) == Verdict::Nothing));
+        assert_eq!(said(300_000, &rule(ThresholdKind::Threshold, 3)), Verdict::Nothing);
+        assert_eq!(said(300_001, &rule(ThresholdKind::Limit, 1)), Verdict::Alert);
+    }
 
     fn fired(secs: i64, port: u16) -> Fired {
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
