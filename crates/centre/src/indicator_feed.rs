@@ -6,7 +6,8 @@
 use crate::{centre::Centre, protected, rule_texts::RuleText};
 use phitak_model::{IndicatorValue, Timestamp};
 use phitak_store::{
-    AuditLine, BulletinContent, ListedPart, NewIndicator, Scope, StoreError, Tlp, ToList, indicators::addresses_of,
+    AuditLine, BulletinContent, ListedPart, NewIndicator, Scope, Sent, StoreError, Tlp, ToList,
+    indicators::addresses_of,
 };
 use phitak_uplink::feed::{
     Change, FeedAsk, FeedKey, FeedPosition, Heading, PAGE_BYTES_MAX, Part, line::Lines, part::unhex,
@@ -230,21 +231,21 @@ async fn renew(centre: &Centre, generation: u64) -> Result<(), FeedTrouble> {
     let now = centre.clock.now();
     let mut parts: Vec<Part> = Vec::new();
     let rules = centre.store.listed_rules_in_force(now).await?;
-    let (mut rules_in, mut after) = (0, 0);
+    let (mut rules_in, mut sent) = (0, Vec::new());
     loop {
         let mut lines = Lines::default();
         let left = rules.iter().skip(rules_in);
         rules_in += left.take_while(|rule| lines.push(&Change::AddRule((*rule).clone()))).count();
         let mut active = Vec::new();
         if rules_in == rules.len() {
-            active = centre.store.active_after(after, now, CHANGES_PER_PART).await?;
+            active = centre.store.active_after(sent.last().copied().unwrap_or(0), now, CHANGES_PER_PART).await?;
         }
         for indicator in active.into_iter().map(Change::Add) {
             if !lines.push(&indicator) {
                 break;
             }
             if let Change::Add(indicator) = indicator {
-                after = indicator.id;
+                sent.push(indicator.id);
             }
         }
         // A list without anything still has a part, so that sensors let go of the one before.
@@ -260,7 +261,8 @@ async fn renew(centre: &Centre, generation: u64) -> Result<(), FeedTrouble> {
         }
     }
     let rows: Vec<ListedPart> = parts.iter().map(listed).collect();
-    centre.store.begin_generation(&rows, &rules, now).await?;
+    let sent = Sent { indicators: &sent, rules: &rules };
+    centre.store.begin_generation(&rows, &sent).await?;
     parts.iter().for_each(|part| centre.feed.take(part));
     tracing::info!(generation, parts = parts.len(), "the list of indicators begins a new generation");
     Ok(())

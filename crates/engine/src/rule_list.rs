@@ -172,8 +172,7 @@ mod tests {
         check(&loader(), text).map(|rule| rule.meta.sid).expect_err(text)
     }
 
-    const GOOD: &str =
-        r#"alert http any any -> any any (msg:"a drop"; http.uri; content:"/drop/"; threshold:type limit, track by_src, count 1, seconds 60; sid:9700001;)"#;
+    const GOOD: &str = r#"alert http any any -> any any (msg:"a drop"; http.uri; content:"/drop/"; threshold:type limit, track by_src, count 1, seconds 60; sid:9700001;)"#;
 
     #[test]
     fn a_rule_that_alerts_on_a_pattern_is_fit() {
@@ -184,10 +183,22 @@ mod tests {
     fn what_is_unsafe_to_ship_is_refused_with_its_reason() {
         let head = "any any -> any any";
         let cases = [
-            (format!(r#"pass http {head} (msg:"m"; http.uri; content:"/drop/"; sid:9700001;)"#), "alerts, and does nothing"),
-            (format!(r#"drop http {head} (msg:"m"; http.uri; content:"/drop/"; sid:9700001;)"#), "alerts, and does nothing"),
-            (format!(r#"reject http {head} (msg:"m"; http.uri; content:"/drop/"; sid:9700001;)"#), "alerts, and does nothing"),
-            (format!(r#"alert http {head} (msg:"m"; http.uri; content:"/drop/"; noalert; sid:9700001;)"#), "alerts, and does nothing"),
+            (
+                format!(r#"pass http {head} (msg:"m"; http.uri; content:"/drop/"; sid:9700001;)"#),
+                "alerts, and does nothing",
+            ),
+            (
+                format!(r#"drop http {head} (msg:"m"; http.uri; content:"/drop/"; sid:9700001;)"#),
+                "alerts, and does nothing",
+            ),
+            (
+                format!(r#"reject http {head} (msg:"m"; http.uri; content:"/drop/"; sid:9700001;)"#),
+                "alerts, and does nothing",
+            ),
+            (
+                format!(r#"alert http {head} (msg:"m"; http.uri; content:"/drop/"; noalert; sid:9700001;)"#),
+                "alerts, and does nothing",
+            ),
             (format!(r#"alert http {head} (msg:"m"; http.uri; content:"/drop/"; sid:8000001;)"#), "9700000 to 9799999"),
             (format!(r#"alert http {head} (msg:"m"; http.uri; content:"/drop/"; gid:2; sid:9700001;)"#), "gid"),
             (format!(r#"alert http {head} (http.uri; content:"/drop/"; sid:9700001;)"#), "no msg"),
@@ -195,9 +206,20 @@ mod tests {
             (format!(r#"alert tcp {head} (msg:"m"; flags:S; sid:9700001;)"#), "no content"),
             (r#"alert ip any any -> 203.0.113.9 any (msg:"m"; sid:9700001;)"#.to_owned(), "use an indicator"),
             (format!(r#"alert tcp {head} (msg:"m"; content:"abcdef"; flowbits:set,x; sid:9700001;)"#), "changes bits"),
-            (format!(r#"alert tcp {head} (msg:"m"; content:"abcdef"; flowbits:isset,x; sid:9700001;)"#), "asks for bits"),
-            (format!(r#"alert tcp {head} (msg:"m"; content:"abcdef"; xbits:isset,x,track ip_src; sid:9700001;)"#), "asks for bits"),
-            (format!(r#"alert dns {head} (msg:"m"; dns.query; content:"abcdef"; dataset:isset,x,type string,load x.lst; sid:9700001;)"#), "use indicators"),
+            (
+                format!(r#"alert tcp {head} (msg:"m"; content:"abcdef"; flowbits:isset,x; sid:9700001;)"#),
+                "asks for bits",
+            ),
+            (
+                format!(r#"alert tcp {head} (msg:"m"; content:"abcdef"; xbits:isset,x,track ip_src; sid:9700001;)"#),
+                "asks for bits",
+            ),
+            (
+                format!(
+                    r#"alert dns {head} (msg:"m"; dns.query; content:"abcdef"; dataset:isset,x,type string,load x.lst; sid:9700001;)"#
+                ),
+                "use indicators",
+            ),
             (format!(r#"alert http {head} (msg:"m"; dns.query; content:"abcdef"; sid:9700001;)"#), ""),
             ("# nothing".to_owned(), "no rule"),
             (String::new(), "is empty"),

@@ -41,7 +41,8 @@ impl Told {
     }
 }
 
-const IN_URI: &str = r#"alert http any any -> any any (msg:"in the address"; http.uri; content:"/drop/"; sid:9700001;)"#;
+const IN_URI: &str =
+    r#"alert http any any -> any any (msg:"in the address"; http.uri; content:"/drop/"; sid:9700001;)"#;
 const IN_STREAM: &str = r#"alert tcp any any -> any any (msg:"in the stream"; content:"needle"; sid:9700002;)"#;
 
 fn listed(texts: &[&str]) -> Arc<Ruleset> {
@@ -141,6 +142,21 @@ fn an_open_flow_is_looked_at_by_a_new_list_and_let_go_by_one_without_the_rule() 
     let (with, without) = (listed(&[IN_URI]), listed(&[]));
     let told = played("", &talk.frames, &[(ends[0], with), (ends[1], without)]);
     assert_eq!(told.signatures(), [(LISTED_RULE_GID, 9_700_001)], "the second request alone");
+}
+
+#[test]
+fn a_new_list_looks_at_an_open_stream_from_its_next_bytes_on() {
+    let mut talk = Talk::open(40_000, 4_000);
+    talk.client(b"hello\r\n");
+    talk.server(b"hello\r\n");
+    let from = talk.frames.len() as u64 + 1;
+    talk.client(b"and a needle\r\n");
+    talk.server(b"good bye\r\n");
+    talk.close();
+    for own in ["", OWN] {
+        let told = played(own, &talk.frames, &[(from, listed(&[IN_STREAM]))]);
+        assert_eq!(told.signatures(), [(LISTED_RULE_GID, 9_700_002)], "what came after the list");
+    }
 }
 
 #[test]

@@ -63,7 +63,10 @@ mod tests {
 
     #[test]
     fn a_text_is_one_line_of_a_bounded_length() {
-        assert_eq!(text("  alert tcp any any -> any any (sid:1;) ").as_deref(), Ok("alert tcp any any -> any any (sid:1;)"));
+        assert_eq!(
+            text("  alert tcp any any -> any any (sid:1;) ").as_deref(),
+            Ok("alert tcp any any -> any any (sid:1;)")
+        );
         assert!(text(&"a".repeat(LISTED_RULE_BYTES_MAX)).is_ok());
         for bad in ["", "  ", "a\tb", "a\nb", "a\u{85}b"] {
             assert!(text(bad).is_err(), "{bad:?}");

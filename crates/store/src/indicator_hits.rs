@@ -24,7 +24,12 @@ pub(crate) struct Hits {
 impl Store {
     /// By indicator, or by whatever else alerts under a group of its own: the story of its alerts, how many there are in scope,
     /// and of how many hospitals.
-    pub(crate) async fn hits_of(&self, scope: &Scope, gid: u32, ids: &[i64]) -> Result<BTreeMap<i64, Hits>, StoreError> {
+    pub(crate) async fn hits_of(
+        &self,
+        scope: &Scope,
+        gid: u32,
+        ids: &[i64],
+    ) -> Result<BTreeMap<i64, Hits>, StoreError> {
         if ids.is_empty() {
             return Ok(BTreeMap::new());
         }

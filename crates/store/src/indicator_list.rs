@@ -40,6 +40,14 @@ pub enum ToList {
     RemoveRule(u32),
 }
 
+/// What stands in the parts of a new generation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent<'a> {
+    /// In order.
+    pub indicators: &'a [u32],
+    pub rules: &'a [ListedRule],
+}
+
 /// How far a sensor has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SensorList {
@@ -146,46 +154,37 @@ impl Store {
         for listing in [LISTED, OUT] {
             let moved = changes.iter().filter_map(ToList::indicator).filter(|(_, to)| *to == listing);
             let ids: Vec<i64> = moved.map(|(id, _)| id).collect();
-            for part in ids.chunks(IDS_PER_QUERY) {
-                row::Entity::update_many()
-                    .col_expr(row::Column::Listing, Expr::value(listing))
-                    .filter(row::Column::Id.is_in(part.iter().copied()))
-                    .exec(&tx)
-                    .await?;
-            }
+            mark(&tx, &ids, listing).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
-    /// Begins a new generation: its parts hold all that is looked for, with these rules, and take the place of those before.
+    /// Begins a new generation, whose parts hold what `sent` names, in place of those before. What was added, ended or withdrawn
+    /// since the parts were made waits for the next one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn begin_generation(
-        &self,
-        parts: &[ListedPart],
-        rules: &[ListedRule],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn begin_generation(&self, parts: &[ListedPart], sent: &Sent<'_>) -> Result<(), StoreError> {
         let tx = self.write().await?;
-        rule_list::begin_generation(&tx, rules, now).await?;
+        rule_list::begin_generation(&tx, sent.rules).await?;
         part_row::Entity::delete_many().exec(&tx).await?;
         for part in parts {
             insert(&tx, part).await?;
         }
-        row::Entity::update_many()
-            .col_expr(row::Column::Listing, Expr::value(OUT))
-            .filter(is_to_go(now))
-            .exec(&tx)
-            .await?;
-        row::Entity::update_many()
-            .col_expr(row::Column::Listing, Expr::value(LISTED))
-            .filter(row::Column::Listing.eq(WAITS))
-            .filter(row::Column::EndedAt.is_null())
-            .filter(row::Column::ExpiresAt.gt(now.micros()))
-            .exec(&tx)
-            .await?;
+        // Few are in another state than before: only those are written.
+        for (from, to) in [(WAITS, LISTED), (LISTED, OUT)] {
+            let ids: Vec<i64> = row::Entity::find()
+                .select_only()
+                .column(row::Column::Id)
+                .filter(row::Column::Listing.eq(from))
+                .into_tuple()
+                .all(&tx)
+                .await?;
+            let is_sent = |id: &i64| u32::try_from(*id).is_ok_and(|id| sent.indicators.binary_search(&id).is_ok());
+            let moved: Vec<i64> = ids.into_iter().filter(|id| is_sent(id) == (to == LISTED)).collect();
+            mark(&tx, &moved, to).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -259,6 +258,17 @@ impl Store {
         let current = heard.filter(sensor::Column::Id.in_subquery(with_it)).count(self.reader()).await?;
         Ok((all, current))
     }
+}
+
+async fn mark(db: &impl sea_orm::ConnectionTrait, ids: &[i64], listing: i32) -> Result<(), StoreError> {
+    for some in ids.chunks(IDS_PER_QUERY) {
+        row::Entity::update_many()
+            .col_expr(row::Column::Listing, Expr::value(listing))
+            .filter(row::Column::Id.is_in(some.iter().copied()))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn insert(db: &impl sea_orm::ConnectionTrait, part: &ListedPart) -> Result<(), StoreError> {

@@ -118,7 +118,7 @@ pub use ids::{
     AlertId, BulletinId, CaseId, ClockId, DeliveryId, EnrolmentId, EvidenceId, FindingId, IndicatorId, MatterId,
     SavedViewId, SelectionId, StoryId, SuppressionId, TaskId, TokenId, UserId,
 };
-pub use indicator_list::{ListedPart, SensorList, ToList};
+pub use indicator_list::{ListedPart, SensorList, Sent, ToList};
 pub use indicators::{IndicatorFilter, IndicatorRecord, IndicatorStanding, NewIndicator};
 pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use listed_rules::{ListedRuleFilter, ListedRuleRecord, ListedRuleTerms, ListedRuleWords, NewListedRule};

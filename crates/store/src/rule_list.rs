@@ -11,7 +11,8 @@ use crate::{
 };
 use phitak_model::{ActiveRules, ListedRule, RefusedRule, SensorId, Timestamp};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use std::collections::BTreeMap;
@@ -52,10 +53,8 @@ fn listed(row: row::Model) -> Result<ListedRule, StoreError> {
 /// Rules that wait to go out of the list, then those that wait to come into it.
 pub(crate) async fn changes(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<ToList>, StoreError> {
     let gone = row::Entity::find().filter(is_to_go(now)).order_by_asc(row::Column::Sid).limit(limit).all(db).await?;
-    let mut changes: Vec<ToList> = gone
-        .into_iter()
-        .map(|row| listed(row).map(|rule| ToList::RemoveRule(rule.sid)))
-        .collect::<Result<_, _>>()?;
+    let mut changes: Vec<ToList> =
+        gone.into_iter().map(|row| listed(row).map(|rule| ToList::RemoveRule(rule.sid))).collect::<Result<_, _>>()?;
     let new = row::Entity::find()
         .filter(row::Column::Listing.eq(WAITS))
         .filter(is_in_force(now))
@@ -86,18 +85,14 @@ pub(crate) async fn mark(db: &impl ConnectionTrait, changes: &[ToList]) -> Resul
     Ok(())
 }
 
-/// A new generation holds these rules, and no others.
-pub(crate) async fn begin_generation(
-    db: &impl ConnectionTrait,
-    rules: &[ListedRule],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+/// A new generation holds these rules, and no others: one that was withdrawn meanwhile stands in it, until the next part.
+pub(crate) async fn begin_generation(db: &impl ConnectionTrait, rules: &[ListedRule]) -> Result<(), StoreError> {
+    let sids: Vec<i64> = rules.iter().map(|rule| rule.sid.into()).collect();
     row::Entity::update_many()
         .col_expr(row::Column::Listing, Expr::value(OUT))
-        .filter(is_to_go(now))
+        .filter(row::Column::Listing.eq(LISTED))
         .exec(db)
         .await?;
-    let sids = rules.iter().map(|rule| i64::from(rule.sid));
     row::Entity::update_many()
         .col_expr(row::Column::Listing, Expr::value(LISTED))
         .filter(row::Column::Sid.is_in(sids))
@@ -195,9 +190,8 @@ impl Store {
         let mut refusals: BTreeMap<u32, RuleRefusal> = BTreeMap::new();
         for row in &rows {
             for refused in said(row)?.refused {
-                let of_rule = refusals
-                    .entry(refused.sid)
-                    .or_insert_with(|| RuleRefusal { sensors: 0, why: refused.why.clone() });
+                let of_rule =
+                    refusals.entry(refused.sid).or_insert_with(|| RuleRefusal { sensors: 0, why: refused.why.clone() });
                 of_rule.sensors = of_rule.sensors.saturating_add(1);
             }
         }

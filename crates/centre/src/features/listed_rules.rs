@@ -154,7 +154,9 @@ pub struct ListedRuleEnd {
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/rules")
-            .summary("Rules that all sensors get, the highest number first, with what they hit at the caller's hospitals")
+            .summary(
+                "Rules that all sensors get, the highest number first, with what they hit at the caller's hospitals",
+            )
             .allow(OVERSEERS, Reach::Tenant)
             .query::<ListedRuleQuery>()
             .answers::<ListedRulePage>()
@@ -222,7 +224,9 @@ async fn check(State(centre): State<Centre>, Asked(query): Asked<RuleCheckQuery>
     for (line, judged) in judge(&centre, lines).await? {
         match judged {
             Ok((sid, message)) => checked.fit.push(FitRule { line, sid, message }),
-            Err(Diagnostic { column, reason, hint, .. }) => checked.faults.push(RuleFault { line, column, reason, hint }),
+            Err(Diagnostic { column, reason, hint, .. }) => {
+                checked.faults.push(RuleFault { line, column, reason, hint })
+            }
         }
     }
     Ok(Json(checked))
@@ -278,7 +282,8 @@ type Judged = Result<(u32, String), Diagnostic>;
 async fn judge(centre: &Centre, lines: Vec<(u32, String)>) -> Result<Vec<(u32, Judged)>, Refusal> {
     let centre = centre.clone();
     let work = move || {
-        let judged = |text: &str| rule_list::check(&centre.rule_loader, text).map(|rule| (rule.meta.sid, rule.meta.message));
+        let judged =
+            |text: &str| rule_list::check(&centre.rule_loader, text).map(|rule| (rule.meta.sid, rule.meta.message));
         lines.into_iter().map(|(line, text)| (line, judged(&text))).collect()
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| {

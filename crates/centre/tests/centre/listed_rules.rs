@@ -174,7 +174,10 @@ async fn a_check_tells_each_line_by_itself() {
     assert_eq!((&checked["fit"][0]["line"], &checked["fit"][0]["sid"]), (&json!(2), &json!(9_700_001)));
     assert_eq!(checked["fit"][0]["message"], "PHITAK TEAM a call home");
     let fault = &checked["faults"][0];
-    assert_eq!((fault["line"].as_u64(), fault["column"].as_u64()), (Some(4), good.find("content").map(|at| at as u64 + 1)));
+    assert_eq!(
+        (fault["line"].as_u64(), fault["column"].as_u64()),
+        (Some(4), good.find("content").map(|at| at as u64 + 1))
+    );
     assert!(fault["reason"].as_str().is_some_and(|reason| reason.contains("contant")), "{fault}");
     let officer = sector.get(Person::Officer, &format!("/api/v1/rules/check?text={query}")).await;
     assert_eq!(officer.status, StatusCode::FORBIDDEN);

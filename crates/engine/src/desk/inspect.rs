@@ -116,16 +116,7 @@ impl Desk {
         let seen_both = state.seen_both();
         let Conversation { detect, listed: listed_state, tcp, app, payload_done, shown_to, .. } = state;
         // The list looks at what it has not seen yet, which need not be what the sensor's own rules have not.
-        let mut listed = match &mut self.listed {
-            Some(listed) => {
-                let state = listed.state(listed_state, *shown_to);
-                Some((listed, state))
-            }
-            None => {
-                *listed_state = None;
-                None
-            }
-        };
+        let listed = Listed::beside(&mut self.listed, listed_state, *shown_to);
         let payload_done = payload_done.get(direction.index()).copied().unwrap_or(false);
         let Some(shown_to) = shown_to.get_mut(direction.index()) else { return };
         let is_pseudo = matches!(packet.source, PacketSource::StreamFlush | PacketSource::FlowEnd);
@@ -171,13 +162,11 @@ impl Desk {
         if !self.rules.is_empty() {
             self.detector.inspect(&input, Some(detect), &mut self.outcome);
         }
-        if let Some((listed, state)) = listed.as_mut().filter(|_| !is_passed(self.outcome.effect)) {
+        if let Some((listed, state)) = listed.filter(|_| !is_passed(self.outcome.effect)) {
             if let Some(view) = &mut input.flow {
                 view.stream = listed_stream;
             }
-            let Listed { detector, outcome, .. } = &mut ***listed;
-            outcome.clear();
-            detector.inspect(&input, Some(&mut **state), outcome);
+            listed.inspect(&input, Some(state));
         }
     }
 

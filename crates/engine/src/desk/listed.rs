@@ -36,14 +36,28 @@ pub(crate) struct ListedState {
 }
 
 impl Listed {
-    /// The flow's state with this set: a fresh one where it is new here, or was another set's.
-    pub(crate) fn state<'s>(&self, kept: &'s mut Option<Box<ListedState>>, shown_to: [u64; 2]) -> &'s mut FlowState {
+    /// The set, and what it remembers of a flow: nothing where it is new here, or another set was. Without a set, what another
+    /// one remembered goes.
+    pub(crate) fn beside<'l, 's>(
+        set: &'l mut Option<Box<Self>>,
+        kept: &'s mut Option<Box<ListedState>>,
+        shown_to: [u64; 2],
+    ) -> Option<(&'l mut Self, &'s mut FlowState)> {
+        let Some(listed) = set.as_deref_mut() else {
+            *kept = None;
+            return None;
+        };
         let state = kept.get_or_insert_default();
-        if state.turn != self.turn {
-            state.turn = self.turn;
+        if state.turn != listed.turn {
+            state.turn = listed.turn;
             state.detect = FlowState::from_offsets(shown_to);
         }
-        &mut state.detect
+        Some((listed, &mut state.detect))
+    }
+
+    pub(crate) fn inspect(&mut self, input: &Input<'_>, flow: Option<&mut FlowState>) {
+        self.outcome.clear();
+        self.detector.inspect(input, flow, &mut self.outcome);
     }
 }
 
@@ -89,9 +103,7 @@ impl Desk {
     /// A packet without a flow before the list.
     pub(crate) fn inspect_listed_alone(&mut self, input: &Input<'_>) {
         if let Some(listed) = self.listed.as_deref_mut() {
-            let Listed { detector, outcome, .. } = listed;
-            outcome.clear();
-            detector.inspect(input, None, outcome);
+            listed.inspect(input, None);
         }
     }
 }

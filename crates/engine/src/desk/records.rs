@@ -221,7 +221,8 @@ impl Desk {
         for id in live.clone() {
             let Some(transaction) = session.transaction(id) else { break };
             let through = [ToServer, ToClient].into_iter().zip(last).zip(over).all(|((way, last), over)| {
-                (over || transaction.progress(way) >= last) && (!uninspected || detect.is_inspected(id, way))
+                (over || transaction.progress(way) >= last)
+                    && (!uninspected || detect.is_inspected(id, way))
                     && Conversation::is_through_list(listed, id, way)
             });
             if !through {

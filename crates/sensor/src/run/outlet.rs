@@ -7,9 +7,7 @@ use super::{
 };
 use phitak_assets::{Digest, DigestSettings};
 use phitak_engine::Sink;
-use phitak_model::{
-    Alert, LossCause, Observation, Timestamp, indicator::INDICATOR_GID, listed_rule::LISTED_RULE_GID,
-};
+use phitak_model::{Alert, LossCause, Observation, Timestamp, indicator::INDICATOR_GID, listed_rule::LISTED_RULE_GID};
 use phitak_uplink::{
     Item,
     spool::{Cursor, Desk, ReplayId},

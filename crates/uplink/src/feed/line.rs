@@ -11,9 +11,7 @@
 //! A line that cannot be read is left out and counted: a newer centre may know more kinds than an older sensor.
 
 use super::{PART_BYTES_MAX, Part};
-use phitak_model::{
-    Indicator, IndicatorKind, IndicatorValue, ListedRule, Severity, Timestamp, indicator, listed_rule,
-};
+use phitak_model::{Indicator, IndicatorKind, IndicatorValue, ListedRule, Severity, Timestamp, indicator, listed_rule};
 use std::fmt::Write;
 
 /// Most different words in one part.
@@ -188,7 +186,8 @@ mod tests {
         let rule = ListedRule {
             sid: 9_700_001,
             expires_at: Timestamp::from_secs(1_795_000_000),
-            text: "alert http any any -> any any (msg:\"หน้าเว็บปลอม\"; http.uri; content:\"/drop/\"; sid:9700001;)".to_owned(),
+            text: "alert http any any -> any any (msg:\"หน้าเว็บปลอม\"; http.uri; content:\"/drop/\"; sid:9700001;)"
+                .to_owned(),
         };
         let changes = [
             Change::AddRule(rule),
