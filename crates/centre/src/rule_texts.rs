@@ -2,7 +2,7 @@
 //! that the sector's team gave to all sensors, as it wrote them. A signature without words there gets honest general ones.
 
 use crate::wire::Text;
-use phitak_store::ListedRuleWords;
+use phitak_store::{BulletinText, ListedRuleWords};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
 use std::{
@@ -71,7 +71,12 @@ impl RuleText {
     /// The words of one of the team's own rules. What is to be done is said by the warning that it belongs to, or by the team.
     #[must_use]
     pub fn of_listed(sid: u32, words: &ListedRuleWords) -> Self {
-        let (title, what, why) = ((&words.title).into(), (&words.what).into(), (&words.why).into());
+        // Where nobody wrote English, the Thai words stand: rather that than nothing.
+        let both = |text: &BulletinText| {
+            let en = if text.en.is_empty() { &text.th } else { &text.en };
+            Text { th: text.th.clone(), en: en.clone() }
+        };
+        let (title, what, why) = (both(&words.title), both(&words.what), both(&words.why));
         Self { title, what, why, ..general(sid, "") }
     }
 }

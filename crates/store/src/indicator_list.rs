@@ -40,6 +40,13 @@ pub enum ToList {
     RemoveRule(u32),
 }
 
+/// A part's place in all lists that ever were, in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListPlace {
+    pub generation: u64,
+    pub part: u64,
+}
+
 /// What stands in the parts of a new generation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sent<'a> {
@@ -150,7 +157,7 @@ impl Store {
     pub async fn add_part(&self, part: &ListedPart, changes: &[ToList]) -> Result<(), StoreError> {
         let tx = self.write().await?;
         insert(&tx, part).await?;
-        rule_list::mark(&tx, changes).await?;
+        rule_list::mark(&tx, changes, part.place()).await?;
         for listing in [LISTED, OUT] {
             let moved = changes.iter().filter_map(ToList::indicator).filter(|(_, to)| *to == listing);
             let ids: Vec<i64> = moved.map(|(id, _)| id).collect();
@@ -167,7 +174,8 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn begin_generation(&self, parts: &[ListedPart], sent: &Sent<'_>) -> Result<(), StoreError> {
         let tx = self.write().await?;
-        rule_list::begin_generation(&tx, sent.rules).await?;
+        let place = parts.last().map(ListedPart::place).unwrap_or_default();
+        rule_list::begin_generation(&tx, sent.rules, place).await?;
         part_row::Entity::delete_many().exec(&tx).await?;
         for part in parts {
             insert(&tx, part).await?;
@@ -329,6 +337,10 @@ fn indicator(row: row::Model) -> Result<Indicator, StoreError> {
 }
 
 impl ListedPart {
+    fn place(&self) -> ListPlace {
+        ListPlace { generation: self.generation, part: self.part }
+    }
+
     fn of(row: part_row::Model) -> Self {
         Self {
             generation: unsigned(row.generation),
@@ -352,10 +364,10 @@ impl SensorList {
     }
 }
 
-fn number(number: u64) -> i64 {
+pub(crate) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(crate) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

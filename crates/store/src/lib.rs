@@ -118,7 +118,7 @@ pub use ids::{
     AlertId, BulletinId, CaseId, ClockId, DeliveryId, EnrolmentId, EvidenceId, FindingId, IndicatorId, MatterId,
     SavedViewId, SelectionId, StoryId, SuppressionId, TaskId, TokenId, UserId,
 };
-pub use indicator_list::{ListedPart, SensorList, Sent, ToList};
+pub use indicator_list::{ListPlace, ListedPart, SensorList, Sent, ToList};
 pub use indicators::{IndicatorFilter, IndicatorRecord, IndicatorStanding, NewIndicator};
 pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
 pub use listed_rules::{ListedRuleFilter, ListedRuleRecord, ListedRuleTerms, ListedRuleWords, NewListedRule};
@@ -128,7 +128,7 @@ pub use notify_words::{DeliveryState, MatterKind, MatterState};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
 pub use retention::{Forgotten, Retention};
-pub use rule_list::{RuleRefusal, SensorRules};
+pub use rule_list::{RuleReach, SensorRules};
 pub use saved_views::{NewSavedView, SavedView};
 pub use scope::{Scope, ScopeReach};
 pub use selection_triage::{SelectionJudgement, SelectionOutcome};

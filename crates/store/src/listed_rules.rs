@@ -7,7 +7,8 @@ use crate::{
     database::Store,
     error::StoreError,
     ids::{BulletinId, StoryId},
-    indicators::{IndicatorStanding, LIFE_DAYS_MAX, WAITS},
+    indicator_list::{ListPlace, unsigned},
+    indicators::{IndicatorStanding, LIFE_DAYS_MAX, LISTED, OUT, WAITS},
     page::{Page, PageAsk, holds_part},
     rows::{bulletin, listed_rule as row},
     scope::Scope,
@@ -31,7 +32,7 @@ pub const RULE_TITLE_CHARS_MAX: usize = 160;
 pub const RULE_WORDS_CHARS_MAX: usize = 1_000;
 const DAY_SECS: i64 = 86_400;
 
-/// What people read of a rule, in Thai and English.
+/// What people read of a rule, in Thai, and in English where somebody wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedRuleWords {
     pub title: BulletinText,
@@ -72,6 +73,8 @@ pub struct ListedRuleRecord {
     pub ended_at: Option<Timestamp>,
     pub ended_by: Option<String>,
     pub end_reason: Option<String>,
+    /// Where the list says what holds now: that it is in force, or that it is over. None as long as that waits.
+    pub place: Option<ListPlace>,
     /// Alerts in the caller's scope, and the hospitals that they are of.
     pub hits: u64,
     pub hospitals: u64,
@@ -109,7 +112,9 @@ impl NewListedRule {
             ("why it matters", why, RULE_WORDS_CHARS_MAX),
         ] {
             checked_line(&format!("{name} in Thai"), &text.th, chars_max)?;
-            checked_line(&format!("{name} in English"), &text.en, chars_max)?;
+            if !text.en.trim().is_empty() {
+                checked_line(&format!("{name} in English"), &text.en, chars_max)?;
+            }
         }
         Ok(())
     }
@@ -210,7 +215,7 @@ impl Store {
             .into_iter()
             .map(|row| {
                 let own = hits.remove(&row.sid).unwrap_or_default();
-                let mut record = record(row)?;
+                let mut record = record(row, now)?;
                 (record.hits, record.hospitals, record.story) = (own.alerts, own.hospitals, own.story);
                 Ok(record)
             })
@@ -234,7 +239,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn listed_rule_words(&self) -> Result<Vec<(u32, ListedRuleWords)>, StoreError> {
         let rows = row::Entity::find().order_by_asc(row::Column::Sid).all(self.reader()).await?;
-        rows.into_iter().map(record).map(|record| record.map(|record| (record.sid, record.words))).collect()
+        rows.into_iter().map(|row| Ok((sid_of(&row)?, words_of(row)))).collect()
     }
 }
 
@@ -288,31 +293,51 @@ fn fresh(new: &NewListedRule, terms: &ListedRuleTerms, audit: &AuditLine) -> row
         ended_by: Set(None),
         end_reason: Set(None),
         listing: Set(WAITS),
+        listed_generation: Set(None),
+        listed_part: Set(None),
     }
 }
 
-fn record(row: row::Model) -> Result<ListedRuleRecord, StoreError> {
-    let damaged = |what: String| StoreError::Damaged { table: "listed_rules", what };
-    let words = ListedRuleWords {
+fn damaged(what: String) -> StoreError {
+    StoreError::Damaged { table: "listed_rules", what }
+}
+
+fn sid_of(row: &row::Model) -> Result<u32, StoreError> {
+    u32::try_from(row.sid).map_err(|error| damaged(error.to_string()))
+}
+
+fn words_of(row: row::Model) -> ListedRuleWords {
+    ListedRuleWords {
         title: BulletinText { th: row.title_th, en: row.title_en },
         what: BulletinText { th: row.what_th, en: row.what_en },
         why: BulletinText { th: row.why_th, en: row.why_en },
-    };
+    }
+}
+
+fn place_of(row: &row::Model, now: Timestamp) -> Option<ListPlace> {
+    let is_over = row.ended_at.is_some() || row.expires_at <= now.micros();
+    let is_told = row.listing == if is_over { OUT } else { LISTED };
+    let place = row.listed_generation.zip(row.listed_part).filter(|_| is_told);
+    place.map(|(generation, part)| ListPlace { generation: unsigned(generation), part: unsigned(part) })
+}
+
+fn record(row: row::Model, now: Timestamp) -> Result<ListedRuleRecord, StoreError> {
     Ok(ListedRuleRecord {
-        sid: u32::try_from(row.sid).map_err(|error| damaged(error.to_string()))?,
+        sid: sid_of(&row)?,
         tlp: Tlp::parse(&row.tlp).ok_or_else(|| damaged(row.tlp.clone()))?,
-        rule: row.rule,
-        reason: row.reason,
-        words,
+        rule: row.rule.clone(),
+        reason: row.reason.clone(),
+        place: place_of(&row, now),
         bulletin: row.bulletin_id.map(BulletinId),
         created_at: Timestamp::from_micros(row.created_at),
-        created_by: row.created_by,
+        created_by: row.created_by.clone(),
         expires_at: Timestamp::from_micros(row.expires_at),
         ended_at: row.ended_at.map(Timestamp::from_micros),
-        ended_by: row.ended_by,
-        end_reason: row.end_reason,
+        ended_by: row.ended_by.clone(),
+        end_reason: row.end_reason.clone(),
         hits: 0,
         hospitals: 0,
         story: None,
+        words: words_of(row),
     })
 }

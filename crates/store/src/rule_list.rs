@@ -3,22 +3,20 @@
 use crate::{
     database::Store,
     error::StoreError,
-    indicator_list::ToList,
+    indicator_list::{ListPlace, ToList, number, unsigned},
     indicators::{LISTED, OUT, WAITS},
-    listed_rules::is_in_force,
-    rows::{listed_rule as row, sensor_rules},
+    listed_rules::{ListedRuleRecord, is_in_force},
+    rows::{listed_rule as row, sensor, sensor_indicators, sensor_rules},
     scope::Scope,
 };
 use phitak_model::{ActiveRules, ListedRule, RefusedRule, SensorId, Timestamp};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
     sea_query::{Expr, OnConflict},
 };
 use std::collections::BTreeMap;
 
-/// Sensors whose refusals are counted together.
-const REFUSING_SENSORS_MAX: u64 = 5_000;
 /// Longest reason of a sensor's refusal that is kept, in characters.
 const WHY_CHARS_MAX: usize = 300;
 
@@ -31,11 +29,17 @@ pub struct SensorRules {
     pub at: Timestamp,
 }
 
-/// A rule that sensors refuse: how many of them, and the first one's reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleRefusal {
-    pub sensors: u64,
-    pub why: String,
+/// How far the rules of the list have come, at the sensors that have told of them.
+#[derive(Clone, Debug, Default)]
+pub struct RuleReach {
+    followers: Vec<Follower>,
+}
+
+#[derive(Clone, Debug)]
+struct Follower {
+    /// Of the newest part that it uses.
+    place: ListPlace,
+    refused: BTreeMap<u32, String>,
 }
 
 fn is_to_go(now: Timestamp) -> Condition {
@@ -68,36 +72,36 @@ pub(crate) async fn changes(db: &impl ConnectionTrait, now: Timestamp, limit: u6
     Ok(changes)
 }
 
-/// Notes that these changes stand in the list.
-pub(crate) async fn mark(db: &impl ConnectionTrait, changes: &[ToList]) -> Result<(), StoreError> {
+/// Notes that these changes stand in a part of the list.
+pub(crate) async fn mark(db: &impl ConnectionTrait, changes: &[ToList], place: ListPlace) -> Result<(), StoreError> {
     for change in changes {
         let (sid, listing) = match change {
             ToList::AddRule(rule) => (rule.sid, LISTED),
             ToList::RemoveRule(sid) => (*sid, OUT),
             ToList::Add(_) | ToList::Remove(_) => continue,
         };
-        row::Entity::update_many()
-            .col_expr(row::Column::Listing, Expr::value(listing))
-            .filter(row::Column::Sid.eq(i64::from(sid)))
-            .exec(db)
-            .await?;
+        moved(listing, place).filter(row::Column::Sid.eq(i64::from(sid))).exec(db).await?;
     }
     Ok(())
 }
 
+/// Rules come into the list, or out of it, by a part.
+fn moved(listing: i32, place: ListPlace) -> UpdateMany<row::Entity> {
+    row::Entity::update_many()
+        .col_expr(row::Column::Listing, Expr::value(listing))
+        .col_expr(row::Column::ListedGeneration, Expr::value(number(place.generation)))
+        .col_expr(row::Column::ListedPart, Expr::value(number(place.part)))
+}
+
 /// A new generation holds these rules, and no others: one that was withdrawn meanwhile stands in it, until the next part.
-pub(crate) async fn begin_generation(db: &impl ConnectionTrait, rules: &[ListedRule]) -> Result<(), StoreError> {
+pub(crate) async fn begin_generation(
+    db: &impl ConnectionTrait,
+    rules: &[ListedRule],
+    last: ListPlace,
+) -> Result<(), StoreError> {
     let sids: Vec<i64> = rules.iter().map(|rule| rule.sid.into()).collect();
-    row::Entity::update_many()
-        .col_expr(row::Column::Listing, Expr::value(OUT))
-        .filter(row::Column::Listing.eq(LISTED))
-        .exec(db)
-        .await?;
-    row::Entity::update_many()
-        .col_expr(row::Column::Listing, Expr::value(LISTED))
-        .filter(row::Column::Sid.is_in(sids))
-        .exec(db)
-        .await?;
+    moved(OUT, last).filter(row::Column::Listing.eq(LISTED)).exec(db).await?;
+    moved(LISTED, last).filter(row::Column::Sid.is_in(sids)).exec(db).await?;
     Ok(())
 }
 
@@ -175,41 +179,74 @@ impl Store {
         rows.into_iter().map(|row| Ok((row.sensor.clone(), said(&row)?))).collect()
     }
 
-    /// By rule: how many sensors in scope refuse it, and why.
+    /// How far the rules of the list have come at the sensors in scope that were heard since a moment.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn rule_refusals(&self, scope: &Scope) -> Result<BTreeMap<u32, RuleRefusal>, StoreError> {
-        let rows = sensor_rules::Entity::find()
-            .filter(scope.admits(sensor_rules::Column::Facility))
-            .filter(sensor_rules::Column::RefusedCount.gt(0))
-            .order_by_asc(sensor_rules::Column::Sensor)
-            .limit(REFUSING_SENSORS_MAX)
+    pub async fn rule_reach(&self, scope: &Scope, heard_since: Timestamp) -> Result<RuleReach, StoreError> {
+        let lists: Vec<(String, i64, i64)> = sensor_indicators::Entity::find()
+            .select_only()
+            .columns([
+                sensor_indicators::Column::Sensor,
+                sensor_indicators::Column::Generation,
+                sensor_indicators::Column::Part,
+            ])
+            .filter(scope.admits(sensor_indicators::Column::Facility))
+            .into_tuple()
             .all(self.reader())
             .await?;
-        let mut refusals: BTreeMap<u32, RuleRefusal> = BTreeMap::new();
-        for row in &rows {
-            for refused in said(row)?.refused {
-                let of_rule =
-                    refusals.entry(refused.sid).or_insert_with(|| RuleRefusal { sensors: 0, why: refused.why.clone() });
-                of_rule.sensors = of_rule.sensors.saturating_add(1);
-            }
+        let mut lists: BTreeMap<String, ListPlace> = lists
+            .into_iter()
+            .map(|(sensor, generation, part)| {
+                (sensor, ListPlace { generation: unsigned(generation), part: unsigned(part) })
+            })
+            .collect();
+        let heard = sensor::Entity::find()
+            .select_only()
+            .column(sensor::Column::Id)
+            .filter(scope.admits(sensor::Column::Facility))
+            .filter(sensor::Column::RevokedAt.is_null())
+            .filter(sensor::Column::LastSeenAt.gte(heard_since.micros()));
+        let told = sensor_rules::Entity::find()
+            .filter(scope.admits(sensor_rules::Column::Facility))
+            .filter(sensor_rules::Column::Sensor.in_subquery(sea_orm::QueryTrait::into_query(heard)))
+            .order_by_asc(sensor_rules::Column::Sensor)
+            .all(self.reader())
+            .await?;
+        let mut followers = Vec::with_capacity(told.len());
+        for row in &told {
+            let refused = said(row)?.refused.into_iter().map(|rule| (rule.sid, rule.why)).collect();
+            followers.push(Follower { place: lists.remove(&row.sensor).unwrap_or_default(), refused });
         }
-        Ok(refusals)
+        Ok(RuleReach { followers })
+    }
+}
+
+impl RuleReach {
+    /// How many sensors use the rule, or have let it go when it is over; none as long as the list does not say so. A sensor names
+    /// the first [`phitak_model::health::REFUSED_RULES_MAX`] that it refuses: one that refuses more may be counted.
+    #[must_use]
+    pub fn followed(&self, rule: &ListedRuleRecord) -> Option<u64> {
+        let place = rule.place?;
+        let has_it = |follower: &&Follower| follower.place >= place && !follower.refused.contains_key(&rule.sid);
+        Some(self.followers.iter().filter(has_it).count() as u64)
+    }
+
+    /// How many sensors refuse a rule, and the first one's reason.
+    #[must_use]
+    pub fn refused(&self, sid: u32) -> (u64, Option<&str>) {
+        let mut whys = self.followers.iter().filter_map(|follower| follower.refused.get(&sid)).map(String::as_str);
+        let first = whys.next();
+        (u64::from(first.is_some()) + whys.count() as u64, first)
     }
 }
 
 fn said(row: &sensor_rules::Model) -> Result<SensorRules, StoreError> {
     let damaged = |error: serde_json::Error| StoreError::Damaged { table: "sensor_rules", what: error.to_string() };
-    let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
     Ok(SensorRules {
         entries: unsigned(row.entries),
         refused_count: unsigned(row.refused_count),
         refused: serde_json::from_str(&row.refused).map_err(damaged)?,
         at: Timestamp::from_micros(row.at),
     })
-}
-
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

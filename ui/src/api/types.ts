@@ -2743,6 +2743,11 @@ export interface components {
             /** @description In Suricata's language */
             rule: string;
             /**
+             * Format: int64
+             * @description The caller's sensors that use it, or have let it go when it is over; None as long as the list does not say so
+             */
+            sensors_followed?: number | null;
+            /**
              * Format: int32
              * @description Stands as the signature's number in its alerts
              */
@@ -2762,7 +2767,7 @@ export interface components {
         ListedRuleDraft: {
             /** @description One line in Suricata's language, with a sid of 9700000 to 9799999 that was not given before */
             rule: string;
-            /** @description What hospitals read, in both languages, without a hospital's name; at most 160 characters */
+            /** @description What hospitals read, in Thai and if one likes in English, without a hospital's name; at most 160 characters */
             title: components["schemas"]["Text"];
             /** @description What happens; at most 1000 characters */
             what: components["schemas"]["Text"];

@@ -18,7 +18,7 @@ use phitak_engine::{Diagnostic, rule_list};
 use phitak_model::{Timestamp, listed_rule::LISTED_RULE_BYTES_MAX};
 use phitak_store::{
     BulletinId, IndicatorStanding, ListedRuleFilter, ListedRuleRecord, ListedRuleTerms, ListedRuleWords, NewListedRule,
-    Role, RuleRefusal, listed_rules::RULES_AT_ONCE_MAX,
+    Role, RuleReach, listed_rules::RULES_AT_ONCE_MAX,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -52,6 +52,8 @@ pub struct ListedRule {
     pub hospitals: u64,
     /// The story of its alerts
     pub story_id: Option<i64>,
+    /// The caller's sensors that use it, or have let it go when it is over; None as long as the list does not say so
+    pub sensors_followed: Option<u64>,
     /// The caller's sensors that do not take it
     pub refused_by: u64,
 }
@@ -137,7 +139,7 @@ pub struct NewListedRules {
 pub struct ListedRuleDraft {
     /// One line in Suricata's language, with a sid of 9700000 to 9799999 that was not given before
     pub rule: String,
-    /// What hospitals read, in both languages, without a hospital's name; at most 160 characters
+    /// What hospitals read, in Thai and if one likes in English, without a hospital's name; at most 160 characters
     pub title: Text,
     /// What happens; at most 1000 characters
     pub what: Text,
@@ -192,18 +194,14 @@ async fn list(
     let (scope, now) = (caller.scope(), centre.clock.now());
     let filter = ListedRuleFilter { standing: query.standing.map(IndicatorStanding::from), part: query.q };
     let found = centre.store.listed_rules(scope, &filter, now, &page(query.cursor, query.limit)).await?;
-    let refusals = centre.store.rule_refusals(scope).await?;
+    let reach = centre.store.rule_reach(scope, centre.silent_before(now)).await?;
     let (sensors, sensors_current) = indicator_feed::up_to_date(&centre, scope).await?;
     let head = centre.feed.head();
     let is_team = scope.is_whole_sector();
-    let shown = |record: ListedRuleRecord| {
-        let refusal = refusals.get(&record.sid);
-        ListedRule::of(record, refusal, now, is_team)
-    };
     Ok(Json(ListedRulePage {
         total: found.total,
         next_cursor: found.next_cursor,
-        items: found.items.into_iter().map(shown).collect(),
+        items: found.items.into_iter().map(|record| ListedRule::of(record, &reach, now, is_team)).collect(),
         list: ListState { generation: head.generation, part: head.part, sensors, sensors_current },
         next_sid: centre.store.next_listed_sid().await?,
     }))
@@ -304,14 +302,15 @@ impl ListedRuleDraft {
 }
 
 impl ListedRule {
-    fn of(record: ListedRuleRecord, refusal: Option<&RuleRefusal>, now: Timestamp, is_team: bool) -> Self {
+    fn of(record: ListedRuleRecord, reach: &RuleReach, now: Timestamp, is_team: bool) -> Self {
+        let (sensors_followed, (refused_by, refused_why)) = (reach.followed(&record), reach.refused(record.sid));
         let is_active = record.ended_at.is_none() && record.expires_at > now;
         let team = ListedRuleTeamPart {
             reason: record.reason,
             created_by: record.created_by,
             ended_by: record.ended_by,
             end_reason: record.end_reason,
-            refused_why: refusal.map(|refusal| refusal.why.clone()),
+            refused_why: refused_why.map(str::to_owned),
         };
         Self {
             sid: record.sid,
@@ -330,7 +329,8 @@ impl ListedRule {
             hits: record.hits,
             hospitals: record.hospitals,
             story_id: record.story.map(|id| id.0),
-            refused_by: refusal.map_or(0, |refusal| refusal.sensors),
+            sensors_followed,
+            refused_by,
         }
     }
 }

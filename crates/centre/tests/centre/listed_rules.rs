@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use phitak_centre::indicator_feed::{parts_for, publish};
 use phitak_engine::{Capture, Companions, Config, Engine, Loader, Sink, load, rule_list::load_list};
 use phitak_model::{
-    ActiveRules, Alert, Health, Observation, RefusedRule, Severity,
+    ActiveIndicators, ActiveRules, Alert, Health, Observation, RefusedRule, Severity,
     listed_rule::{LISTED_RULE_GID, LISTED_RULES_MAX},
 };
 use phitak_uplink::{FeedPosition, Item};
@@ -223,6 +223,45 @@ async fn the_centre_shows_which_sensors_refuse_a_rule_and_why() {
     assert_eq!(sensor["refusals"][0]["sid"], sid);
     tell(ALPHA, 201, Vec::new()).await;
     assert_eq!(of(Person::Analyst).await.0, Some(1), "what a sensor takes by now is no refusal");
+}
+
+#[tokio::test]
+async fn the_centre_counts_the_sensors_that_have_a_rule_and_those_that_have_let_it_go() {
+    let sector = Sector::lived_in().await;
+    let (first, second) = (sector.listed_rule().await, sector.listed_rule().await);
+    let followed = async |person: Person, sid: u32| {
+        let one = listed(&sector, person, "").await.into_iter().find(|one| one["sid"] == sid).expect("is there");
+        one["sensors_followed"].as_u64()
+    };
+    assert_eq!(followed(Person::Analyst, first).await, None, "it waits for the list");
+    publish(&sector.centre).await.expect("made");
+    assert_eq!(followed(Person::Analyst, first).await, Some(0));
+    let tell = async |hospital: Hospital, seq: u64, part: u64, refused: Option<u32>| {
+        let refused: Vec<_> = refused.into_iter().map(|sid| RefusedRule { sid, why: "no".to_owned() }).collect();
+        let rule_list = Some(ActiveRules { entries: 2, refused_count: refused.len() as u64, refused });
+        let indicators = Some(ActiveIndicators { generation: 1, part, entries: 0 });
+        let health = Health { at: sector.now(), indicators, rule_list, ..Health::default() };
+        sector.send(hospital, 1, seq, vec![Item::Health(health)]).await;
+    };
+    tell(ALPHA, 200, 1, None).await;
+    tell(BRAVO, 200, 1, Some(second)).await;
+    // An older program, which has the list and knows of no rules.
+    let indicators = Some(ActiveIndicators { generation: 1, part: 1, entries: 0 });
+    let health = Health { at: sector.now(), indicators, ..Health::default() };
+    sector.send(CHARLIE, 1, 200, vec![Item::Health(health)]).await;
+    assert_eq!((followed(Person::Analyst, first).await, followed(Person::Analyst, second).await), (Some(2), Some(1)));
+    let of_region = [ALPHA, BRAVO].into_iter().filter(|hospital| Person::Officer.sees(*hospital)).count();
+    assert_eq!(followed(Person::Officer, first).await, Some(of_region as u64));
+    let path = format!("/api/v1/rules/{first}/withdraw");
+    sector.post(Person::Analyst, &path, json!({"reason": "it hit a vendor"})).await;
+    assert_eq!(followed(Person::Analyst, first).await, None, "the list does not say so yet");
+    publish(&sector.centre).await.expect("made");
+    assert_eq!(followed(Person::Analyst, first).await, Some(0), "they use it still");
+    tell(ALPHA, 201, 2, None).await;
+    assert_eq!(followed(Person::Analyst, first).await, Some(1));
+    assert_eq!(followed(Person::Analyst, second).await, Some(1), "a later list holds it too");
+    sector.advance_secs(sector.centre.settings.silent_after_secs + 1);
+    assert_eq!(followed(Person::Analyst, second).await, Some(0), "of sensors that were heard lately");
 }
 
 #[derive(Default)]

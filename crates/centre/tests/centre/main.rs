@@ -22,6 +22,7 @@ mod openapi;
 mod postgres;
 mod program;
 mod retention;
+mod rules_out;
 mod saved_views;
 mod second_factor;
 mod sector;

@@ -55,6 +55,9 @@ const TABLES: &[Table] = &[
             ("end_reason", TextOrNull),
             // As of indicators: 0 waits for the list, 1 stands in it, 2 is out of it.
             ("listing", Int),
+            // The part of the list by which it last came or went.
+            ("listed_generation", LongOrNull),
+            ("listed_part", LongOrNull),
         ],
         key: &["sid"],
         unique: &[],

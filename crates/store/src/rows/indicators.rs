@@ -67,6 +67,8 @@ row!(listed_rule, "listed_rules", {
     ended_by: Option<String>,
     end_reason: Option<String>,
     listing: i32,
+    listed_generation: Option<i64>,
+    listed_part: Option<i64>,
 });
 
 row!(sensor_rules, "sensor_rules", {
