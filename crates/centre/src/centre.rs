@@ -20,6 +20,7 @@ use crate::{
     vault::Vault,
 };
 use phitak_assets::Pace;
+use phitak_engine::{Companions, Config, Loader};
 use phitak_model::Timestamp;
 use phitak_store::{Retention, Store};
 use phitak_uplink::Authority;
@@ -97,6 +98,8 @@ pub struct Parts {
     /// What sensors look for.
     pub feed: IndicatorFeed,
     pub texts: RuleTexts,
+    /// Compiles the rules that the team gives to sensors, as a sensor with stock settings does.
+    pub rule_loader: Loader,
     pub law: CaseLaw,
     pub playbooks: Playbooks,
     pub passwords: Passwords,
@@ -121,6 +124,7 @@ impl Centre {
             condition: Condition::default(),
             feed: IndicatorFeed::default(),
             texts: RuleTexts::shipped()?,
+            rule_loader: Loader::new(&Config::default(), Companions::default()),
             law: CaseLaw::shipped()?,
             playbooks: Playbooks::shipped()?,
             passwords: Passwords::default(),

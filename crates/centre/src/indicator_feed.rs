@@ -1,12 +1,13 @@
-//! The list of indicators that sensors fetch: made of what is kept, signed part by part, and given out.
+//! The list of indicators and rules that sensors fetch: made of what is kept, signed part by part, and given out.
 //!
 //! One task makes parts ([`watch`]); what it has made stands in the tables, so that a restart goes on where it was. The newest
 //! parts are at hand in memory, because every sensor asks for them at the same moment.
 
-use crate::{centre::Centre, protected};
+use crate::{centre::Centre, protected, rule_texts::RuleText};
 use phitak_model::{IndicatorValue, Timestamp};
 use phitak_store::{
-    AuditLine, BulletinContent, ListedPart, NewIndicator, Scope, StoreError, Tlp, ToList, indicators::addresses_of,
+    AuditLine, BulletinContent, ListedPart, NewIndicator, Scope, Sent, StoreError, Tlp, ToList,
+    indicators::addresses_of,
 };
 use phitak_uplink::feed::{
     Change, FeedAsk, FeedKey, FeedPosition, Heading, PAGE_BYTES_MAX, Part, line::Lines, part::unhex,
@@ -154,6 +155,8 @@ async fn load(centre: &Centre) -> Result<(), FeedTrouble> {
     if centre.feed.lock().is_loaded {
         return Ok(());
     }
+    let words = centre.store.listed_rule_words().await?;
+    centre.texts.learn(words.into_iter().map(|(sid, words)| RuleText::of_listed(sid, &words)));
     match centre.store.last_part().await? {
         Some(last) => centre.feed.take(&part_of(last).ok_or(FeedTrouble::Damaged)?),
         None => centre.feed.lock().is_loaded = true,
@@ -227,16 +230,22 @@ async fn add_part(centre: &Centre) -> Result<bool, FeedTrouble> {
 async fn renew(centre: &Centre, generation: u64) -> Result<(), FeedTrouble> {
     let now = centre.clock.now();
     let mut parts: Vec<Part> = Vec::new();
-    let mut after = 0;
+    let rules = centre.store.listed_rules_in_force(now).await?;
+    let (mut rules_in, mut sent) = (0, Vec::new());
     loop {
-        let active = centre.store.active_after(after, now, CHANGES_PER_PART).await?;
         let mut lines = Lines::default();
+        let left = rules.iter().skip(rules_in);
+        rules_in += left.take_while(|rule| lines.push(&Change::AddRule((*rule).clone()))).count();
+        let mut active = Vec::new();
+        if rules_in == rules.len() {
+            active = centre.store.active_after(sent.last().copied().unwrap_or(0), now, CHANGES_PER_PART).await?;
+        }
         for indicator in active.into_iter().map(Change::Add) {
             if !lines.push(&indicator) {
                 break;
             }
             if let Change::Add(indicator) = indicator {
-                after = indicator.id;
+                sent.push(indicator.id);
             }
         }
         // A list without anything still has a part, so that sensors let go of the one before.
@@ -252,7 +261,8 @@ async fn renew(centre: &Centre, generation: u64) -> Result<(), FeedTrouble> {
         }
     }
     let rows: Vec<ListedPart> = parts.iter().map(listed).collect();
-    centre.store.begin_generation(&rows, now).await?;
+    let sent = Sent { indicators: &sent, rules: &rules };
+    centre.store.begin_generation(&rows, &sent).await?;
     parts.iter().for_each(|part| centre.feed.take(part));
     tracing::info!(generation, parts = parts.len(), "the list of indicators begins a new generation");
     Ok(())
@@ -342,6 +352,8 @@ fn change_of(change: &ToList) -> Change {
     match change {
         ToList::Add(indicator) => Change::Add(indicator.clone()),
         ToList::Remove(id) => Change::Remove(*id),
+        ToList::AddRule(rule) => Change::AddRule(rule.clone()),
+        ToList::RemoveRule(sid) => Change::RemoveRule(*sid),
     }
 }
 

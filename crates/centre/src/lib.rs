@@ -53,3 +53,4 @@ pub mod wire;
 pub mod wire_alert;
 pub mod wire_bulletin;
 pub mod wire_case;
+pub mod wire_list;

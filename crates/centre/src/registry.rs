@@ -26,6 +26,7 @@ pub fn routes() -> Vec<Route> {
         features::notification::routes(),
         features::cases::routes(),
         features::indicators::routes(),
+        features::listed_rules::routes(),
         features::live::routes(),
         features::enrolment::routes(),
         features::audit::routes(),

@@ -1,10 +1,14 @@
-//! The plain words of the rules that ship with Phitak, from `content/rules/*.toml`, built into the program. A signature
-//! without words there gets honest general ones.
+//! The plain words of rules: of those that ship with Phitak, from `content/rules/*.toml`, built into the program, and of those
+//! that the sector's team gave to all sensors, as it wrote them. A signature without words there gets honest general ones.
 
 use crate::wire::Text;
+use phitak_store::{BulletinText, ListedRuleWords};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// Words for one signature.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -59,6 +63,22 @@ pub fn shipped_rules() -> String {
 #[derive(Clone, Debug, Default)]
 pub struct RuleTexts {
     by_sid: BTreeMap<u32, RuleText>,
+    /// Of the team's own rules: as many as there are numbers for them.
+    listed: Arc<RwLock<BTreeMap<u32, RuleText>>>,
+}
+
+impl RuleText {
+    /// The words of one of the team's own rules. What is to be done is said by the warning that it belongs to, or by the team.
+    #[must_use]
+    pub fn of_listed(sid: u32, words: &ListedRuleWords) -> Self {
+        // Where nobody wrote English, the Thai words stand: rather that than nothing.
+        let both = |text: &BulletinText| {
+            let en = if text.en.is_empty() { &text.th } else { &text.en };
+            Text { th: text.th.clone(), en: en.clone() }
+        };
+        let (title, what, why) = (both(&words.title), both(&words.what), both(&words.why));
+        Self { title, what, why, ..general(sid, "") }
+    }
 }
 
 impl RuleTexts {
@@ -103,7 +123,18 @@ impl RuleTexts {
     /// The words for a signature.
     #[must_use]
     pub fn of(&self, signature_id: u32, signature: &str) -> RuleText {
-        self.by_sid.get(&signature_id).cloned().unwrap_or_else(|| general(signature_id, signature))
+        let shipped = self.by_sid.get(&signature_id).cloned();
+        shipped.or_else(|| self.listed(signature_id)).unwrap_or_else(|| general(signature_id, signature))
+    }
+
+    /// Adds words of the team's own rules.
+    pub fn learn(&self, texts: impl IntoIterator<Item = RuleText>) {
+        let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
+        listed.extend(texts.into_iter().map(|text| (text.sid, text)));
+    }
+
+    fn listed(&self, sid: u32) -> Option<RuleText> {
+        self.listed.read().unwrap_or_else(PoisonError::into_inner).get(&sid).cloned()
     }
 }
 

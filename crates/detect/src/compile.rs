@@ -7,6 +7,7 @@ mod literals;
 mod order;
 mod resolve;
 pub(crate) mod sections;
+pub(crate) mod slowness;
 
 use crate::{
     address_index::{AddressIndex, AddressRule},

@@ -104,6 +104,13 @@ impl FlowState {
         self.variables.iter().map(|(name, bytes)| (&**name, &**bytes))
     }
 
+    /// For a flow that is open already: its streams are inspected from these offsets on, as if they began there.
+    #[must_use]
+    pub fn from_offsets(offsets: [u64; 2]) -> Self {
+        let begin = |offset| StreamProgress { inspected: offset, keep_from: offset, ended: false };
+        Self { stream: offsets.map(begin), ..Self::default() }
+    }
+
     /// Forgets a flow but keeps its memory, for the next one.
     pub fn reset(&mut self) {
         let mut spare = std::mem::take(&mut self.spare);

@@ -33,6 +33,7 @@ mod value_set;
 mod zones;
 
 pub use compile::found_by::{FoundBy, SHORT_BYTES, found_by, is_on_any_port};
+pub use compile::slowness::{shown, slowness};
 pub use detector::Detector;
 pub use flow_state::FlowState;
 pub use host_memory::{Common, Moment, OpenAlert, Turn, TurnedAway};

@@ -1,6 +1,6 @@
 //! What the worker knows about one flow beyond its key and counters.
 
-use crate::app::AppLayer;
+use crate::{app::AppLayer, desk::listed::ListedState};
 use phitak_detect::{FlowState, OpenAlert};
 use phitak_model::{Direction, Mac};
 use phitak_packet::{packet::Checksum, tcp::TcpSession};
@@ -90,6 +90,8 @@ pub(crate) struct Conversation {
     pub tcp: Option<Box<TcpSession>>,
     pub app: Option<Box<AppLayer>>,
     pub detect: FlowState,
+    /// What the rules of the centre's list remember of it, from the first packet on that they were shown.
+    pub listed: Option<Box<ListedState>>,
     /// What is encrypted, or was let go, is not looked at any more.
     pub payload_done: [bool; 2],
     /// Per direction: the stream offset up to which the detector was shown bytes.

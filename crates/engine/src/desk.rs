@@ -4,6 +4,7 @@ mod end;
 mod facts;
 mod hits;
 mod inspect;
+pub(crate) mod listed;
 mod records;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     stages::{Stage, Stages},
     watch::Watch,
 };
+use listed::Listed;
 use phitak_detect::{Common, Detector, Outcome, Ruleset, profile::Clock};
 use phitak_model::Timestamp;
 use phitak_packet::{Packet, flow::FlowKey, tcp::Memory};
@@ -28,6 +30,9 @@ pub(crate) struct Desk {
     pub rules: Arc<Ruleset>,
     pub detector: Detector,
     pub outcome: Outcome,
+    /// Rules of the centre's list, where there are any.
+    pub listed: Option<Box<Listed>>,
+    listed_turn: u32,
     pub watch: Watch,
     pub records: Records,
     pub memory: Memory,
@@ -54,6 +59,8 @@ impl Desk {
             detector: Detector::beside(Arc::clone(&rules), common),
             rules,
             outcome: Outcome::default(),
+            listed: None,
+            listed_turn: 0,
             watch: Watch::new(REGISTRY, config.protocols.digests),
             records: Records::default(),
             memory,

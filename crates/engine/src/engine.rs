@@ -79,6 +79,14 @@ impl Engine {
         self.worker.set_indicators(set);
     }
 
+    /// From the next frame on these rules ([`crate::rule_list`]) are looked at beside the engine's own, in place of those that
+    /// were set before. No flow is forgotten for it, and the engine's own rules keep all that they remember. An open flow is
+    /// looked at from its next bytes on, and in its transactions that are not through yet. For an engine that works alone:
+    /// what these rules count of hosts is not shared with others.
+    pub fn set_listed_rules(&mut self, rules: Arc<Ruleset>) {
+        self.worker.set_listed(rules);
+    }
+
     /// Takes the next frame.
     pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
         let Self { decoder, worker } = self;

@@ -10,6 +10,7 @@ pub mod engine;
 mod eve;
 mod expectations;
 mod recognition;
+pub mod rule_list;
 pub mod rules;
 pub mod sink;
 mod stages;

@@ -76,6 +76,11 @@ impl Watch {
         digests
     }
 
+    /// From now on rules want to know what kinds of files there are.
+    pub(crate) fn compute_magic(&mut self) {
+        self.digests.magic = true;
+    }
+
     #[inline]
     pub(crate) fn turn(&self) -> u32 {
         self.turn

@@ -70,6 +70,10 @@ impl Worker {
         self.desk.set_indicators(set);
     }
 
+    pub(crate) fn set_listed(&mut self, rules: Arc<Ruleset>) {
+        self.desk.set_listed(rules);
+    }
+
     pub(crate) fn keep_profile(&mut self, clock: Clock) {
         self.desk.keep_profile(clock);
     }

@@ -19,6 +19,28 @@ pub struct Health {
     /// The list of indicators in use; none before the first has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indicators: Option<ActiveIndicators>,
+    /// The rules of the same list that are in force; none before the list was looked through for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_list: Option<ActiveRules>,
+}
+
+/// Most refused rules that a report names; all are counted.
+pub const REFUSED_RULES_MAX: usize = 32;
+
+/// Rules of the centre's list that the next packet meets, and those that this sensor does not take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveRules {
+    pub entries: u64,
+    pub refused_count: u64,
+    /// The first of them, at most [`REFUSED_RULES_MAX`].
+    pub refused: Vec<RefusedRule>,
+}
+
+/// A rule of the list that a sensor does not take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedRule {
+    pub sid: u32,
+    pub why: String,
 }
 
 /// The list of indicators that the next packet meets.

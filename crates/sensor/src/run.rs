@@ -8,11 +8,13 @@ mod eve;
 mod indicators;
 mod link;
 mod noise;
+mod offered;
 mod outlet;
 mod plan;
 mod play;
 mod pulse;
 mod replays;
+mod rule_list;
 mod suricata;
 mod timeline;
 
@@ -125,6 +127,7 @@ impl Run {
 
     fn play_all(&self, config: phitak_engine::Config, desk: &Desk, pulse: &Pulse) -> anyhow::Result<()> {
         let plan = plan::plan(self, &config, pulse)?;
+        pulse.rule_list.ready(plan.loader, clock::now());
         let mut player = play::Player::new(self, config, plan.rules, desk, pulse)?;
         player.play(&plan.captures)
     }

@@ -7,7 +7,6 @@ use crate::{
     rows::{story, story_facility},
     scope::Scope,
 };
-use phitak_model::indicator::INDICATOR_GID;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, Query},
@@ -23,15 +22,21 @@ pub(crate) struct Hits {
 }
 
 impl Store {
-    /// By indicator: the story of its alerts, how many there are in scope, and of how many hospitals.
-    pub(crate) async fn hits_of(&self, scope: &Scope, ids: &[i64]) -> Result<BTreeMap<i64, Hits>, StoreError> {
+    /// By indicator, or by whatever else alerts under a group of its own: the story of its alerts, how many there are in scope,
+    /// and of how many hospitals.
+    pub(crate) async fn hits_of(
+        &self,
+        scope: &Scope,
+        gid: u32,
+        ids: &[i64],
+    ) -> Result<BTreeMap<i64, Hits>, StoreError> {
         if ids.is_empty() {
             return Ok(BTreeMap::new());
         }
         let stories: Vec<(i64, i64)> = story::Entity::find()
             .select_only()
             .columns([story::Column::Id, story::Column::SignatureId])
-            .filter(story::Column::Gid.eq(INDICATOR_GID))
+            .filter(story::Column::Gid.eq(gid))
             .filter(story::Column::SignatureId.is_in(ids.iter().copied()))
             .order_by_asc(story::Column::Id)
             .into_tuple()

@@ -1,14 +1,15 @@
-//! The list of indicators as sensors get it: signed parts that never change, and how far each sensor has come.
+//! The list of indicators and rules as sensors get it: signed parts that never change, and how far each sensor has come.
 
 use crate::{
     database::Store,
     error::StoreError,
     indicators::{LISTED, OUT, WAITS},
     rows::{indicator as row, indicator_part as part_row, sensor, sensor_indicators},
+    rule_list,
     scope::Scope,
     words::model_words::severity_of,
 };
-use phitak_model::{Indicator, IndicatorKind, IndicatorValue, SensorId, Timestamp};
+use phitak_model::{Indicator, IndicatorKind, IndicatorValue, ListedRule, SensorId, Timestamp};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::Expr,
@@ -35,6 +36,23 @@ pub struct ListedPart {
 pub enum ToList {
     Add(Indicator),
     Remove(u32),
+    AddRule(ListedRule),
+    RemoveRule(u32),
+}
+
+/// A part's place in all lists that ever were, in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListPlace {
+    pub generation: u64,
+    pub part: u64,
+}
+
+/// What stands in the parts of a new generation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent<'a> {
+    /// In order.
+    pub indicators: &'a [u32],
+    pub rules: &'a [ListedRule],
 }
 
 /// How far a sensor has come.
@@ -47,10 +65,12 @@ pub struct SensorList {
 }
 
 impl ToList {
-    fn id(&self) -> i64 {
+    /// Which indicator changes, and where it stands then.
+    fn indicator(&self) -> Option<(i64, i32)> {
         match self {
-            Self::Add(indicator) => indicator.id.into(),
-            Self::Remove(id) => (*id).into(),
+            Self::Add(indicator) => Some((indicator.id.into(), LISTED)),
+            Self::Remove(id) => Some(((*id).into(), OUT)),
+            Self::AddRule(_) | Self::RemoveRule(_) => None,
         }
     }
 }
@@ -99,22 +119,22 @@ impl Store {
         Ok(row.map(ListedPart::of))
     }
 
-    /// What has changed since the last part, those that go first: at most so many.
+    /// What has changed since the last part: at most so many. Rules first, which are few; of each kind, those that go first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn changes_to_list(&self, now: Timestamp, limit: u64) -> Result<Vec<ToList>, StoreError> {
+        let mut changes = rule_list::changes(self.reader(), now, limit).await?;
         let gone: Vec<i64> = row::Entity::find()
             .select_only()
             .column(row::Column::Id)
             .filter(is_to_go(now))
             .order_by_asc(row::Column::Id)
-            .limit(limit)
+            .limit(limit.saturating_sub(changes.len() as u64))
             .into_tuple()
             .all(self.reader())
             .await?;
-        let mut changes: Vec<ToList> =
-            gone.into_iter().filter_map(|id| u32::try_from(id).ok()).map(ToList::Remove).collect();
+        changes.extend(gone.into_iter().filter_map(|id| u32::try_from(id).ok()).map(ToList::Remove));
         let left = limit.saturating_sub(changes.len() as u64);
         let new = row::Entity::find()
             .filter(row::Column::Listing.eq(WAITS))
@@ -137,44 +157,42 @@ impl Store {
     pub async fn add_part(&self, part: &ListedPart, changes: &[ToList]) -> Result<(), StoreError> {
         let tx = self.write().await?;
         insert(&tx, part).await?;
-        let ids = |is_added: bool| -> Vec<i64> {
-            changes.iter().filter(|change| matches!(change, ToList::Add(_)) == is_added).map(ToList::id).collect()
-        };
-        for (ids, listing) in [(ids(true), LISTED), (ids(false), OUT)] {
-            for part in ids.chunks(IDS_PER_QUERY) {
-                row::Entity::update_many()
-                    .col_expr(row::Column::Listing, Expr::value(listing))
-                    .filter(row::Column::Id.is_in(part.iter().copied()))
-                    .exec(&tx)
-                    .await?;
-            }
+        rule_list::mark(&tx, changes, part.place()).await?;
+        for listing in [LISTED, OUT] {
+            let moved = changes.iter().filter_map(ToList::indicator).filter(|(_, to)| *to == listing);
+            let ids: Vec<i64> = moved.map(|(id, _)| id).collect();
+            mark(&tx, &ids, listing).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
-    /// Begins a new generation: its parts hold all that is looked for, and take the place of those before.
+    /// Begins a new generation, whose parts hold what `sent` names, in place of those before. What was added, ended or withdrawn
+    /// since the parts were made waits for the next one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn begin_generation(&self, parts: &[ListedPart], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn begin_generation(&self, parts: &[ListedPart], sent: &Sent<'_>) -> Result<(), StoreError> {
         let tx = self.write().await?;
+        let place = parts.last().map(ListedPart::place).unwrap_or_default();
+        rule_list::begin_generation(&tx, sent.rules, place).await?;
         part_row::Entity::delete_many().exec(&tx).await?;
         for part in parts {
             insert(&tx, part).await?;
         }
-        row::Entity::update_many()
-            .col_expr(row::Column::Listing, Expr::value(OUT))
-            .filter(is_to_go(now))
-            .exec(&tx)
-            .await?;
-        row::Entity::update_many()
-            .col_expr(row::Column::Listing, Expr::value(LISTED))
-            .filter(row::Column::Listing.eq(WAITS))
-            .filter(row::Column::EndedAt.is_null())
-            .filter(row::Column::ExpiresAt.gt(now.micros()))
-            .exec(&tx)
-            .await?;
+        // Few are in another state than before: only those are written.
+        for (from, to) in [(WAITS, LISTED), (LISTED, OUT)] {
+            let ids: Vec<i64> = row::Entity::find()
+                .select_only()
+                .column(row::Column::Id)
+                .filter(row::Column::Listing.eq(from))
+                .into_tuple()
+                .all(&tx)
+                .await?;
+            let is_sent = |id: &i64| u32::try_from(*id).is_ok_and(|id| sent.indicators.binary_search(&id).is_ok());
+            let moved: Vec<i64> = ids.into_iter().filter(|id| is_sent(id) == (to == LISTED)).collect();
+            mark(&tx, &moved, to).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -250,6 +268,17 @@ impl Store {
     }
 }
 
+async fn mark(db: &impl sea_orm::ConnectionTrait, ids: &[i64], listing: i32) -> Result<(), StoreError> {
+    for some in ids.chunks(IDS_PER_QUERY) {
+        row::Entity::update_many()
+            .col_expr(row::Column::Listing, Expr::value(listing))
+            .filter(row::Column::Id.is_in(some.iter().copied()))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
+
 async fn insert(db: &impl sea_orm::ConnectionTrait, part: &ListedPart) -> Result<(), StoreError> {
     part_row::Entity::insert(part_row::ActiveModel {
         generation: Set(number(part.generation)),
@@ -308,6 +337,10 @@ fn indicator(row: row::Model) -> Result<Indicator, StoreError> {
 }
 
 impl ListedPart {
+    fn place(&self) -> ListPlace {
+        ListPlace { generation: self.generation, part: self.part }
+    }
+
     fn of(row: part_row::Model) -> Self {
         Self {
             generation: unsigned(row.generation),
@@ -331,10 +364,10 @@ impl SensorList {
     }
 }
 
-fn number(number: u64) -> i64 {
+pub(crate) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(crate) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 use phitak_model::{
     IndicatorKind, IndicatorValue, Severity, Timestamp,
-    indicator::{self, INDICATORS_MAX},
+    indicator::{self, INDICATOR_GID, INDICATORS_MAX},
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
@@ -198,7 +198,7 @@ impl Store {
         }
         let rows = find.order_by_desc(row::Column::Id).limit(ask.rows() + 1).all(self.reader()).await?;
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let mut hits = self.hits_of(scope, &ids).await?;
+        let mut hits = self.hits_of(scope, INDICATOR_GID, &ids).await?;
         let records = rows
             .into_iter()
             .map(|row| {

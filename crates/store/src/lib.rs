@@ -53,6 +53,7 @@ mod indicator_hits;
 pub mod indicator_list;
 pub mod indicators;
 pub mod ingest;
+pub mod listed_rules;
 pub mod matters;
 mod migration;
 pub mod notify_channels;
@@ -66,6 +67,7 @@ pub mod provinces;
 mod recount;
 pub mod retention;
 mod rows;
+mod rule_list;
 pub mod saved_views;
 pub mod scope;
 pub mod second_factors;
@@ -117,15 +119,17 @@ pub use ids::{
     AlertId, BulletinId, CaseId, ClockId, DeliveryId, EnrolmentId, EvidenceId, FindingId, IndicatorId, MatterId,
     SavedViewId, SelectionId, StoryId, SuppressionId, TaskId, TokenId, UserId,
 };
-pub use indicator_list::{ListedPart, SensorList, ToList};
+pub use indicator_list::{ListPlace, ListedPart, SensorList, Sent, ToList};
 pub use indicators::{IndicatorFilter, IndicatorRecord, IndicatorStanding, NewIndicator};
 pub use ingest::{ArrivedAlert, HostValues, Ingest, Source, TouchedStory};
+pub use listed_rules::{ListedRuleFilter, ListedRuleRecord, ListedRuleTerms, ListedRuleWords, NewListedRule};
 pub use matters::{Matter, Step};
 pub use notify_channels::{ChannelRecord, ChannelSetup};
 pub use notify_words::{DeliveryState, MatterKind, MatterState};
 pub use page::{Page, PageAsk};
 pub use people::{NewUser, User};
 pub use retention::{Forgotten, Retention};
+pub use rule_list::{RuleReach, SensorRules};
 pub use saved_views::{NewSavedView, SavedView};
 pub use scope::{Scope, ScopeReach};
 pub use selection_triage::{SelectionJudgement, SelectionOutcome};

@@ -386,7 +386,7 @@ row!(bulletin_event, "bulletin_events", {
 });
 
 mod indicators;
-pub(crate) use indicators::{indicator, indicator_part, listed_bulletin, sensor_indicators};
+pub(crate) use indicators::{indicator, indicator_part, listed_bulletin, listed_rule, sensor_indicators, sensor_rules};
 
 mod triage;
 pub(crate) use triage::{saved_view, selected_story, selection, suppression};

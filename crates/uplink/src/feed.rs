@@ -1,4 +1,4 @@
-//! What comes down to a sensor: a list of indicators, and nothing else. It is data: no command, no path, no code.
+//! What comes down to a sensor: a list of indicators and of rules, and nothing else. It is data: no command, no path, no code.
 //!
 //! The list is a row of *parts*, each a few lines that add or remove ([`line`]). A part carries the hash of everything up to its
 //! end and the signature of the centre's own key over it, so that any beginning of the row proves itself. Parts are numbered

@@ -97,6 +97,9 @@ export type Suggested = Sent<Schemas["Suggested"]>;
 export type Indicator = Sent<Schemas["Indicator"]>;
 export type IndicatorKind = Schemas["IndicatorKind"];
 export type IndicatorList = Sent<Schemas["ListState"]>;
+export type ListedRule = Sent<Schemas["ListedRule"]>;
+export type ListedRuleHead = Pick<Sent<Schemas["ListedRulePage"]>, "list" | "next_sid">;
+export type RuleCheck = Sent<Schemas["RuleCheck"]>;
 export type Warnings = Sent<Schemas["WarningCounts"]>;
 
 export type ChannelList = Sent<Schemas["ChannelList"]>;

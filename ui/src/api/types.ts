@@ -1017,6 +1017,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules that all sensors get, the highest number first, with what they hit at the caller's hospitals */
+        get: operations["get_rules"];
+        put?: never;
+        /** Has every sensor use these rules */
+        post: operations["post_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether rules are fit to go to sensors, with line, column and reason where they are not */
+        get: operations["get_rules_check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraws a rule before its time, with a reason */
+        post: operations["post_rules_id_withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -2554,6 +2606,14 @@ export interface components {
             /** @description Whether a code is needed with the password */
             second_factor: boolean;
         };
+        FitRule: {
+            /** Format: int32 */
+            line: number;
+            /** @description Its msg */
+            message: string;
+            /** Format: int32 */
+            sid: number;
+        };
         Healthy: {
             /** @description `ok` */
             status: string;
@@ -2661,6 +2721,81 @@ export interface components {
             sensors: number;
             /** Format: int64 */
             sensors_current: number;
+        };
+        ListedRule: {
+            /** Format: int64 */
+            bulletin_id?: number | null;
+            created_at: components["schemas"]["Moment"];
+            ended_at?: components["schemas"]["Moment"] | null;
+            expires_at: components["schemas"]["Moment"];
+            /**
+             * Format: int64
+             * @description Alerts at the caller's hospitals, and how many of them
+             */
+            hits: number;
+            /** Format: int64 */
+            hospitals: number;
+            /**
+             * Format: int64
+             * @description The caller's sensors that do not take it
+             */
+            refused_by: number;
+            /** @description In Suricata's language */
+            rule: string;
+            /**
+             * Format: int64
+             * @description The caller's sensors that use it, or have let it go when it is over; None as long as the list does not say so
+             */
+            sensors_followed?: number | null;
+            /**
+             * Format: int32
+             * @description Stands as the signature's number in its alerts
+             */
+            sid: number;
+            standing: components["schemas"]["Standing"];
+            /**
+             * Format: int64
+             * @description The story of its alerts
+             */
+            story_id?: number | null;
+            team?: components["schemas"]["ListedRuleTeamPart"] | null;
+            title: components["schemas"]["Text"];
+            tlp: components["schemas"]["Tlp"];
+            what: components["schemas"]["Text"];
+            why: components["schemas"]["Text"];
+        };
+        ListedRuleDraft: {
+            /** @description One line in Suricata's language, with a sid of 9700000 to 9799999 that was not given before */
+            rule: string;
+            /** @description What hospitals read, in Thai and if one likes in English, without a hospital's name; at most 160 characters */
+            title: components["schemas"]["Text"];
+            /** @description What happens; at most 1000 characters */
+            what: components["schemas"]["Text"];
+            /** @description Why it matters; at most 1000 characters */
+            why: components["schemas"]["Text"];
+        };
+        ListedRuleEnd: {
+            reason: string;
+        };
+        ListedRulePage: {
+            items: components["schemas"]["ListedRule"][];
+            list: components["schemas"]["ListState"];
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description The number that the next rule may have
+             */
+            next_sid?: number | null;
+            /** Format: int64 */
+            total: number;
+        };
+        ListedRuleTeamPart: {
+            created_by: string;
+            end_reason?: string | null;
+            ended_by?: string | null;
+            reason: string;
+            /** @description The first refusing sensor's reason */
+            refused_why?: string | null;
         };
         /** @description Data of the event `bulletin`: what became of one hospital's part in an early warning. */
         LiveBulletin: {
@@ -2803,6 +2938,24 @@ export interface components {
             values: string[];
             /** @description For hospitals, in Thai; at most 160 characters, without a hospital's name */
             words: string;
+        };
+        NewListedRules: {
+            /**
+             * Format: int64
+             * @description The early warning that it belongs to
+             */
+            bulletin_id?: number | null;
+            /**
+             * Format: int32
+             * @description 1 to 730
+             */
+            days: number;
+            /** @description For the team; at most 1000 characters */
+            reason: string;
+            /** @description 1 to 50; all are added, or none */
+            rules: components["schemas"]["ListedRuleDraft"][];
+            /** @description Not amber_strict and not red: those stay with whoever got them */
+            tlp: components["schemas"]["Tlp"];
         };
         NewNote: {
             /** @description A code of the caller's, in the case */
@@ -3001,6 +3154,12 @@ export interface components {
         RecoveryCodes: {
             codes: string[];
         };
+        /** @description One of the team's rules that a sensor does not take. */
+        RefusedRule: {
+            /** Format: int32 */
+            sid: number;
+            why: string;
+        };
         RegionRow: {
             /** Format: int64 */
             facilities: number;
@@ -3050,6 +3209,19 @@ export interface components {
             candidates: components["schemas"]["RosterPerson"][];
             /** @description In the order in which they are told */
             duties: components["schemas"]["DutyView"][];
+        };
+        /** @description What of some rules is fit to go to sensors. */
+        RuleCheck: {
+            faults: components["schemas"]["RuleFault"][];
+            fit: components["schemas"]["FitRule"][];
+        };
+        RuleFault: {
+            /** Format: int32 */
+            column: number;
+            hint?: string | null;
+            /** Format: int32 */
+            line: number;
+            reason: string;
         };
         SavedView: {
             filter: components["schemas"]["StoryAsk"];
@@ -3156,9 +3328,18 @@ export interface components {
             indicators_active?: number | null;
             indicators_since?: components["schemas"]["Moment"] | null;
             last_seen_at?: components["schemas"]["Moment"] | null;
+            /**
+             * Format: int64
+             * @description How many of the team's rules it uses, and how many it does not take; None before it has said so
+             */
+            listed_rules?: number | null;
+            /** Format: int64 */
+            listed_rules_refused?: number | null;
             losses: components["schemas"]["Loss"][];
             /** Format: int64 */
             packets: number;
+            /** @description The first of those that it does not take */
+            refusals: components["schemas"]["RefusedRule"][];
             /** Format: int32 */
             rules_failed: number;
             /** Format: int32 */
@@ -6022,6 +6203,137 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RosterView"];
                 };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_rules: {
+        parameters: {
+            query?: {
+                standing?: ("active" | "over") | null;
+                /** @description Part of the rule or of its title */
+                q?: string | null;
+                cursor?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedRulePage"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewListedRules"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_rules_check: {
+        parameters: {
+            query?: {
+                /** @description One rule a line; empty lines and lines that begin with # are left out */
+                text?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleCheck"];
+                };
+            };
+            /** @description Refused: what happened, detail, hint */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_rules_id_withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListedRuleEnd"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused: what happened, detail, hint */
             default: {

@@ -34,6 +34,7 @@ export const routes: readonly Route[] = [
   { path: "/duty", page: () => import("../pages/duty/Duty.svelte"), who: SECTOR, frame: "work", menu: { words: (t) => t.notify.title, go: "d" } },
   { path: "/cases", page: () => import("../pages/cases/Cases.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.cases, go: "c" } },
   { path: "/indicators", page: () => import("../pages/indicators/Indicators.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.nav.indicators, go: "i" } },
+  { path: "/rules", page: () => import("../pages/rules/Rules.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.rules.title, go: "r" } },
   { path: "/suppressions", page: () => import("../pages/suppressions/Suppressions.svelte"), who: SECTOR, frame: "work", menu: { words: (t) => t.triage.suppressions.title, go: "s" } },
   { path: "/techniques", page: () => import("../pages/techniques/Techniques.svelte"), who: TEAM, frame: "work", menu: { words: (t) => t.triage.attack.title, go: "a" } },
   { path: "/people", page: () => import("../pages/people/People.svelte"), who: ADMINISTRATOR, frame: "work", menu: { words: (t) => t.nav.people, go: "p" } },

@@ -2,6 +2,7 @@
 import { count } from "../time/format";
 import { centre } from "./centre.en";
 import { notify } from "./notify.en";
+import { rules, rules_audit } from "./rules.en";
 import { triage, triage_audit } from "./triage.en";
 import { case_audit, cases } from "./en-cases";
 import type { Words } from "./th";
@@ -473,6 +474,7 @@ export const en: Words = {
     no_reason: "no reason given",
     actions: {
       ...case_audit.actions,
+      ...rules_audit.actions,
       ...triage_audit.actions,
       "bulletin.add": "sent a warning to more",
       "bulletin.answer": "answered a warning",
@@ -518,6 +520,7 @@ export const en: Words = {
     },
     objects: {
       ...case_audit.objects,
+      ...rules_audit.objects,
       ...triage_audit.objects,
       bulletin: "warning",
       "enrolment code for": "Enrolment code for",
@@ -819,6 +822,7 @@ export const en: Words = {
   },
   centre,
   notify,
+  rules,
   triage,
   cases,
   missing: {

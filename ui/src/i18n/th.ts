@@ -2,6 +2,7 @@
 import { count } from "../time/format";
 import { centre } from "./centre.th";
 import { notify } from "./notify.th";
+import { rules, rules_audit } from "./rules.th";
 import { triage, triage_audit } from "./triage.th";
 import { case_audit, cases } from "./th-cases";
 
@@ -468,6 +469,7 @@ export const th = {
     no_reason: "ไม่ได้บอกเหตุผล",
     actions: {
       ...case_audit.actions,
+      ...rules_audit.actions,
       ...triage_audit.actions,
       "bulletin.add": "ส่งคำเตือนเพิ่ม",
       "bulletin.answer": "ตอบคำเตือน",
@@ -513,6 +515,7 @@ export const th = {
     } as Record<string, string>,
     objects: {
       ...case_audit.objects,
+      ...rules_audit.objects,
       ...triage_audit.objects,
       bulletin: "คำเตือน",
       "enrolment code for": "รหัสลงทะเบียนของ",
@@ -818,6 +821,7 @@ export const th = {
   },
   centre,
   notify,
+  rules,
   triage,
   cases,
   missing: {

@@ -58,6 +58,7 @@ for (const lang of ["th", "en"] as const) {
         [page, "case", `/cases/${incident}`],
         [page, "opening", "/cases/new"],
         [page, "indicators", "/indicators"],
+        [page, "rules", "/rules"],
         [page, "duty", "/duty"],
         [page, "channels", "/channels"],
         [page, "deliveries", "/deliveries"],

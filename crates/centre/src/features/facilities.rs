@@ -13,7 +13,7 @@ use axum::{Json, extract::State};
 use phitak_assets::Host;
 use phitak_model::Timestamp;
 use phitak_store::{
-    FacilityFilter, Scope, SensorList, Standing, StoreError,
+    FacilityFilter, Scope, SensorList, SensorRules, Standing, StoreError,
     hosts::HostRecord,
     sensors::{LossRecord, Sensor as StoredSensor},
 };
@@ -88,6 +88,18 @@ pub struct Sensor {
     /// How many it looks for, and since when
     pub indicators_active: Option<u64>,
     pub indicators_since: Option<Moment>,
+    /// How many of the team's rules it uses, and how many it does not take; None before it has said so
+    pub listed_rules: Option<u64>,
+    pub listed_rules_refused: Option<u64>,
+    /// The first of those that it does not take
+    pub refusals: Vec<RefusedRule>,
+}
+
+/// One of the team's rules that a sensor does not take.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedRule {
+    pub sid: u32,
+    pub why: String,
 }
 
 /// Something that was not seen or not kept.
@@ -268,7 +280,12 @@ impl Facility {
 impl Sensor {
     fn of(sensor: &StoredSensor, losses: &[LossRecord], lists: &Lists, silent_before: Timestamp) -> Self {
         let list = lists.of_sensors.get(sensor.id.as_str());
+        let rules = lists.rules.get(sensor.id.as_str());
+        let refused = |rule: &phitak_model::RefusedRule| RefusedRule { sid: rule.sid, why: rule.why.clone() };
         Self {
+            listed_rules: rules.map(|rules| rules.entries),
+            listed_rules_refused: rules.map(|rules| rules.refused_count),
+            refusals: rules.map_or_else(Vec::new, |rules| rules.refused.iter().map(refused).collect()),
             indicators: lists.standing(sensor),
             indicators_active: list.map(|list| list.entries),
             indicators_since: list.map(|list| list.at.into()),
@@ -285,15 +302,17 @@ impl Sensor {
     }
 }
 
-/// How far sensors have come with the list of indicators.
+/// How far sensors have come with the list of indicators and rules.
 struct Lists {
     head: FeedPosition,
     of_sensors: BTreeMap<String, SensorList>,
+    rules: BTreeMap<String, SensorRules>,
 }
 
 impl Lists {
     async fn load(centre: &Centre, scope: &Scope, codes: &[String]) -> Result<Self, Refusal> {
-        Ok(Self { head: centre.feed.head(), of_sensors: centre.store.sensor_lists(scope, codes).await? })
+        let rules = centre.store.sensor_rules(scope, codes).await?;
+        Ok(Self { head: centre.feed.head(), of_sensors: centre.store.sensor_lists(scope, codes).await?, rules })
     }
 
     fn standing(&self, sensor: &StoredSensor) -> Option<SensorIndicators> {

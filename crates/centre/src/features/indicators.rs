@@ -10,6 +10,7 @@ use crate::{
     refusal::Refusal,
     route::{Reach, Route, SECTOR, Who},
     wire::{Moment, Severity, Tlp},
+    wire_list::{ListState, Standing},
 };
 use axum::{Json, extract::State, http::StatusCode};
 use phitak_model::{IndicatorKind as Kind, IndicatorValue};
@@ -40,14 +41,6 @@ pub enum IndicatorKind {
     /// How a client's TLS begins
     Ja3,
     Ja4,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    Active,
-    /// Ended by somebody, or by its time
-    Over,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,16 +74,6 @@ pub struct TeamPart {
     pub created_by: String,
     pub ended_by: Option<String>,
     pub end_reason: Option<String>,
-}
-
-/// The list as sensors have it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ListState {
-    pub generation: u64,
-    pub part: u64,
-    /// The caller's sensors that watch, and those of them that have the newest part
-    pub sensors: u64,
-    pub sensors_current: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -301,15 +284,6 @@ impl From<Kind> for IndicatorKind {
             Kind::Md5 => Self::Md5,
             Kind::Ja3 => Self::Ja3,
             Kind::Ja4 => Self::Ja4,
-        }
-    }
-}
-
-impl From<Standing> for IndicatorStanding {
-    fn from(standing: Standing) -> Self {
-        match standing {
-            Standing::Active => Self::Active,
-            Standing::Over => Self::Over,
         }
     }
 }

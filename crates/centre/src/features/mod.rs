@@ -11,6 +11,7 @@ pub mod enrolment;
 pub mod facilities;
 pub mod findings;
 pub mod indicators;
+pub mod listed_rules;
 pub mod live;
 pub mod notification;
 pub mod overview;

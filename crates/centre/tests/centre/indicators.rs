@@ -9,7 +9,8 @@ use phitak_centre::{
     clock::Clock,
     indicator_feed::{parts_for, publish},
 };
-use phitak_model::{ActiveIndicators, Health, Indicator, Severity, Timestamp, indicator::INDICATOR_GID};
+use phitak_model::{ActiveIndicators, Health, Indicator, ListedRule, Severity, Timestamp, indicator::INDICATOR_GID};
+use phitak_store::{Sent, ToList};
 use phitak_uplink::{
     Authority, FeedPosition, Item,
     feed::{FeedKey, Keeper},
@@ -44,13 +45,13 @@ impl Sector {
 }
 
 /// A sensor's list, fetched page by page.
-struct Fetcher {
+pub struct Fetcher {
     _folder: TempDir,
     keeper: Keeper,
 }
 
 impl Fetcher {
-    fn new(centre: &Centre) -> Self {
+    pub fn new(centre: &Centre) -> Self {
         let folder = TempDir::new().expect("a folder");
         let key = FeedKey::of(centre.authority.certificate()).expect("a key");
         let keeper = Keeper::open(folder.path(), key).expect("opens");
@@ -58,7 +59,7 @@ impl Fetcher {
     }
 
     /// Asks until there is no more.
-    async fn fetch(&self, centre: &Centre) -> Vec<Indicator> {
+    pub async fn fetch(&self, centre: &Centre) -> Vec<Indicator> {
         let head = centre.feed.head();
         while self.keeper.position() != head {
             let page = parts_for(centre, &self.keeper.ask()).await.expect("reads");
@@ -68,6 +69,13 @@ impl Fetcher {
         let mut all = Vec::new();
         self.keeper.read(&mut |indicator| all.push(indicator)).expect("reads");
         all
+    }
+}
+
+impl Fetcher {
+    /// The rules of the list that was fetched.
+    pub fn rules(&self) -> Vec<ListedRule> {
+        self.keeper.read(&mut |_| ()).expect("reads").rules
     }
 }
 
@@ -341,4 +349,36 @@ async fn thousands_come_in_pages_and_each_once() {
     let restarted = again(&sector, &sector.centre.authority.to_pem()).await;
     publish(&restarted).await.expect("loads");
     assert_eq!(Fetcher::new(&restarted).fetch(&restarted).await, from_memory, "and from the tables the same");
+}
+
+#[tokio::test]
+async fn what_changes_while_a_new_list_is_made_waits_for_its_next_part() {
+    let sector = Sector::empty().await;
+    let (ends, stays) = (sector.indicator_id().await, sector.indicator_id().await);
+    let (withdrawn, kept) = (sector.listed_rule().await, sector.listed_rule().await);
+    publish(&sector.centre).await.expect("made");
+    let (store, now) = (&sector.centre.store, sector.now());
+    let indicators = store.active_after(0, now, 10).await.expect("reads");
+    let indicators: Vec<u32> = indicators.into_iter().map(|indicator| indicator.id).collect();
+    let rules = store.listed_rules_in_force(now).await.expect("reads");
+    assert_eq!(indicators.iter().map(|id| i64::from(*id)).collect::<Vec<_>>(), [ends, stays]);
+    assert_eq!(rules.iter().map(|rule| rule.sid).collect::<Vec<_>>(), [withdrawn, kept]);
+    // Before the list is kept, some come and some go.
+    let (comes, new_rule) = (sector.indicator_id().await, sector.listed_rule().await);
+    for path in [format!("/api/v1/indicators/{ends}/end"), format!("/api/v1/rules/{withdrawn}/withdraw")] {
+        let ended = sector.post(Person::Analyst, &path, json!({"reason": "it is ours"})).await;
+        assert_eq!(ended.status, StatusCode::NO_CONTENT, "{}", ended.text);
+    }
+    store.begin_generation(&[], &Sent { indicators: &indicators, rules: &rules }).await.expect("kept");
+    let changes = store.changes_to_list(now, 10).await.expect("reads");
+    let told: Vec<(char, i64)> = changes
+        .iter()
+        .map(|change| match change {
+            ToList::Add(indicator) => ('+', indicator.id.into()),
+            ToList::Remove(id) => ('-', (*id).into()),
+            ToList::AddRule(rule) => ('+', rule.sid.into()),
+            ToList::RemoveRule(sid) => ('-', (*sid).into()),
+        })
+        .collect();
+    assert_eq!(told, [('-', withdrawn.into()), ('+', new_rule.into()), ('-', ends), ('+', comes)]);
 }

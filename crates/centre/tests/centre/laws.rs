@@ -93,6 +93,7 @@ async fn sample_path_for(sector: &Sector, path: &str, hospital: Hospital, person
         }
         "/api/v1/suppressions/{id}/lift" => fill("id", &sector.suppression_at(hospital).await.to_string()),
         "/api/v1/indicators/{id}/end" => fill("id", &sector.indicator_id().await.to_string()),
+        "/api/v1/rules/{id}/withdraw" => fill("id", &sector.listed_rule().await.to_string()),
         plain => {
             assert!(!plain.contains('{'), "give {plain} a sample");
             plain.to_owned()
@@ -171,6 +172,8 @@ async fn sample_body(sector: &Sector, route: &Route, person: Person) -> Option<V
         (_, "/api/v1/suppressions/{id}/lift") => json!({"reason": "it was a mistake"}),
         (_, "/api/v1/indicators") => crate::indicators::sample(),
         (_, "/api/v1/indicators/{id}/end") => json!({"reason": "it was a mistake"}),
+        (_, "/api/v1/rules") => crate::listed_rules::sample(),
+        (_, "/api/v1/rules/{id}/withdraw") => json!({"reason": "it was a mistake"}),
         (_, "/api/v1/enrolment-codes") => json!({"facility": ALPHA.code}),
         (method, path) => panic!("give {method} {path} a body"),
     })

@@ -58,7 +58,7 @@ fn url_at(folder: &Path, name: &str) -> String {
     format!("postgres://{SERVER_ACCOUNT}@{socket}/{name}")
 }
 
-fn create(name: &str) {
+pub fn create(name: &str) {
     create_at(cluster(), name);
 }
 

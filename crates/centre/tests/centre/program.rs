@@ -27,7 +27,7 @@ use tokio::{net::TcpStream, sync::watch, task::JoinHandle, time::sleep};
 
 /// Longest time that a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(90);
-const ASK_AGAIN: Duration = Duration::from_millis(50);
+pub const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// The signature of a sensor's first alert; each has one of its own, and so a story.
 const SIGNATURE: u32 = 9_400_000;
 
@@ -37,6 +37,8 @@ pub enum Place {
     Postgres(String),
     /// Everything on a disk of so many bytes, which is gone with the program.
     SmallDisk(u64),
+    /// Everything in a folder that ends with the program.
+    Folder,
 }
 
 /// The running program with one hospital, in a folder that ends with it.
@@ -47,6 +49,8 @@ pub struct Program {
     folder: TempDir,
     data: PathBuf,
     database: Option<String>,
+    /// Its disk is seen from within its own namespace alone.
+    is_apart: bool,
 }
 
 /// An administrator at the pages. Cheap to clone.
@@ -80,18 +84,24 @@ impl Program {
         for (name, value) in [("--data", &shown), ("--listen", &person.pages), ("--uplink", &uplink)] {
             words.extend([name.to_owned(), value.clone()]);
         }
+        let is_apart = matches!(place, Place::SmallDisk(_));
         let (mut command, database) = match place {
             Place::Postgres(url) => {
                 let mut command = Command::new(words.remove(0));
                 command.args(words).args(["--database", &url]);
                 (command, Some(url))
             }
+            Place::Folder => {
+                let mut command = Command::new(words.remove(0));
+                command.args(words);
+                (command, None)
+            }
             Place::SmallDisk(bytes) => (on_small_disk(&data, bytes, &words), None),
         };
         let log = File::create(folder.path().join("centre.log")).expect("a log");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
         let child = command.spawn().expect("the program starts");
-        let mut program = Self { child, person, uplink, folder, data, database };
+        let mut program = Self { child, person, uplink, folder, data, database, is_apart };
         program.until_it_says("ok").await;
         program.furnish().await;
         program
@@ -119,7 +129,7 @@ impl Program {
                 command.env("PHITAK_DATABASE", url);
                 command
             }
-            // Its disk is seen from within its own namespace alone.
+            None if !self.is_apart => Command::new(program),
             None => {
                 let mut command = Command::new("nsenter");
                 if !is_root() {
@@ -171,11 +181,20 @@ impl Program {
         fs::read_to_string(self.folder.path().join("centre.log")).unwrap_or_default()
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Gives the hospital's sensor an identity.
+    pub async fn enrol(&self, keys: &KeyFolder) {
+        let code = self.says(&["enrol-code", ALPHA.code]);
+        enrol(&self.uplink, &code, keys).await.unwrap_or_else(|error| panic!("{error}: {}", self.log()));
+    }
+
     /// A hospital's spool with its uplink, which dials until it is stopped.
     pub async fn sensor(&self) -> Sensor {
         let keys = KeyFolder::new(&self.folder.path().join("sensor"));
-        let code = self.says(&["enrol-code", ALPHA.code]);
-        enrol(&self.uplink, &code, &keys).await.unwrap_or_else(|error| panic!("{error}: {}", self.log()));
+        self.enrol(&keys).await;
         let spool = Spool::open(&self.folder.path().join("spool"), SPOOL_BYTES_DEFAULT).expect("a spool");
         let desk = Arc::new(Desk::new(spool));
         let (stop, stopped) = watch::channel(false);

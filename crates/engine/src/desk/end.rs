@@ -103,7 +103,7 @@ impl Desk {
     /// Whether stream bytes of a direction were never shown to the detector.
     fn has_unseen(&self, flow: &Flow<Conversation>, direction: Direction) -> bool {
         let conversation = &flow.state;
-        if !self.rules.wants_stream() || conversation.verdict != Verdict::None {
+        if !self.wants_stream() || conversation.verdict != Verdict::None {
             return false;
         }
         let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! One packet before the detector, and what its findings lead to.
 
-use super::Desk;
+use super::{Desk, listed::Listed};
 use crate::{
     Sink,
     app::AppLayer,
@@ -27,9 +27,14 @@ impl Desk {
     pub(crate) fn lone(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
         let input = Input { packet, flow: None, stream_events: &[], payload_in_stream: false };
         self.outcome.clear();
-        if !self.rules.is_empty() {
+        if self.has_rules() {
             let before = self.enter(Stage::Detection);
-            self.detector.inspect(&input, None, &mut self.outcome);
+            if !self.rules.is_empty() {
+                self.detector.inspect(&input, None, &mut self.outcome);
+            }
+            if !is_passed(self.outcome.effect) {
+                self.inspect_listed_alone(&input);
+            }
             self.enter(before);
             self.alert(packet, None, sink);
         }
@@ -50,7 +55,7 @@ impl Desk {
         if let Some(app) = flow.state.app.as_deref_mut().filter(|app| app.stirred) {
             app.collect_files();
         }
-        if flow.state.verdict == Verdict::None && !self.rules.is_empty() {
+        if flow.state.verdict == Verdict::None && self.has_rules() {
             let before = self.enter(Stage::Detection);
             self.detect(packet, flow, direction, stream_events, payload_in_stream);
             self.enter(before);
@@ -109,7 +114,9 @@ impl Desk {
         let is_tcp = flow.key.protocol() == phitak_packet::packet::ip_proto::TCP;
         let Flow { started_at, packets, bytes, state, .. } = flow;
         let seen_both = state.seen_both();
-        let Conversation { detect, tcp, app, payload_done, shown_to, .. } = state;
+        let Conversation { detect, listed: listed_state, tcp, app, payload_done, shown_to, .. } = state;
+        // The list looks at what it has not seen yet, which need not be what the sensor's own rules have not.
+        let listed = Listed::beside(&mut self.listed, listed_state, *shown_to);
         let payload_done = payload_done.get(direction.index()).copied().unwrap_or(false);
         let Some(shown_to) = shown_to.get_mut(direction.index()) else { return };
         let is_pseudo = matches!(packet.source, PacketSource::StreamFlush | PacketSource::FlowEnd);
@@ -125,7 +132,10 @@ impl Desk {
         let stream = tcp
             .filter(|_| is_shown)
             .map(|tcp| stream_view(tcp, direction, detect.stream_keep_from(direction), *shown_to, &self.config.tcp));
-        if let Some(stream) = &stream {
+        let listed_stream = listed.as_ref().zip(tcp.filter(|_| is_shown)).map(|((_, state), tcp)| {
+            stream_view(tcp, direction, state.stream_keep_from(direction), *shown_to, &self.config.tcp)
+        });
+        for stream in stream.iter().chain(&listed_stream) {
             *shown_to = stream.offset.saturating_add(stream.bytes.len() as u64).max(*shown_to);
         }
         let view = FlowView {
@@ -148,8 +158,16 @@ impl Desk {
             app: app.and_then(|app| app_view(app, direction)),
             app_events: app.map_or(&[], |app| &app.events),
         };
-        let input = Input { packet, flow: Some(view), stream_events, payload_in_stream };
-        self.detector.inspect(&input, Some(detect), &mut self.outcome);
+        let mut input = Input { packet, flow: Some(view), stream_events, payload_in_stream };
+        if !self.rules.is_empty() {
+            self.detector.inspect(&input, Some(detect), &mut self.outcome);
+        }
+        if let Some((listed, state)) = listed.filter(|_| !is_passed(self.outcome.effect)) {
+            if let Some(view) = &mut input.flow {
+                view.stream = listed_stream;
+            }
+            listed.inspect(&input, Some(state));
+        }
     }
 
     /// Takes note of records that `config` rules turned off.
@@ -171,16 +189,18 @@ impl Desk {
     /// Lets go of stream bytes that nobody wants any more.
     fn release_stream(&mut self, flow: &mut Flow<Conversation>, direction: Direction) {
         let conversation = &mut flow.state;
-        let Some(tcp) = &mut conversation.tcp else { return };
+        let Some(tcp) = &conversation.tcp else { return };
         let delivered = tcp.delivered(direction);
         let payload_done = conversation.payload_done.get(direction.index()).copied().unwrap_or(false);
-        let wanted = self.rules.wants_stream() && conversation.verdict == Verdict::None && !payload_done;
+        let wanted = self.wants_stream() && conversation.verdict == Verdict::None && !payload_done;
         let mut keep = delivered;
         if wanted {
             let shown_to = conversation.shown_to.get(direction.index()).copied().unwrap_or(0);
             // A detector that falls far behind does not hold a stream's memory.
-            keep = conversation.detect.stream_keep_from(direction).max(shown_to.saturating_sub(STREAM_KEPT_BYTES_MAX));
+            let needed = self.stream_keep_from(conversation, direction, shown_to);
+            keep = needed.max(shown_to.saturating_sub(STREAM_KEPT_BYTES_MAX));
         }
+        let Some(tcp) = &mut conversation.tcp else { return };
         tcp.release(direction, keep, &mut self.memory);
     }
 
@@ -191,6 +211,11 @@ impl Desk {
             tcp.close(&mut self.memory);
         }
     }
+}
+
+/// Whether the sensor's own rules let a packet, or its flow, go.
+pub(super) fn is_passed(effect: Effect) -> bool {
+    matches!(effect, Effect::PassPacket | Effect::PassFlow)
 }
 
 /// The stream from the first byte on that a match may still begin at.

@@ -1,13 +1,13 @@
 //! When records are written; how they look is [`crate::eve`]'s business.
 
-use super::{Desk, hits::Sighting};
+use super::{Desk, hits::Sighting, inspect::is_passed};
 use crate::{
     Sink,
     conversation::{Conversation, EndReason, Verdict},
     eve::AlertParts,
     stages::Stage,
 };
-use phitak_detect::{Detail, Match};
+use phitak_detect::{Detail, Outcome, Ruleset};
 use phitak_model::Direction::{self, ToClient, ToServer};
 use phitak_packet::{DECODER_EVENTS, Packet, STREAM_EVENTS, decode::DecoderCounters, flow::Flow};
 use std::sync::Arc;
@@ -23,22 +23,43 @@ impl Desk {
         mut flow: Option<(&mut Flow<Conversation>, Direction)>,
         sink: &mut dyn Sink,
     ) {
-        if self.outcome.matches.is_empty() {
-            return;
+        if !self.outcome.matches.is_empty() {
+            let (rules, outcome) = (Arc::clone(&self.rules), std::mem::take(&mut self.outcome));
+            let flow = flow.as_mut().map(|(flow, direction)| (&mut **flow, *direction));
+            self.tell(&rules, &outcome, packet, flow, sink);
+            self.outcome = outcome;
         }
-        let matches: Vec<Match> = self.outcome.matches.clone();
+        let Some(listed) = self.listed.as_mut().filter(|listed| !listed.outcome.matches.is_empty()) else { return };
+        let (rules, outcome) = (Arc::clone(&listed.rules), std::mem::take(&mut listed.outcome));
+        self.tell(&rules, &outcome, packet, flow, sink);
+    }
+
+    /// Records what of one set has fired.
+    fn tell(
+        &mut self,
+        rules: &Ruleset,
+        outcome: &Outcome,
+        packet: &Packet<'_>,
+        mut flow: Option<(&mut Flow<Conversation>, Direction)>,
+        sink: &mut dyn Sink,
+    ) {
         if let Some((flow, _)) = &mut flow {
-            self.note_alerts(&mut flow.state);
+            self.note_alerts(outcome, &mut flow.state);
         }
-        let flow = flow.as_ref().map(|(flow, direction)| (&**flow, *direction));
-        for (index, found) in (0_u32..).zip(matches) {
-            let Some(rule) = self.rules.rule(found.rule) else { continue };
-            match self.outcome.open.iter().find(|(open, _)| *open == index) {
+        for (index, found) in (0_u32..).zip(outcome.matches.iter().copied()) {
+            let Some(rule) = rules.rule(found.rule) else { continue };
+            if let Some((flow, _)) = &mut flow
+                && !flow.state.admits(rule, found.transaction)
+            {
+                continue;
+            }
+            let flow = flow.as_ref().map(|(flow, direction)| (&**flow, *direction));
+            match outcome.open.iter().find(|(open, _)| *open == index) {
                 // It is counted when it is settled.
                 Some((_, alert)) => sink.open(Arc::clone(alert)),
                 None => self.counters.alerts += 1,
             }
-            let details = self.outcome.details.iter().filter(|detail| detail.match_index == index);
+            let details = outcome.details.iter().filter(|detail| detail.match_index == index);
             let details: Vec<&Detail> = details.map(|detail| &detail.detail).collect();
             let parts = AlertParts {
                 packet,
@@ -46,6 +67,7 @@ impl Desk {
                 rule,
                 found: &found,
                 details: &details,
+                // Bits and numbers of the flow are those of the sensor's own rules; both sets call buffers by the same names.
                 rules: &self.rules,
                 candidates: &self.candidates,
                 tcp: &self.config.tcp,
@@ -56,9 +78,9 @@ impl Desk {
     }
 
     /// Whether the flow has an alert, or may have one.
-    fn note_alerts(&mut self, conversation: &mut Conversation) {
-        let open = &self.outcome.open;
-        conversation.alerted |= open.len() < self.outcome.matches.len();
+    fn note_alerts(&mut self, outcome: &Outcome, conversation: &mut Conversation) {
+        let open = &outcome.open;
+        conversation.alerted |= open.len() < outcome.matches.len();
         if conversation.alerted {
             conversation.open_alerts = Vec::new();
             return;
@@ -181,7 +203,7 @@ impl Desk {
 
     /// Transactions that are complete, inspected and recorded can go, in order.
     fn release_transactions(&mut self, flow: &mut Flow<Conversation>) {
-        let Conversation { app: Some(app), detect, verdict, unrecorded, .. } = &mut flow.state else { return };
+        let Conversation { app: Some(app), detect, listed, verdict, unrecorded, .. } = &mut flow.state else { return };
         let Some(live) = app.session().map(|session| session.live()).filter(|live| !live.is_empty()) else { return };
         let Some(declaration) = app.protocol().and_then(|number| self.candidates.get(number)).map(|p| p.decl) else {
             return;
@@ -190,12 +212,18 @@ impl Desk {
         let last = [last_of(declaration.stages_to_server), last_of(declaration.stages_to_client)];
         let over = [app.is_ended(ToServer), app.is_ended(ToClient)];
         let uninspected = *verdict == Verdict::None && !self.rules.is_empty();
+        let listed = listed.as_deref().filter(|_| {
+            // What the sensor's own rules let go is never shown to the list, which must not wait for it.
+            *verdict == Verdict::None && self.listed.is_some() && !is_passed(self.outcome.effect)
+        });
         let Some(session) = app.session() else { return };
         let mut upto = live.start;
         for id in live.clone() {
             let Some(transaction) = session.transaction(id) else { break };
             let through = [ToServer, ToClient].into_iter().zip(last).zip(over).all(|((way, last), over)| {
-                (over || transaction.progress(way) >= last) && (!uninspected || detect.is_inspected(id, way))
+                (over || transaction.progress(way) >= last)
+                    && (!uninspected || detect.is_inspected(id, way))
+                    && Conversation::is_through_list(listed, id, way)
             });
             if !through {
                 break;

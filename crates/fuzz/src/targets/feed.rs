@@ -1,7 +1,7 @@
 //! The list of indicators, as a sensor gets it from the centre.
 
 use crate::{mutate::mutated, random::Random};
-use phitak_model::{Indicator, IndicatorKind, IndicatorValue, Severity, Timestamp};
+use phitak_model::{Indicator, IndicatorKind, IndicatorValue, ListedRule, Severity, Timestamp, listed_rule};
 use phitak_uplink::feed::{Change, FeedPosition, Part, line::Lines};
 
 const VALUES: &[(IndicatorKind, &str)] = &[
@@ -24,6 +24,12 @@ pub fn run(random: &mut Random) {
         }));
     }
     lines.push(&Change::Remove(3));
+    lines.push(&Change::AddRule(ListedRule {
+        sid: *listed_rule::LISTED_RULE_SIDS.start(),
+        expires_at: Timestamp::from_secs(1_795_000_000),
+        text: "alert http any any -> any any (http.uri; content:\"/drop/\"; sid:9700000;)".to_owned(),
+    }));
+    lines.push(&Change::RemoveRule(9_700_001));
     let text = lines.into_text();
     let damaged = String::from_utf8_lossy(&mutated(text.as_bytes(), &[], random)).into_owned();
     let part = Part {
@@ -33,11 +39,16 @@ pub fn run(random: &mut Random) {
         signature: vec![9; 70],
         lines: damaged,
     };
-    part.changes(&mut |change| {
-        if let Change::Add(indicator) = change {
+    part.changes(&mut |change| match change {
+        Change::Add(indicator) => {
             let shown = indicator.value.to_string();
             assert_eq!(IndicatorValue::parse(indicator.value.kind(), &shown), Ok(indicator.value));
         }
+        Change::AddRule(rule) => {
+            assert!(listed_rule::is_listed_sid(rule.sid));
+            assert_eq!(listed_rule::text(&rule.text), Ok(rule.text));
+        }
+        Change::Remove(_) | Change::RemoveRule(_) => {}
     });
     let encoded = part.encode();
     if part.lines.len() <= phitak_uplink::feed::PART_BYTES_MAX {

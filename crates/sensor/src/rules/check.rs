@@ -8,7 +8,7 @@ use super::{
     settings::config,
 };
 use clap::Args;
-use phitak_detect::{FoundBy, SHORT_BYTES, found_by, is_on_any_port};
+pub(super) use phitak_detect::{shown, slowness};
 use phitak_engine::Diagnostic;
 use phitak_rules::{
     Action, Context, Rule, RuleProtocol,
@@ -24,8 +24,6 @@ use std::{
 
 const USAGE: u8 = 2;
 const FAILED: u8 = 1;
-/// Bytes of a pattern that are shown.
-const SHOWN_BYTES: usize = 24;
 
 /// Reads rules and tells what loads, what does not, and what could be better.
 #[derive(Debug, Args)]
@@ -251,52 +249,6 @@ impl std::fmt::Display for Told {
     }
 }
 
-/// Why a rule costs more than others.
-pub(super) fn slowness(rule: &Rule) -> Option<String> {
-    let where_from = if is_on_any_port(rule) { ", on any port" } else { "" };
-    match found_by(rule) {
-        FoundBy::Everything => Some(format!(
-            "it has no content that must be found: it is tried on every {}{where_from}",
-            if matches!(rule.protocol, RuleProtocol::App { .. }) { "transaction or packet" } else { "packet" },
-        )),
-        FoundBy::Literal { bytes, .. } if bytes.len() < SHORT_BYTES => Some(format!(
-            "its pattern {} has only {} byte(s): much of all traffic holds it{where_from}",
-            shown(&bytes),
-            bytes.len()
-        )),
-        FoundBy::Literal { .. } | FoundBy::Addresses | FoundBy::Event => None,
-    }
-}
-
-/// Bytes as rules write them, shortened.
-pub(super) fn shown(bytes: &[u8]) -> String {
-    let mut out = String::from("\"");
-    let mut in_bars = false;
-    for byte in bytes.iter().take(SHOWN_BYTES) {
-        let plain = (byte.is_ascii_graphic() || *byte == b' ') && !matches!(byte, b'|' | b'"' | b'\\' | b';');
-        match (plain, in_bars) {
-            (true, true) => out.push('|'),
-            (false, false) => out.push('|'),
-            (false, true) => out.push(' '),
-            (true, false) => {}
-        }
-        in_bars = !plain;
-        if plain {
-            out.push(char::from(*byte));
-        } else {
-            let _ = write!(out, "{byte:02x}");
-        }
-    }
-    if in_bars {
-        out.push('|');
-    }
-    if bytes.len() > SHOWN_BYTES {
-        out.push('…');
-    }
-    out.push('"');
-    out
-}
-
 /// What a bit hangs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -417,10 +369,5 @@ alert http any any -> any any (dns.query; content:"abcdef"; sid:8;)
     fn good_rules_are_found_good() {
         let found = check("alert tcp any any -> any 22 (content:\"SSH-2.0\"; sid:1;)\n");
         assert!(found.refused.is_empty() && found.slow.is_empty());
-    }
-
-    #[test]
-    fn bytes_are_shown_as_rules_write_them() {
-        assert_eq!(shown(b"a|\r\n b\""), "\"a|7c 0d 0a| b|22|\"");
     }
 }

@@ -27,6 +27,8 @@ const CACHED_BYTES_MIN: usize = 128 << 10;
 /// Rules that are ready, and what a person should know of how they came to be.
 pub(crate) struct LoadedRules {
     pub loaded: Loaded,
+    /// What compiled them: rules that come later mean the same by the same words.
+    pub loader: Loader,
     pub notes: Vec<String>,
     /// A hash of the files that rules name, with their names.
     pub attachments: Vec<u8>,
@@ -55,7 +57,7 @@ pub(crate) fn load_files(files: &[RawFile], settings: &RuleSettings, config: &Co
     }
     let loaded = loader.compile(parsed, attachments);
     notes.extend(idle_lines(&loaded));
-    Ok(LoadedRules { loaded, notes, attachments: hash.finalize().to_vec() })
+    Ok(LoadedRules { loaded, loader, notes, attachments: hash.finalize().to_vec() })
 }
 
 /// A word about lines of a threshold.config that name rules which are not there.

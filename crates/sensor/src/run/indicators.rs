@@ -1,13 +1,16 @@
-//! The list of indicators in use: from the disk when the sensor starts, then each that comes from the centre, made ready aside
-//! and handed to the engine between two packets.
+//! The centre's list in use: from the disk when the sensor starts, then each that comes from the centre, made ready aside
+//! and handed to the engine between two packets. Its rules are [`super::rule_list`]'s business.
 
-use super::pulse::Pulse;
+use super::{clock, pulse::Pulse};
 use anyhow::{Context, anyhow};
 use phitak_engine::IndicatorsBuilder;
 use phitak_model::ActiveIndicators;
 use phitak_uplink::feed::{FeedKey, Keeper};
-use std::{path::Path, sync::Arc};
-use tokio::sync::Notify;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::{sync::Notify, time::interval};
+
+/// How often is looked for rules whose time has come.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Opens the list in the data folder and uses what is there.
 ///
@@ -27,17 +30,24 @@ pub(super) fn open(data: &Path, authority: &str, pulse: &Pulse) -> anyhow::Resul
 pub(super) async fn follow(keeper: Option<&Arc<Keeper>>, pulse: &Arc<Pulse>, renewed: &Notify) {
     let Some(keeper) = keeper else { return std::future::pending().await };
     let mut changes = keeper.changes();
-    while changes.changed().await.is_ok() {
-        changes.mark_unchanged();
+    let mut ticks = interval(EXPIRY_INTERVAL);
+    loop {
+        let is_new = tokio::select! {
+            changed = changes.changed() => match changed {
+                Ok(()) => true,
+                Err(_) => return std::future::pending().await,
+            },
+            _ = ticks.tick() => false,
+        };
         let (keeper, pulse) = (Arc::clone(keeper), Arc::clone(pulse));
         // A million of them take their time; the heartbeat of the connection must not wait.
-        match tokio::task::spawn_blocking(move || use_list(&keeper, &pulse)).await {
+        let work = move || if is_new { use_list(&keeper, &pulse) } else { pulse.rule_list.expire(clock::now()) };
+        match tokio::task::spawn_blocking(work).await {
             Ok(true) => renewed.notify_one(),
             Ok(false) => {}
-            Err(error) => tracing::error!(%error, "a list of indicators could not be made ready"),
+            Err(error) => tracing::error!(%error, "a list could not be made ready"),
         }
     }
-    std::future::pending().await
 }
 
 /// Makes a list ready and offers it; says whether that came about. Otherwise the one before stays in use.
@@ -59,5 +69,6 @@ fn use_list(keeper: &Keeper, pulse: &Pulse) -> bool {
     tracing::info!(generation = position.generation, part = position.part, entries, "indicators in use");
     let about = ActiveIndicators { generation: position.generation, part: position.part, entries };
     pulse.offer(Arc::new(set), about);
+    pulse.rule_list.take(contents.rules, clock::now());
     true
 }

@@ -7,14 +7,16 @@ use super::{
 };
 use phitak_assets::{Digest, DigestSettings};
 use phitak_engine::Sink;
-use phitak_model::{Alert, LossCause, Observation, Timestamp, indicator::INDICATOR_GID};
+use phitak_model::{Alert, LossCause, Observation, Timestamp, indicator::INDICATOR_GID, listed_rule::LISTED_RULE_GID};
 use phitak_uplink::{
     Item,
     spool::{Cursor, Desk, ReplayId},
 };
 
-/// Hits of indicators that wait for their packet's end.
+/// Alerts by the centre's list that wait for their packet's end.
 const HITS_HELD_MAX: usize = 256;
+/// Groups of what the centre's list finds: indicators and rules.
+const LIST_GIDS: [u32; 2] = [INDICATOR_GID, LISTED_RULE_GID];
 
 pub(super) struct Outlet<'a> {
     pub(super) eve: &'a mut EveLog,
@@ -113,7 +115,7 @@ impl Sink for Outlet<'_> {
     }
 
     fn alert(&mut self, alert: Alert) {
-        if alert.gid != INDICATOR_GID {
+        if !LIST_GIDS.contains(&alert.gid) {
             if self.noise.admits(&alert) {
                 self.gate.keep(&Item::Alert(Box::new(alert)));
             }
@@ -131,8 +133,10 @@ impl Sink for Outlet<'_> {
     }
 }
 
-/// Whether an alert's record is of an indicator. Within a text the quotes would be escaped.
+/// Whether an alert's record is of the centre's list. Within a text the quotes would be escaped.
 fn is_hit(line: &[u8]) -> bool {
-    let mark = format!("\"gid\":{INDICATOR_GID},");
-    line.windows(mark.len()).any(|window| window == mark.as_bytes())
+    LIST_GIDS.iter().any(|gid| {
+        let mark = format!("\"gid\":{gid},");
+        line.windows(mark.len()).any(|window| window == mark.as_bytes())
+    })
 }

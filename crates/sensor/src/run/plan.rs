@@ -6,7 +6,7 @@ use crate::rules::{
     load::{LoadedRules, load_files},
 };
 use anyhow::{Context, anyhow, bail};
-use phitak_engine::{Config, Ruleset, SetOutcome};
+use phitak_engine::{Config, Loader, Ruleset, SetOutcome};
 use phitak_uplink::spool::ReplayId;
 use sha2::{Digest, Sha256};
 use std::{
@@ -22,6 +22,8 @@ const TOLD_MAX: usize = 20;
 
 pub(super) struct Plan {
     pub(super) rules: Arc<Ruleset>,
+    /// What compiled them.
+    pub(super) loader: Loader,
     pub(super) captures: Vec<Planned>,
 }
 
@@ -63,7 +65,7 @@ pub(super) fn plan(run: &Run, config: &Config, pulse: &Pulse) -> anyhow::Result<
         settings.set(name.trim(), value);
     }
     let files = rule_files(&run.rules).map_err(|error| anyhow!(error))?;
-    let LoadedRules { loaded, notes, attachments } =
+    let LoadedRules { loaded, loader, notes, attachments } =
         load_files(&files, &settings, config).map_err(|error| anyhow!(error))?;
     for note in &notes {
         tracing::warn!("{note}");
@@ -103,7 +105,7 @@ pub(super) fn plan(run: &Run, config: &Config, pulse: &Pulse) -> anyhow::Result<
         "rules loaded; rules that fail are counted in each health report"
     );
     pulse.rules(rules, failed);
-    Ok(Plan { rules: loaded.rules, captures })
+    Ok(Plan { rules: loaded.rules, loader, captures })
 }
 
 /// The name of one repetition of a looped capture.

@@ -142,7 +142,8 @@ impl Stage<'_> {
         };
         let mut timeline: Option<Timeline> = None;
         let mut unseen = Unseen::default();
-        let (mut number, mut shown, mut turn) = (0, None, 0);
+        let (mut number, mut shown) = (0, None);
+        let (mut indicators_turn, mut rules_turn) = (0, 0);
         loop {
             let frame = match capture.next_frame() {
                 Ok(Some(frame)) => frame,
@@ -162,8 +163,11 @@ impl Stage<'_> {
             }
             let at = times.shown(frame.at);
             shown = Some(at);
-            if let Some(indicators) = self.pulse.fresh_indicators(&mut turn) {
+            if let Some(indicators) = self.pulse.fresh_indicators(&mut indicators_turn) {
                 engine.set_indicators(indicators);
+            }
+            if let Some(rules) = self.pulse.rule_list.fresh(&mut rules_turn) {
+                engine.set_listed_rules(rules);
             }
             outlet.packet(number, at);
             engine.frame(&Frame { at, ..frame }, outlet);

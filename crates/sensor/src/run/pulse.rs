@@ -1,5 +1,6 @@
 //! What the threads of the sensor tell each other: how much was seen, and whether to stop.
 
+use super::{offered::Offered, rule_list::RuleList};
 use phitak_engine::Indicators;
 use phitak_model::{ActiveIndicators, Health, Loss, Timestamp};
 use std::{
@@ -23,9 +24,10 @@ pub(super) struct Pulse {
     flows_now: AtomicU64,
     rules_loaded: AtomicU32,
     rules_failed: AtomicU32,
-    /// The indicators that the next packet meets, and how often they have changed.
-    indicators: Mutex<Option<(Arc<Indicators>, ActiveIndicators)>>,
-    indicators_turn: AtomicU64,
+    /// The indicators that the next packet meets.
+    indicators: Offered<Indicators, ActiveIndicators>,
+    /// The centre's rules that the next packet meets.
+    pub(super) rule_list: RuleList,
     /// Who sleeps in [`Pulse::pause`].
     sleeper: Mutex<Option<Thread>>,
 }
@@ -61,24 +63,13 @@ impl Pulse {
 
     /// From the next packet on these are looked for.
     pub(super) fn offer(&self, set: Arc<Indicators>, about: ActiveIndicators) {
-        *self.indicators.lock().unwrap_or_else(PoisonError::into_inner) = Some((set, about));
-        self.indicators_turn.fetch_add(1, Relaxed);
+        self.indicators.offer(set, about);
     }
 
     /// The indicators, when they are others than at this turn; brings the turn up to date.
     #[inline]
     pub(super) fn fresh_indicators(&self, turn: &mut u64) -> Option<Arc<Indicators>> {
-        let now = self.indicators_turn.load(Relaxed);
-        if *turn == now {
-            return None;
-        }
-        *turn = now;
-        let indicators = self.indicators.lock().unwrap_or_else(PoisonError::into_inner);
-        indicators.as_ref().map(|(set, _)| Arc::clone(set))
-    }
-
-    fn active_indicators(&self) -> Option<ActiveIndicators> {
-        self.indicators.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, about)| *about)
+        self.indicators.fresh(turn)
     }
 
     pub(super) fn is_watching(&self) -> bool {
@@ -115,7 +106,8 @@ impl Pulse {
             rules_failed: self.rules_failed.load(Relaxed),
             spool_bytes,
             losses,
-            indicators: self.active_indicators(),
+            indicators: self.indicators.about(),
+            rule_list: self.rule_list.active(),
         }
     }
 }

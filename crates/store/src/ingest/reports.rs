@@ -9,6 +9,7 @@ use crate::{
     error::StoreError,
     indicator_list,
     rows::{loss, sensor},
+    rule_list,
 };
 use phitak_model::{Health, Timestamp};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
@@ -41,6 +42,9 @@ impl Ingest {
             sensor::Entity::update(row).exec(&self.tx).await?;
             if let Some(active) = health.indicators {
                 indicator_list::note(&self.tx, source.sensor(), active, self.now).await?;
+            }
+            if let Some(active) = &health.rule_list {
+                rule_list::note(&self.tx, source.sensor(), active, self.now).await?;
             }
         }
         for loss in &health.losses {

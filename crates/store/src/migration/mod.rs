@@ -11,6 +11,7 @@ mod m0008_indicators;
 mod m0009_clustered_counts;
 mod m0010_rows_by_day;
 mod m0011_triage;
+mod m0012_listed_rules;
 mod m0013_address_bytes;
 mod tables;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_clustered_counts::ClusteredCounts),
             Box::new(m0010_rows_by_day::RowsByDay),
             Box::new(m0011_triage::Triage),
+            Box::new(m0012_listed_rules::ListedRules),
             Box::new(m0013_address_bytes::AddressBytes),
         ]
     }

@@ -6,8 +6,9 @@
 
 use super::{Change, FeedAsk, FeedError, FeedKey, FeedPosition, LIST_BYTES_MAX, Part};
 use crate::private_file::make_folder;
-use phitak_model::Indicator;
+use phitak_model::{Indicator, ListedRule, listed_rule::LISTED_RULES_MAX};
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
@@ -46,11 +47,13 @@ struct Run {
 }
 
 /// What a list held when it was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     pub position: FeedPosition,
-    /// Lines that this program cannot read.
+    /// Lines that this program cannot read, and rules for which there is no room.
     pub unread: u64,
+    /// Rules that were not removed again, by their numbers: at most [`LISTED_RULES_MAX`].
+    pub rules: Vec<ListedRule>,
 }
 
 impl Keeper {
@@ -183,7 +186,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Tells every indicator of the list in use that was not removed again.
+    /// Tells every indicator of the list in use that was not removed again, and gives the rules that were not.
     ///
     /// # Errors
     /// [`FeedError`] when the file cannot be read any more.
@@ -193,11 +196,17 @@ impl Keeper {
             return Ok(Contents::default());
         }
         let mut file = File::open(self.path(whole.position.generation, WHOLE))?;
-        let mut removed = Vec::new();
-        let unread = each_change(&mut file, &whole, &mut |change| {
-            if let Change::Remove(id) = change {
-                removed.push(id);
+        let (mut removed, mut rules, mut without_room) = (Vec::new(), BTreeMap::new(), 0u64);
+        let unread = each_change(&mut file, &whole, &mut |change| match change {
+            Change::Remove(id) => removed.push(id),
+            Change::RemoveRule(sid) => {
+                rules.remove(&sid);
             }
+            Change::AddRule(rule) if rules.len() < LISTED_RULES_MAX || rules.contains_key(&rule.sid) => {
+                rules.insert(rule.sid, rule);
+            }
+            Change::AddRule(_) => without_room = without_room.saturating_add(1),
+            Change::Add(_) => {}
         })?;
         removed.sort_unstable();
         each_change(&mut file, &whole, &mut |change| {
@@ -207,7 +216,8 @@ impl Keeper {
                 add(indicator);
             }
         })?;
-        Ok(Contents { position: whole.position, unread })
+        let unread = unread.saturating_add(without_room);
+        Ok(Contents { position: whole.position, unread, rules: rules.into_values().collect() })
     }
 
     fn path(&self, generation: u64, extension: &str) -> PathBuf {
@@ -255,7 +265,7 @@ fn verified(path: &Path, generation: u64, key: &FeedKey) -> io::Result<Run> {
     run.ask = last.ask();
     let file = OpenOptions::new().write(true).open(path)?;
     if file.metadata()?.len() != run.bytes {
-        tracing::warn!(path = %path.display(), "the list of indicators was damaged at its end; the rest is fetched again");
+        tracing::warn!(path = %path.display(), "the centre's list was damaged at its end; the rest is fetched again");
         file.set_len(run.bytes)?;
     }
     Ok(run)

@@ -4,12 +4,14 @@
 //! w⇥number⇥words                                               words for indicators of this part
 //! +⇥id⇥kind⇥severity⇥expires (seconds)⇥number of words⇥value   looked for from now on
 //! -⇥id                                                         not any more
+//! r+⇥sid⇥expires (seconds)⇥rule                                a rule that is in force from now on
+//! r-⇥sid                                                       not any more
 //! ```
 //!
 //! A line that cannot be read is left out and counted: a newer centre may know more kinds than an older sensor.
 
 use super::{PART_BYTES_MAX, Part};
-use phitak_model::{Indicator, IndicatorKind, IndicatorValue, Severity, Timestamp, indicator};
+use phitak_model::{Indicator, IndicatorKind, IndicatorValue, ListedRule, Severity, Timestamp, indicator, listed_rule};
 use std::fmt::Write;
 
 /// Most different words in one part.
@@ -20,6 +22,8 @@ const WORDS_MAX: usize = 4_096;
 pub enum Change {
     Add(Indicator),
     Remove(u32),
+    AddRule(ListedRule),
+    RemoveRule(u32),
 }
 
 /// Lines in the making, up to a part's size.
@@ -36,6 +40,10 @@ impl Lines {
         let written = match change {
             Change::Remove(id) => writeln!(self.text, "-\t{id}").is_ok(),
             Change::Add(indicator) => self.add(indicator),
+            Change::RemoveRule(sid) => writeln!(self.text, "r-\t{sid}").is_ok(),
+            Change::AddRule(ListedRule { sid, expires_at, text }) => {
+                writeln!(self.text, "r+\t{sid}\t{}\t{text}", expires_at.secs()).is_ok()
+            }
         };
         if written && self.text.len() <= PART_BYTES_MAX {
             return true;
@@ -103,11 +111,12 @@ fn change(line: &str, words: &[&str]) -> Option<Change> {
     let mut fields = line.split('\t');
     let kind = fields.next()?;
     let id = fields.next()?.parse().ok()?;
-    if kind == "-" {
-        return fields.next().is_none().then_some(Change::Remove(id));
-    }
-    if kind != "+" {
-        return None;
+    match kind {
+        "-" => return fields.next().is_none().then_some(Change::Remove(id)),
+        "r-" => return fields.next().is_none().then_some(Change::RemoveRule(id)),
+        "r+" => return rule(id, &mut fields),
+        "+" => {}
+        _ => return None,
     }
     let kind = IndicatorKind::parse(fields.next()?)?;
     let severity = Severity::parse(fields.next()?)?;
@@ -117,6 +126,13 @@ fn change(line: &str, words: &[&str]) -> Option<Change> {
     let value = IndicatorValue::parse(kind, fields.next()?).ok()?;
     let text = indicator::text(text).ok()?;
     fields.next().is_none().then_some(Change::Add(Indicator { id, value, severity, expires_at, text }))
+}
+
+fn rule<'a>(sid: u32, fields: &mut impl Iterator<Item = &'a str>) -> Option<Change> {
+    let expires_at = Timestamp::from_secs(fields.next()?.parse().ok()?);
+    // A number of somebody else's rules is not taken, whoever signs it.
+    let text = listed_rule::text(fields.next()?).ok().filter(|_| listed_rule::is_listed_sid(sid))?;
+    fields.next().is_none().then_some(Change::AddRule(ListedRule { sid, expires_at, text }))
 }
 
 #[cfg(test)]
@@ -166,6 +182,25 @@ mod tests {
     }
 
     #[test]
+    fn rules_and_indicators_stand_in_one_list_each_with_numbers_of_its_own() {
+        let rule = ListedRule {
+            sid: 9_700_001,
+            expires_at: Timestamp::from_secs(1_795_000_000),
+            text: "alert http any any -> any any (msg:\"หน้าเว็บปลอม\"; http.uri; content:\"/drop/\"; sid:9700001;)"
+                .to_owned(),
+        };
+        let changes = [
+            Change::AddRule(rule),
+            Change::Add(indicator(9_700_001, "คำ")),
+            Change::RemoveRule(9_700_001),
+            Change::Remove(9_700_001),
+        ];
+        let mut lines = Lines::default();
+        assert!(changes.iter().all(|change| lines.push(change)));
+        assert_eq!(read(&lines.into_text()), (changes.to_vec(), 0));
+    }
+
+    #[test]
     fn what_does_not_fit_waits_for_the_next_part() {
         let mut lines = Lines::default();
         let mut taken = 0;
@@ -190,6 +225,12 @@ mod tests {
             "+\t1\tdomain\thigh\tsoon\t0\tevil.example",
             "+\t1\tdomain\thigh\t1795000000\t0\tevil.example\tmore",
             "+\t4294967296\tdomain\thigh\t1795000000\t0\tevil.example",
+            "r+\t1\t1795000000\talert tcp any any -> any any (sid:1;)",
+            "r+\t9700001\tsoon\talert",
+            "r+\t9700001\t1795000000\t",
+            "r+\t9700001\t1795000000\talert\tmore",
+            "r-\t9700001\t1",
+            "r\t9700001",
         ] {
             let (changes, unread) = read(&format!("w\t0\tคำ\n{bad}\n-\t7\n"));
             assert_eq!((changes, unread), (vec![Change::Remove(7)], 1), "{bad:?}");

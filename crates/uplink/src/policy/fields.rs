@@ -73,6 +73,10 @@ pub static FIELDS: &[Field] = fields! {
     "health.losses.from"                       Typed "เริ่มมองไม่เห็นเมื่อใด" "Since when it was not seen";
     "health.losses.until"                      Typed "มองไม่เห็นถึงเมื่อใด" "Until when it was not seen";
     "health.packets"                           Typed "จำนวนแพ็กเก็ตที่เฝ้าดู" "How many packets were watched";
+    "health.rule_list.entries"                 Typed "จำนวนกฎจากศูนย์ที่กำลังใช้อยู่" "How many of the centre's rules are in force";
+    "health.rule_list.refused.sid"             Typed "เลขของกฎจากศูนย์ที่เครื่องนี้ไม่รับ" "Which of the centre's rules this sensor does not take";
+    "health.rule_list.refused.why"             Text  "เหตุผลที่ไม่รับกฎนั้น" "Why it does not take that rule";
+    "health.rule_list.refused_count"           Typed "จำนวนกฎจากศูนย์ที่เครื่องนี้ไม่รับ" "How many of the centre's rules it does not take";
     "health.rules_failed"                      Typed "จำนวนกฎที่ใช้ไม่ได้" "How many rules do not load";
     "health.rules_loaded"                      Typed "จำนวนกฎที่ใช้อยู่" "How many rules are in use";
     "health.spool_bytes"                       Typed "ข้อมูลที่รอส่ง" "How much waits to be sent";

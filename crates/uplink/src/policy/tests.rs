@@ -1,7 +1,7 @@
 use super::*;
 use phitak_model::{
-    Alert, Database, Evidence, Fact, Health, Loss, LossCause, Observation, Severity, TlsVersion,
-    alert::EVIDENCE_BYTES_MAX, thai::is_national_id,
+    ActiveRules, Alert, Database, Evidence, Fact, Health, Loss, LossCause, Observation, RefusedRule, Severity,
+    TlsVersion, alert::EVIDENCE_BYTES_MAX, thai::is_national_id,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -133,7 +133,7 @@ fn check_cleared(item: &Item) -> Item {
     let value: Value = serde_json::from_slice(cleared.json()).expect("JSON");
     let mut found = BTreeSet::new();
     leaves(&value, "", &mut found);
-    let containers = ["alert.evidence", "alert.fields", "health.losses"];
+    let containers = ["alert.evidence", "alert.fields", "health.losses", "health.rule_list.refused"];
     for path in found {
         let listed = field(&path).is_some() || containers.contains(&path.as_str());
         assert!(listed, "{path} leaves and is not listed");
@@ -196,8 +196,10 @@ fn every_fact_and_a_full_health_report_leave_whole() {
     }
     let at = Timestamp::from_secs(1_790_000_000);
     let loss = Loss { cause: LossCause::SpoolFull, count: 3, from: at, until: at };
-    let item =
-        Item::Health(Health { at, version: "0.1.0".into(), packets: 9, losses: vec![loss], ..Health::default() });
+    let refused = vec![RefusedRule { sid: 9_700_001, why: "its pattern is too short".into() }];
+    let rule_list = Some(ActiveRules { entries: 3, refused_count: 1, refused });
+    let (version, losses) = ("0.1.0".into(), vec![loss]);
+    let item = Item::Health(Health { at, version, packets: 9, losses, rule_list, ..Health::default() });
     assert_eq!(check_cleared(&item), item);
 }
 

@@ -26,6 +26,12 @@ pub fn warning() -> Value {
     })
 }
 
+fn listed_rule() -> Value {
+    let rule = "alert http any any -> any any (msg:\"a drop\"; http.uri; content:\"/drop/\"; sid:9700001;)";
+    let draft = json!({"rule": rule, "title": words("เตือน"), "what": words("เกิดเหตุ"), "why": words("สำคัญ")});
+    json!({"rules": [draft], "tlp": "green", "reason": "seen", "days": 30})
+}
+
 /// Bodies by the ids of their operations.
 fn bodies(facility: &str, at: &str) -> Vec<(&'static str, Value)> {
     vec![
@@ -41,6 +47,8 @@ fn bodies(facility: &str, at: &str) -> Vec<(&'static str, Value)> {
         ("post_case_clocks_id_settle", json!({"state": "not_applicable", "reason": "category 1"})),
         ("post_bulletins", warning()),
         ("post_bulletins_id_draft", warning()),
+        ("post_rules", listed_rule()),
+        ("post_rules_id_withdraw", json!({"reason": "it was a mistake"})),
         ("post_users", json!({"login": "somchai", "name": "Somchai", "role": "analyst", "scope": {"kind": "sector"}})),
     ]
 }

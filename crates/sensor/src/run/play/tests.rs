@@ -1,5 +1,6 @@
 use super::*;
 use crate::run::plan;
+use phitak_model::{ListedRule, listed_rule::LISTED_RULE_GID};
 use phitak_uplink::{
     Batch, Item,
     spool::{SPOOL_BYTES_DEFAULT, Spool},
@@ -242,4 +243,28 @@ fn retimed_packets_begin_now_and_a_restart_keeps_their_times() {
     let Some(Item::Alert(alert)) = first.iter().find(|item| matches!(item, Item::Alert(_))) else { panic!("an alert") };
     assert!(alert.at >= before && alert.at <= clock::now(), "{}", alert.at.iso());
     assert!(hospital.folder.path().exists());
+}
+
+#[test]
+fn a_rule_of_the_centres_list_alerts_beside_the_sensors_own() {
+    let hospital = Hospital::new(&[capture(9)]);
+    let (desk, pulse) = (hospital.desk(), Pulse::default());
+    let config = plan::config(&hospital.run).expect("a configuration");
+    let plan = plan::plan(&hospital.run, &config, &pulse).expect("a plan");
+    let text = r#"alert udp any any -> any 9999 (msg:"peace"; content:"peace"; sid:9700001;)"#;
+    let rule = ListedRule { sid: 9_700_001, expires_at: clock::now().plus_secs(3_600), text: text.to_owned() };
+    pulse.rule_list.take(vec![rule], clock::now());
+    pulse.rule_list.ready(plan.loader, clock::now());
+    let mut player = Player::new(&hospital.run, config, plan.rules, &desk, &pulse).expect("a player");
+    player.play(&plan.captures).expect("played");
+    let mut spool = desk.into_spool();
+    let (_, up_to) = spool.begin_sync().expect("synced");
+    let outgoing = spool.next_batch(up_to, 100).expect("read").expect("something waits");
+    let records = Batch::decode(&outgoing.body).expect("a batch").records;
+    let of = |gid: u32, sid: u32| {
+        let is_it = |item: &Item| matches!(item, Item::Alert(a) if (a.gid, a.signature_id) == (gid, sid));
+        records.iter().filter(|record| is_it(&record.item)).count()
+    };
+    assert_eq!((of(1, 9_000_001), of(LISTED_RULE_GID, 9_700_001)), (3, 6));
+    assert!(hospital.eve().lines().any(|line| line.contains("\"gid\":28777,")), "the hospital keeps its record");
 }

@@ -173,3 +173,39 @@ fn what_cannot_be_looked_for_is_left_out_and_counted() {
     assert_eq!((found, contents.unread), (vec![2], 1));
     assert!(IndicatorValue::parse(IndicatorKind::Address, "10.0.0.1").is_err());
 }
+
+fn rule(sid: u32, text: &str) -> Change {
+    Change::AddRule(ListedRule { sid, expires_at: AT, text: text.to_owned() })
+}
+
+#[test]
+fn rules_come_go_and_stay_over_a_restart_in_the_same_list() {
+    let world = World::new();
+    let parts = world.parts(
+        1,
+        &[
+            &[rule(9_700_002, "two"), Change::Add(indicator(1)), rule(9_700_001, "one")],
+            &[Change::RemoveRule(9_700_002), rule(9_700_003, "three")],
+        ],
+    );
+    world.keeper().take(&page(&parts), parts[1].position).expect("taken");
+    let keeper = world.keeper();
+    let texts = |keeper: &Keeper| {
+        let contents = keeper.read(&mut |_| ()).expect("reads");
+        contents.rules.into_iter().map(|rule| (rule.sid, rule.text)).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&keeper), [(9_700_001, "one".to_owned()), (9_700_003, "three".to_owned())]);
+    assert_eq!(ids(&keeper), [1]);
+}
+
+#[test]
+fn no_more_rules_are_taken_than_there_is_room_for() {
+    let world = World::new();
+    let most = u32::try_from(LISTED_RULES_MAX).expect("small");
+    let changes: Vec<Change> = (0..=most).map(|n| rule(9_700_000 + n, "r")).collect();
+    let parts = world.parts(1, &[&changes]);
+    let keeper = world.keeper();
+    keeper.take(&page(&parts), parts[0].position).expect("taken");
+    let contents = keeper.read(&mut |_| ()).expect("reads");
+    assert_eq!((contents.rules.len(), contents.unread), (LISTED_RULES_MAX, 1));
+}
