@@ -349,6 +349,10 @@ export const th = {
     packets_dropped: (n: string) => `โปรแกรม Suricata รับข้อมูลไม่ทัน จึงไม่ได้ดู ${n} ชิ้น`,
     records_unreadable: (n: string) => `อ่านบันทึกของ Suricata ไม่ได้ ${n} รายการ`,
     alerts_held_back: (n: string) => `กฎตรวจจับเดียวกันแจ้งเตือนถี่เกินไป อีก ${n} ครั้งจึงนับไว้โดยไม่ส่งมา`,
+    messages_dropped: (n: string) => `อุปกรณ์อื่นส่งข้อความมาเร็วเกินกว่าจะรับทัน หายไป ${n} ข้อความ`,
+    senders_refused: (n: string) => `มี ${n} ข้อความจากอุปกรณ์ที่ไม่อยู่ในรายชื่อผู้ส่ง จึงไม่ได้อ่าน`,
+    messages_not_eve: (n: string) => `อุปกรณ์อื่นส่งข้อความที่ไม่ใช่บันทึกของ Suricata มา ${n} ข้อความ จึงนำมาใช้ไม่ได้`,
+    records_not_alerts: (n: string) => `อุปกรณ์อื่นส่งบันทึกที่ไม่ใช่การแจ้งเตือนมา ${n} รายการ ไม่ได้นำมาใช้ และยังอยู่ที่อุปกรณ์นั้น`,
     sequence_gap: (n: string) => `ศูนย์กลับไปใช้ข้อมูลสำรองชุดเก่า ขาดไป ${n} รายการ`,
   } as Record<string, (n: string) => string>,
   weaknesses: {
