@@ -123,7 +123,8 @@ impl Frames {
 
     fn line(&mut self, input: &mut &[u8]) -> Option<Framed> {
         let end = input.iter().position(is_trailer);
-        let part = take(input, end.unwrap_or(input.len()));
+        let length = end.unwrap_or(input.len());
+        let part = take(input, length);
         let is_too_long = self.held.len().saturating_add(part.len()) > MESSAGE_BYTES_MAX;
         if is_too_long {
             self.held.clear();

@@ -110,6 +110,17 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_is_claimed_moves_no_minute() {
+        let mut noise = Noise::default();
+        let (far, now) = (alert(7, 9_000_000_000), Timestamp::from_secs(600));
+        let passed = (0..2_000).filter(|_| noise.admits_at(&far, now)).count();
+        assert_eq!(passed, PER_MINUTE_MAX as usize);
+        assert!(noise.admits_at(&alert(7, 660), Timestamp::from_secs(660)), "the clock's next minute");
+        let held = noise.take_held_back().expect("counted");
+        assert_eq!((held.count, held.until), (1_400, now));
+    }
+
+    #[test]
     fn times_that_go_back_and_many_rules_open_no_way_around() {
         let mut noise = Noise::default();
         let passed = (0..2_000).filter(|n| noise.admits(&alert(7, if n % 2 == 0 { 600 } else { 30 }))).count();
