@@ -221,20 +221,16 @@ mod tests {
 
     #[test]
     fn digits_that_are_no_count_begin_a_line() {
-        assert_eq!(texts("2026-11-24 x\n12 apples\n12345678 <1>a\n7\n0 <1>\n"), [
-            "2026-11-24 x",
-            "12 apples",
-            "12345678 <1>a",
-            "7",
-            "0 <1>"
-        ]);
+        let lines = ["2026-11-24 x", "12 apples", "12345678 <1>a", "7", "0 <1>"];
+        assert_eq!(texts(&format!("{}\n", lines.join("\n"))), lines);
         assert_eq!(texts("12 "), ["12 "]);
     }
 
     #[test]
     fn what_is_too_long_is_passed_over_and_the_next_one_comes() {
         let long = "x".repeat(MESSAGE_BYTES_MAX);
-        assert_eq!(texts(&format!("{long}\n<1>b\n")).iter().map(String::len).collect::<Vec<_>>(), [MESSAGE_BYTES_MAX, 4]);
+        let lengths: Vec<usize> = texts(&format!("{long}\n<1>b\n")).iter().map(String::len).collect();
+        assert_eq!(lengths, [MESSAGE_BYTES_MAX, 4]);
         assert_eq!(texts(&format!("{long}y\n<1>b\n")), ["TooLong", "<1>b"]);
         assert_eq!(texts(&format!("{long}{long}")), ["TooLong"]);
         let counted = format!("<1>{long}");
@@ -249,7 +245,8 @@ mod tests {
 
     #[test]
     fn splitting_the_stream_anywhere_changes_nothing() {
-        let stream = "5 <1>ab<2>one\n17 <3>with\nline feed\n\u{0}2026-<x\n<4>two\r\n12345678 <5>\n3 <6<7>three\0\n8 <8>cut";
+        let lines = "<2>one\n17 <3>with\nline feed\n\u{0}2026-<x\n<4>two\r\n12345678 <5>\n";
+        let stream = format!("5 <1>ab{lines}3 <6<7>three\0\n8 <8>cut");
         let whole = all(&[stream.as_bytes()]);
         assert!(whole.len() > 7, "{whole:?}");
         for first in 0..=stream.len() {

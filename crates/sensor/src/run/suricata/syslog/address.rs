@@ -71,7 +71,7 @@ impl FromStr for Address {
             _ => return Err("write udp://127.0.0.1:514 or tcp://127.0.0.1:601".to_owned()),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let at = place(rest, port).ok_or_else(|| format!("{rest:?} is no address with a port, such as 127.0.0.1:{port}"))?;
+        let at = place(rest, port).ok_or_else(|| format!("{rest:?} is no address, such as 127.0.0.1:{port}"))?;
         Ok(Self { transport, at })
     }
 }
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_a_word() {
-        for bad in ["", "10.1.2.3:514", "http://10.1.2.3", "udp://10.1.2", "udp://a.example:514", "tcp://1.2.3.4:x", "tcp://1.2.3.4:65536"]
-        {
+        let no_place = ["udp://10.1.2", "udp://a.example:514", "tcp://1.2.3.4:x", "tcp://1.2.3.4:65536"];
+        for bad in no_place.into_iter().chain(["", "10.1.2.3:514", "http://10.1.2.3"]) {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
         let tls = "tls://127.0.0.1:6514".parse::<Address>();
@@ -136,7 +136,9 @@ mod tests {
 
     #[test]
     fn an_open_address_needs_the_names_of_its_senders() {
-        let parsed = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("an address")).collect::<Vec<Address>>();
+        let parsed = |texts: &[&str]| -> Vec<Address> {
+            texts.iter().map(|text| text.parse().expect("an address")).collect()
+        };
         let sender: Network = "10.1.2.3".parse().expect("an address");
         let (own, open) = (parsed(&["udp://", "tcp://[::1]"]), parsed(&["udp://", "udp://0.0.0.0"]));
         assert!(Setup::new(&own, &[]).is_ok() && Setup::new(&open, &[sender]).is_ok());

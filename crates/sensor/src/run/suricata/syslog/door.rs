@@ -94,8 +94,10 @@ impl Door {
             return None;
         }
         if !self.senders().connect(from) {
-            self.counts.dropped.fetch_add(1, Relaxed);
-            tracing::warn!(%from, "too many syslog connections at once: one more is refused");
+            // The first of a round is told, all are counted.
+            if self.counts.dropped.fetch_add(1, Relaxed) == 0 {
+                tracing::warn!(%from, "too many syslog connections at once: one more is refused");
+            }
             return None;
         }
         Some(Place { door: self.clone(), from })
