@@ -4,7 +4,8 @@
 //! An alert is known by its event: when, in which flow, which signature, between whom, and what its transaction says. The last
 //! [`EVENTS_MAX`] are remembered in a file of slots, each written when the spool has its alert, with the alert's number there.
 //! Killed between the two, the spool's own cursor tells the one event that is missing; after a power cut, numbers that the
-//! spool does not have tell which events it lost. So a kill makes neither a double nor a hole.
+//! spool does not have tell which events it lost. So a kill makes neither a double nor a hole. What a damaged disk took from the
+//! spool is counted there as a loss, and stays lost when it is sent again.
 
 use phitak_model::Alert;
 use phitak_uplink::{
