@@ -85,8 +85,7 @@ mod tests {
         for text in ["session opened for user root", r#"{"level":"info"}"#, "{", "", "a {b} c"] {
             assert_eq!(told(text), Told::NotEve, "{text}");
         }
-        let stats =
-            r#"{"timestamp":"2026-11-24T09:14:00.0+0700","event_type":"stats","stats":{"decoder":{"pkts":9}}}"#;
+        let stats = r#"{"timestamp":"2026-11-24T09:14:00.0+0700","event_type":"stats","stats":{"decoder":{"pkts":9}}}"#;
         assert!(matches!(told(stats), Told::Stats(Stats { packets: 9, .. })));
     }
 }

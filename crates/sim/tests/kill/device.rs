@@ -86,5 +86,5 @@ fn message(number: u32, gap_micros: u32) -> String {
         address(number),
         port(number),
     );
-    if number % 2 == 0 { format!("{} {text}", text.len()) } else { format!("{text}\n") }
+    if number.is_multiple_of(2) { format!("{} {text}", text.len()) } else { format!("{text}\n") }
 }

@@ -64,9 +64,11 @@ impl FromStr for Address {
             "udp" => (Transport::Udp, UDP_PORT),
             "tcp" => (Transport::Tcp, TCP_PORT),
             "tls" => {
-                return Err("syslog over TLS (RFC 5425) is not taken: let a relay on this machine take it, and send to \
+                return Err(
+                    "syslog over TLS (RFC 5425) is not taken: let a relay on this machine take it, and send to \
                             tcp://127.0.0.1"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             _ => return Err("write udp://127.0.0.1:514 or tcp://127.0.0.1:601".to_owned()),
         };
@@ -136,9 +138,8 @@ mod tests {
 
     #[test]
     fn an_open_address_needs_the_names_of_its_senders() {
-        let parsed = |texts: &[&str]| -> Vec<Address> {
-            texts.iter().map(|text| text.parse().expect("an address")).collect()
-        };
+        let parsed =
+            |texts: &[&str]| -> Vec<Address> { texts.iter().map(|text| text.parse().expect("an address")).collect() };
         let sender: Network = "10.1.2.3".parse().expect("an address");
         let (own, open) = (parsed(&["udp://", "tcp://[::1]"]), parsed(&["udp://", "udp://0.0.0.0"]));
         assert!(Setup::new(&own, &[]).is_ok() && Setup::new(&open, &[sender]).is_ok());

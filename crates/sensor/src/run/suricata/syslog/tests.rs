@@ -171,7 +171,8 @@ fn alerts_by_every_way_and_form_reach_the_spool_once() {
         device.send(&alert(3));
         site.take(3);
         let mut stream = site.tcp();
-        let text = format!("{}{}{}\n{}\n", counted(&new(&alert(4))), counted(&old(&alert(5))), old(&alert(6)), alert(7));
+        let text =
+            format!("{}{}{}\n{}\n", counted(&new(&alert(4))), counted(&old(&alert(5))), old(&alert(6)), alert(7));
         stream.set_nodelay(true).expect("set");
         text.as_bytes().chunks(101).for_each(|piece| stream.write_all(piece).expect("written"));
         site.take(4);
@@ -403,7 +404,11 @@ fn it_listens_until_it_is_told_to_stop() {
     let at = UdpSocket::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
     let setup = Setup::new(&[Address { transport: Transport::Udp, at }], &[]).expect("checked");
     std::thread::scope(|scope| {
-        let listening = scope.spawn(|| listen(&setup, &world.data(), &desk, &pulse));
+        let data = world.data();
+        let listening = scope.spawn({
+            let (setup, desk, pulse) = (&setup, &desk, &pulse);
+            move || listen(setup, &data, desk, pulse)
+        });
         let device = Device::at(at, "127.0.0.1");
         let begin = Instant::now();
         while desk.waiting_bytes() == 0 && begin.elapsed() < WAIT_MAX && !listening.is_finished() {
