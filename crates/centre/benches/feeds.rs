@@ -13,7 +13,7 @@ use axum::{
     body::Body,
     http::{Method, Request, header},
 };
-use hospitals::{SESSION_COOKIE, analyst, facilities, now};
+use hospitals::{cookie, facilities, now, person};
 use http_body_util::BodyExt;
 use phitak_centre::{
     centre::{Centre, Settings},
@@ -23,7 +23,7 @@ use phitak_centre::{
 };
 use phitak_detect::IndicatorsBuilder;
 use phitak_model::{ActiveIndicators, Alert, Health, IndicatorKind, IndicatorValue, Severity, Timestamp};
-use phitak_store::{AuditLine, NewIndicator, Scope, Store, Tlp};
+use phitak_store::{AuditLine, NewIndicator, Role, Scope, ScopeReach, Store, Tlp};
 use phitak_uplink::{
     Authority, Item,
     client::{Patience, Uplink},
@@ -77,7 +77,7 @@ async fn run(number: usize, base: usize) -> Result<f64> {
     let centre =
         Centre::new(store, Clock::of_the_machine(), Settings::default(), authority).map_err(anyhow::Error::msg)?;
     let codes = facilities(&centre, number).await?;
-    analyst(&centre).await?;
+    person(&centre, "analyst", Role::Analyst, ScopeReach::Sector).await?;
     add_base(&centre, base).await?;
     let (pages, uplink) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
     let address = uplink.local_addr()?.to_string();
@@ -246,27 +246,7 @@ async fn warn(
 async fn sighting(centre: &Centre, round: u8) -> Result<()> {
     use phitak_store::ArrivedAlert;
     let sensor = phitak_model::SensorId::new("10000-1")?;
-    let alert = Alert {
-        at: now(),
-        gid: 1,
-        signature_id: 9_000_000,
-        rev: 1,
-        signature: "from outside".to_owned(),
-        category: "Test".to_owned(),
-        severity: Severity::High,
-        action: "allowed".to_owned(),
-        proto: "TCP".to_owned(),
-        src_ip: address(round),
-        src_port: Some(50_000),
-        dest_ip: [10, 0, 0, 1].into(),
-        dest_port: Some(445),
-        app_proto: None,
-        flow_id: 1,
-        packet: 1,
-        attack: Vec::new(),
-        evidence: None,
-        fields: Vec::new(),
-    };
+    let alert = Alert { src_ip: address(round), ..hospitals::alert(0, now()) };
     let mut ingest = centre.store.begin_ingest(now(), now()).await?;
     let source = ingest.open(&[(&sensor, "sighting".to_owned())]).await?.pop().flatten().context("a sensor")?;
     ingest.add_alerts(&[&source], &[ArrivedAlert { source: 0, seq: round.into(), alert: &alert }]).await?;
@@ -294,7 +274,7 @@ async fn post(router: &Router, path: &str, body: &Value) -> Result<Value> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(path)
-        .header(header::COOKIE, SESSION_COOKIE)
+        .header(header::COOKIE, cookie("analyst"))
         .header("x-csrf-token", "csrf")
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(body.to_string()))?;

@@ -8,14 +8,14 @@
 mod hospitals;
 
 use anyhow::{Context, Result, bail, ensure};
-use hospitals::{SESSION_COOKIE, analyst, code, facilities, now};
+use hospitals::{alert, code, cookie, facilities, now, person};
 use phitak_centre::{
     centre::{Centre, Settings},
     clock::Clock,
     serve,
 };
-use phitak_model::{Alert, Health, Severity, Timestamp};
-use phitak_store::Store;
+use phitak_model::{Health, Timestamp};
+use phitak_store::{Role, ScopeReach, Store};
 use phitak_uplink::{
     Authority, Item,
     client::{Patience, Uplink},
@@ -73,7 +73,7 @@ async fn run(number: usize, alerts: usize) -> Result<f64> {
         Centre::new(store, Clock::of_the_machine(), Settings::default(), authority).map_err(anyhow::Error::msg)?;
     // The watched hospital is the one after the others.
     let codes = facilities(&centre, number + 1).await?;
-    analyst(&centre).await?;
+    person(&centre, "analyst", Role::Analyst, ScopeReach::Sector).await?;
     let (pages, uplink) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
     let (page, address) = (pages.local_addr()?.to_string(), uplink.local_addr()?.to_string());
     let (stop, mut stopped) = watch::channel(false);
@@ -225,7 +225,7 @@ async fn follow(
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let mut stream = TcpStream::connect(&page).await?;
-    let request = format!("GET /api/v1/live HTTP/1.1\r\nhost: {page}\r\ncookie: {SESSION_COOKIE}\r\n\r\n");
+    let request = format!("GET /api/v1/live HTTP/1.1\r\nhost: {page}\r\ncookie: {}\r\n\r\n", cookie("analyst"));
     stream.write_all(request.as_bytes()).await?;
     let mut lines = BufReader::new(stream).lines();
     let mut event = String::new();
@@ -249,29 +249,5 @@ async fn follow(
                 let _ = told.send((at, arrived));
             }
         }
-    }
-}
-
-fn alert(signature: usize, at: Timestamp) -> Alert {
-    Alert {
-        at,
-        gid: 1,
-        signature_id: 9_000_000 + u32::try_from(signature).unwrap_or(0),
-        rev: 1,
-        signature: format!("signature {signature}"),
-        category: "Test".to_owned(),
-        severity: Severity::High,
-        action: "allowed".to_owned(),
-        proto: "TCP".to_owned(),
-        src_ip: [203, 0, 113, 7].into(),
-        src_port: Some(50_000),
-        dest_ip: [10, 0, 0, 1].into(),
-        dest_port: Some(445),
-        app_proto: None,
-        flow_id: 1,
-        packet: 1,
-        attack: Vec::new(),
-        evidence: None,
-        fields: Vec::new(),
     }
 }

@@ -32,13 +32,22 @@ pub(crate) struct Expiring<K, V> {
     entries: HashMap<K, V>,
     /// The next newcomer from this many on makes a sweep.
     sweep_at: usize,
-    /// Newcomers that a full table turns away before it sweeps again.
+    /// Newcomers that a full table turns away before it sweeps again: with those that found a place since the last sweep, a
+    /// quarter of the table.
     patience: usize,
+    #[cfg(test)]
+    sweeps: usize,
 }
 
 impl<K, V> Default for Expiring<K, V> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), sweep_at: SWEEP_MIN, patience: 0 }
+        Self {
+            entries: HashMap::new(),
+            sweep_at: SWEEP_MIN,
+            patience: 0,
+            #[cfg(test)]
+            sweeps: 0,
+        }
     }
 }
 
@@ -63,17 +72,20 @@ impl<K: Eq + Hash, V: Lasting> Expiring<K, V> {
             self.patience -= 1;
             return false;
         }
+        #[cfg(test)]
+        {
+            self.sweeps += 1;
+        }
         self.entries.retain(|_, value| !value.is_over(now));
         let alive = self.entries.len();
         self.sweep_at = (alive * 2).clamp(SWEEP_MIN, ENTRIES_MAX);
         if self.entries.capacity() > self.sweep_at * 4 {
             self.entries.shrink_to(self.sweep_at);
         }
-        let has_room = alive < ENTRIES_MAX;
-        if !has_room {
-            self.patience = ENTRIES_MAX / 4;
+        if self.sweep_at == ENTRIES_MAX {
+            self.patience = (ENTRIES_MAX / 4).saturating_sub(ENTRIES_MAX - alive);
         }
-        has_room
+        alive < ENTRIES_MAX
     }
 }
 
@@ -119,6 +131,18 @@ mod tests {
         // Once its entries are over, some newcomers later, there is room again.
         let taken = (0..full).filter(|key| add(&mut table, full * 3 + key, 100, 60)).count();
         assert!(taken >= ENTRIES_MAX / 4 * 3, "{taken}");
+    }
+
+    #[test]
+    fn a_table_in_which_one_goes_for_each_that_comes_does_not_sweep_for_each() {
+        let mut table = Expiring::default();
+        let full = u32::try_from(ENTRIES_MAX).unwrap();
+        // One newcomer a second, each for as many seconds as the table has places.
+        for key in 0..full * 3 {
+            add(&mut table, key, i64::from(key), i64::from(full));
+        }
+        assert!(table.entries.len() <= ENTRIES_MAX);
+        assert!(table.sweeps < 30, "{} sweeps", table.sweeps);
     }
 
     #[test]

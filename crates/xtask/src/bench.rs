@@ -1,5 +1,6 @@
-//! Measurements: `cargo xtask bench engine|flows|indicators|centre|centre-postgres|feeds|live`. Each checks its answers and says what it ran on.
+//! Measurements: `cargo xtask bench engine|flows|indicators|centre|centre-postgres|feeds|live|notified`. Each checks its answers and says what it ran on.
 
+mod answer;
 mod engine;
 mod table;
 
@@ -10,7 +11,7 @@ use std::{fs, path::Path};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Part {
-    /// The sensor on the shared capture beside ndpiReader: without rules, and with ET Open
+    /// The sensor on the shared capture beside ndpiReader and Suricata's alerts: without rules, with ET Open, on two cores
     Engine,
     /// Work for a packet with few and with a million flows at once
     Flows,
@@ -24,6 +25,8 @@ pub enum Part {
     Feeds,
     /// An alert from a sensor's spool to the event at an open page, while hundreds of sensors report
     Live,
+    /// An urgent alert from each of hundreds of hospitals to the message that tells its people
+    Notified,
 }
 
 /// Runs a part; false when it missed its mark.
@@ -40,6 +43,7 @@ pub fn bench(root: &Path, part: Part, rounds: usize, core: usize) -> Result<bool
         Part::Centre => beside(root, "phitak-centre", "centre", &[]),
         Part::Feeds => beside(root, "phitak-centre", "feeds", &[]),
         Part::Live => beside(root, "phitak-centre", "live", &[]),
+        Part::Notified => beside(root, "phitak-centre", "notified", &[]),
         Part::CentrePostgres => beside(root, "phitak-centre", "centre", &["postgres"]),
     }
 }

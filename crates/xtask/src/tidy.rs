@@ -36,6 +36,7 @@ pub fn tidy(root: &Path, tighten: bool) -> Result<bool> {
     faults.extend(manifests::check(&sources));
     faults.extend(words::check(&sources));
     faults.extend(links::check(root, &sources));
+    faults.extend(links::check_symlinks(root, &source::symlinks(root)?));
     faults.extend(proofs::check(&sources));
 
     let record = root.join(lengths::RECORD);

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use phitak_centre::{centre::Centre, enrol::give_code};
-use phitak_model::{FacilityCode, Timestamp};
-use phitak_store::{AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, people::secret_digest};
+use phitak_model::{Alert, FacilityCode, Severity, Timestamp};
+use phitak_store::{AuditLine, NewFacility, NewUser, Role, Scope, ScopeReach, User, people::secret_digest};
 use phitak_uplink::{client::enrol, keys::KeyFolder};
 use std::{
     path::{Path, PathBuf},
@@ -11,8 +11,6 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// Of the analyst's session.
-pub const SESSION_COOKIE: &str = "phitak_session=analyst";
 const ENROL_TRIES_MAX: usize = 20;
 
 pub fn now() -> Timestamp {
@@ -46,20 +44,20 @@ pub async fn facilities(centre: &Centre, number: usize) -> Result<Vec<String>> {
     Ok(codes)
 }
 
-/// An analyst who is signed in with [`SESSION_COOKIE`].
-pub async fn analyst(centre: &Centre) -> Result<()> {
+/// The cookie of somebody's session.
+pub fn cookie(login: &str) -> String {
+    format!("phitak_session={login}")
+}
+
+/// Somebody who is signed in.
+pub async fn person(centre: &Centre, login: &str, role: Role, reach: ScopeReach) -> Result<User> {
     let audit = AuditLine::of_operator(now(), "measure");
-    let new = NewUser {
-        login: "analyst".to_owned(),
-        name: "Analyst".to_owned(),
-        role: Role::Analyst,
-        reach: ScopeReach::Sector,
-    };
-    let link = secret_digest("link");
+    let new = NewUser { login: login.to_owned(), name: login.to_owned(), role, reach };
+    let link = secret_digest(&format!("link of {login}"));
     let soon = now().plus_secs(600);
     let user = centre.store.add_user(&Scope::of_the_centre_itself(), &new, &link, soon, audit.clone()).await?;
-    centre.store.begin_session(&user, &secret_digest("analyst"), "csrf", audit).await?;
-    Ok(())
+    centre.store.begin_session(&user, &secret_digest(login), "csrf", audit).await?;
+    Ok(user)
 }
 
 /// Enrols the n-th sensor in a folder of its own; gives the folder.
@@ -74,4 +72,29 @@ pub async fn enrolled(folder: &Path, address: &str, code: &str, n: usize) -> Res
     }
     enrol(address, code, &KeyFolder::new(&data)).await?;
     Ok(data)
+}
+
+/// An alert of a signature of its own number, from outside.
+pub fn alert(signature: usize, at: Timestamp) -> Alert {
+    Alert {
+        at,
+        gid: 1,
+        signature_id: 9_000_000 + u32::try_from(signature).unwrap_or(0),
+        rev: 1,
+        signature: format!("signature {signature}"),
+        category: "Test".to_owned(),
+        severity: Severity::High,
+        action: "allowed".to_owned(),
+        proto: "TCP".to_owned(),
+        src_ip: [203, 0, 113, 7].into(),
+        src_port: Some(50_000),
+        dest_ip: [10, 0, 0, 1].into(),
+        dest_port: Some(445),
+        app_proto: None,
+        flow_id: 1,
+        packet: 1,
+        attack: Vec::new(),
+        evidence: None,
+        fields: Vec::new(),
+    }
 }

@@ -1,8 +1,8 @@
-//! Links in Markdown lead somewhere: a relative one to a file that exists.
+//! Links lead somewhere: a relative one in Markdown to a file that exists, a symbolic one to another file of the repository.
 
 use super::Fault;
 use crate::source::Source;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub fn check(root: &Path, sources: &[Source]) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -20,6 +20,16 @@ pub fn check(root: &Path, sources: &[Source]) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// A symbolic link out of the repository leads nowhere on another machine.
+pub fn check_symlinks(root: &Path, symlinks: &[(String, PathBuf)]) -> Vec<Fault> {
+    let stays = |(path, _): &&(String, PathBuf)| {
+        let real = |path: &Path| path.canonicalize().ok();
+        real(&root.join(path)).zip(real(root)).is_some_and(|(target, root)| target.starts_with(root))
+    };
+    let faults = symlinks.iter().filter(|link| link.1.is_absolute() || !stays(link));
+    faults.map(|(path, target)| Fault::new(path, format!("is a link to {}", target.display()))).collect()
 }
 
 /// Targets of `[words](target)` and `![words](target)` outside code, with their lines.
@@ -59,5 +69,18 @@ mod tests {
         let text = "[a](here.md#part) [b](#part) [c](https://example.org) [d](gone.md)".to_owned();
         let faults = check(folder.path(), &[Source { path: "README.md".to_owned(), text }]);
         assert_eq!(faults, [Fault::new("README.md:1", "leads to gone.md, which does not exist")]);
+    }
+
+    #[test]
+    fn a_symbolic_link_out_of_the_repository_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("here"), "").expect("a file");
+        let links = [("good", "here"), ("gone", "nowhere"), ("out", ".."), ("far", "/tmp")];
+        let links = links.map(|(name, target)| {
+            std::os::unix::fs::symlink(target, folder.path().join(name)).expect("a link");
+            (name.to_owned(), PathBuf::from(target))
+        });
+        let told: Vec<String> = check_symlinks(folder.path(), &links).into_iter().map(|fault| fault.place).collect();
+        assert_eq!(told, ["gone", "out", "far"]);
     }
 }
