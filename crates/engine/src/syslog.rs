@@ -76,6 +76,48 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_is_cut_anywhere_is_told_and_never_half_taken() {
+        let long = ALERT.replace("s {x}", &"y".repeat(70_000));
+        let message = format!("<133>Nov 24 09:14:00 fw suricata[812]: {long}");
+        for length in [1_024, 2_048, 65_507, message.len() - 1] {
+            assert_eq!(read(message.as_bytes().get(..length).expect("a part")), Told::Damaged, "{length}");
+        }
+        let message = format!("<133>Nov 24 09:14:00 fw suricata[812]: {ALERT}");
+        for length in 0..message.len() {
+            let told = read(message.as_bytes().get(..length).expect("a part"));
+            assert!(matches!(told, Told::Damaged | Told::NotEve), "{length}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_nul_within_a_record_damages_it_and_one_that_is_escaped_is_left_out() {
+        assert_eq!(read(ALERT.replace("s {x}", "s\0{x}").as_bytes()), Told::Damaged);
+        let Told::Alert(alert) = read(ALERT.replace("s {x}", "s\\u0000{x}").as_bytes()) else { panic!("an alert") };
+        assert_eq!(alert.signature, "s{x}");
+    }
+
+    #[test]
+    fn nesting_without_end_is_no_record() {
+        let nested = ALERT.replace("\"s {x}\"", &"[".repeat(100_000));
+        assert_eq!(read(nested.as_bytes()), Told::Damaged);
+    }
+
+    #[test]
+    fn odd_moments_are_moments_or_the_record_is_damaged() {
+        let at = |moment: &str| match read(ALERT.replace("2026-11-24T09:14:00.123456+0700", moment).as_bytes()) {
+            Told::Alert(alert) => alert.at.iso(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(at("2016-12-31T23:59:60.5+0000"), "2017-01-01T00:00:00.500000Z", "a leap second");
+        assert_eq!(at("2028-02-29T00:00:00+0000"), "2028-02-29T00:00:00.000000Z", "a leap day");
+        assert_eq!(at("0000-01-01T00:00:00+2359"), "0000-01-01T00:00:00.000000Z", "the nearest that can be written");
+        assert_eq!(at("9999-12-31T23:59:59-2359"), "9999-12-31T23:59:59.999999Z", "the nearest that can be written");
+        for bad in ["2027-02-29T00:00:00+0000", "2016-12-31T23:59:61+0000", "", "now", "2026-11-24T09:14:00"] {
+            assert_eq!(at(bad), "Damaged", "{bad}");
+        }
+    }
+
+    #[test]
     fn what_is_no_alert_is_told_by_its_kind() {
         let told = |text: &str| read(format!("<133>Nov 24 09:14:00 fw suricata[812]: {text}").as_bytes());
         assert_eq!(told(r#"{"timestamp":"2026-11-24T09:14:00.000000+0700","event_type":"flow"}"#), Told::OtherRecord);

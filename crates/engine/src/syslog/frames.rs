@@ -7,6 +7,8 @@ use super::MESSAGE_BYTES_MAX;
 
 /// A count with more digits is none: at most so much is passed over because of one lie.
 const COUNT_DIGITS_MAX: usize = 7;
+/// Of a line that is too long so much is passed over; one that then still goes on has no end.
+const PASSED_BYTES_MAX: usize = 10_000_000;
 
 /// What came out of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Framed {
     TooLong,
     /// The stream ended within a message that was counted.
     Cut,
+    /// A line goes on and on: where messages begin is no longer known, and whatever comes is lost until the stream begins anew.
+    Endless,
 }
 
 /// One stream's state; it holds at most [`MESSAGE_BYTES_MAX`].
@@ -34,7 +38,9 @@ enum State {
     /// Digits and a space are held.
     Space,
     Line,
-    LineTooLong,
+    LineTooLong {
+        passed: usize,
+    },
     Counted {
         left: usize,
     },
@@ -52,7 +58,7 @@ impl Frames {
                 State::Digits => self.digits(first, input),
                 State::Space => self.space(first),
                 State::Line => self.line(input),
-                State::LineTooLong => self.line_too_long(input),
+                State::LineTooLong { passed } => self.line_too_long(passed, input),
                 State::Counted { left } => self.counted(left, input),
                 State::CountedTooLong { left } => self.counted_too_long(left, input),
             };
@@ -69,7 +75,7 @@ impl Frames {
         match std::mem::take(&mut self.state) {
             State::Digits | State::Space | State::Line => whole(held),
             State::Counted { .. } => Some(Framed::Cut),
-            State::Begin | State::LineTooLong | State::CountedTooLong { .. } => None,
+            State::Begin | State::LineTooLong { .. } | State::CountedTooLong { .. } => None,
         }
     }
 
@@ -124,33 +130,32 @@ impl Frames {
     fn line(&mut self, input: &mut &[u8]) -> Option<Framed> {
         let end = input.iter().position(is_trailer);
         let length = end.unwrap_or(input.len());
-        let part = take(input, length);
-        let is_too_long = self.held.len().saturating_add(part.len()) > MESSAGE_BYTES_MAX;
-        if is_too_long {
+        let room = MESSAGE_BYTES_MAX.saturating_sub(self.held.len());
+        if length > room {
+            take(input, room + 1);
             self.held.clear();
-        } else {
-            self.held.extend_from_slice(part);
+            self.state = State::LineTooLong { passed: 0 };
+            return Some(Framed::TooLong);
         }
-        match (end, is_too_long) {
-            (Some(_), _) => {
-                take(input, 1);
-                self.state = State::Begin;
-            }
-            (None, true) => self.state = State::LineTooLong,
-            (None, false) => return None,
-        }
-        if is_too_long { Some(Framed::TooLong) } else { whole(std::mem::take(&mut self.held)) }
+        self.held.extend_from_slice(take(input, length));
+        end?;
+        take(input, 1);
+        self.state = State::Begin;
+        whole(std::mem::take(&mut self.held))
     }
 
-    fn line_too_long(&mut self, input: &mut &[u8]) -> Option<Framed> {
-        match input.iter().position(is_trailer) {
-            Some(end) => {
-                take(input, end + 1);
-                self.state = State::Begin;
-            }
-            None => *input = &[],
+    fn line_too_long(&mut self, passed: usize, input: &mut &[u8]) -> Option<Framed> {
+        let room = PASSED_BYTES_MAX.saturating_sub(passed);
+        let part = take(input, room.min(input.iter().position(is_trailer).unwrap_or(input.len())));
+        let passed = passed.saturating_add(part.len());
+        if input.first().is_some_and(is_trailer) {
+            take(input, 1);
+            self.state = State::Begin;
+            return None;
         }
-        None
+        let is_endless = passed >= PASSED_BYTES_MAX && !input.is_empty();
+        self.state = State::LineTooLong { passed: if is_endless { 0 } else { passed } };
+        is_endless.then_some(Framed::Endless)
     }
 
     fn counted(&mut self, left: usize, input: &mut &[u8]) -> Option<Framed> {
@@ -235,6 +240,30 @@ mod tests {
         assert_eq!(texts(&format!("{long}{long}")), ["TooLong"]);
         let counted = format!("<1>{long}");
         assert_eq!(texts(&format!("{} {counted}5 <1>ab", counted.len())), ["TooLong", "<1>ab"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_told_and_its_limit_is_exact() {
+        let passed = MESSAGE_BYTES_MAX + 1 + PASSED_BYTES_MAX;
+        let line = |length: usize| format!("{}\n<1>b\n", "x".repeat(length));
+        assert_eq!(texts(&line(passed)), ["TooLong", "<1>b"]);
+        assert_eq!(texts(&line(passed + 1)), ["TooLong", "Endless", "<1>b"]);
+        let longer = line(passed + 1);
+        for cut in [MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX + 1, passed - 1, passed, passed + 1] {
+            let (head, tail) = longer.as_bytes().split_at(cut);
+            assert_eq!(all(&[head, tail]), all(&[longer.as_bytes()]), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_count_of_a_million_millions_is_a_line_and_reserves_nothing() {
+        assert_eq!(texts("1000000000000 <1>a\n5 <1>ab"), ["1000000000000 <1>a", "<1>ab"]);
+        let mut frames = Frames::default();
+        assert_eq!(frames.next(&mut b"9999999 <1>a".as_slice()), Some(Framed::TooLong));
+        assert!(frames.held.capacity() < 1_024 && frames.is_within(), "{}", frames.held.capacity());
+        let mut frames = Frames::default();
+        assert_eq!(frames.next(&mut b"262144 <1>a".as_slice()), None);
+        assert!(frames.held.capacity() < 1_024, "room comes with the bytes: {}", frames.held.capacity());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use phitak_uplink::{
 };
 use std::{collections::BTreeMap, net::IpAddr};
 
-/// Programs whose counters are added up; those of others are left out.
+/// Programs whose counters are added up; those of others are left out, which is told once.
 const SOURCES_MAX: usize = 64;
 
 /// Where records come from.
@@ -27,11 +27,13 @@ pub(super) struct Intake<'a> {
     noise: Noise,
     /// The last counters of each.
     counters: BTreeMap<Source, Stats>,
+    /// Some were left out, and it was told.
+    is_crowded: bool,
 }
 
 impl<'a> Intake<'a> {
     pub(super) fn new(desk: &'a Desk, pulse: &'a Pulse) -> Self {
-        Self { desk, pulse, noise: Noise::default(), counters: BTreeMap::new() }
+        Self { desk, pulse, noise: Noise::default(), counters: BTreeMap::new(), is_crowded: false }
     }
 
     /// Takes an alert that counts to the minute of `counted_at`; gives its number in the spool, if it got one. What did not is
@@ -53,9 +55,19 @@ impl<'a> Intake<'a> {
 
     pub(super) fn stats(&mut self, source: Source, stats: &Stats) {
         if self.counters.len() >= SOURCES_MAX && !self.counters.contains_key(&source) {
+            if !std::mem::replace(&mut self.is_crowded, true) {
+                tracing::warn!(
+                    ?source,
+                    "counters of more than {SOURCES_MAX} devices: those of the others are left out"
+                );
+            }
             return;
         }
-        let at = stats.at.min(clock::now());
+        // A file is read late and tells when it was; what a device claims must not stretch a loss over years.
+        let at = match source {
+            Source::File => stats.at.min(clock::now()),
+            Source::Sender(_) => clock::now(),
+        };
         let before = self.counters.insert(source, Stats { at, ..*stats });
         let (dropped_before, since) = before.map_or((0, at), |before| (before.dropped, before.at));
         // Fewer than before: Suricata has begun anew.

@@ -25,6 +25,8 @@ use phitak_engine::syslog::{Told, read};
 use phitak_model::{LossCause, Timestamp};
 use phitak_uplink::spool::{Cursor, Desk, ReplayId};
 use std::{
+    collections::BTreeSet,
+    net::IpAddr,
     path::Path,
     time::{Duration, Instant},
 };
@@ -33,6 +35,10 @@ use std::{
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Messages that are read before anything else is done.
 const TURN_MESSAGES_MAX: usize = 1_000;
+/// An alert that is later than this counts as if it were not: a sensor or a relay is to last a week without its line.
+const LATE_SECS_MAX: i64 = 7 * 86_400;
+/// Devices whose records come cut or damaged, and are told of, each once.
+const DAMAGED_TOLD_MAX: usize = 32;
 /// The file of what came before, in the data folder.
 const SEEN_FILE: &str = "syslog-seen";
 
@@ -75,6 +81,7 @@ struct Station<'a> {
     intake: Intake<'a>,
     seen: Seen,
     unused: Unused,
+    damaged_told: BTreeSet<IpAddr>,
     /// Until here everything has been told.
     told_until: Timestamp,
 }
@@ -93,7 +100,13 @@ impl<'a> Station<'a> {
     fn open(data: &Path, desk: &'a Desk, pulse: &'a Pulse) -> anyhow::Result<Self> {
         let seen = Seen::open(&data.join(SEEN_FILE), desk.next_seq(), desk.cursor())
             .context("the data folder cannot be written")?;
-        Ok(Self { intake: Intake::new(desk, pulse), seen, unused: Unused::default(), told_until: clock::now() })
+        Ok(Self {
+            intake: Intake::new(desk, pulse),
+            seen,
+            unused: Unused::default(),
+            damaged_told: BTreeSet::new(),
+            told_until: clock::now(),
+        })
     }
 
     /// Reads what waits, up to a limit; gives how many messages that were.
@@ -116,8 +129,7 @@ impl<'a> Station<'a> {
                     self.unused.again = self.unused.again.saturating_add(1);
                     return;
                 }
-                // Late ones count to their own minute; a future that somebody claims is now.
-                let counted_at = alert.at.min(clock::now());
+                let counted_at = counted_at(alert.at, clock::now());
                 let cursor = Cursor { replay: ReplayId(event), packet: 0, call: 0 };
                 if let Some(seq) = self.intake.alert(alert, cursor, counted_at) {
                     self.seen.add(event, seq);
@@ -125,7 +137,12 @@ impl<'a> Station<'a> {
             }
             Told::Stats(stats) => self.intake.stats(Source::Sender(*from), &stats),
             Told::OtherRecord => self.unused.other_records = self.unused.other_records.saturating_add(1),
-            Told::Damaged => self.unused.damaged = self.unused.damaged.saturating_add(1),
+            Told::Damaged => {
+                self.unused.damaged = self.unused.damaged.saturating_add(1);
+                if self.damaged_told.len() < DAMAGED_TOLD_MAX && self.damaged_told.insert(*from) {
+                    tracing::warn!(%from, bytes = bytes.len(), "an EVE record came cut or damaged: a relay on its way may cut what is long");
+                }
+            }
             Told::NotEve => self.unused.not_eve = self.unused.not_eve.saturating_add(1),
         }
     }
@@ -153,6 +170,12 @@ impl<'a> Station<'a> {
         self.intake.tell_held_back();
         self.seen.sync();
     }
+}
+
+/// Late ones count to their own minute, so that a relay may catch up; a future that somebody claims is now, and a past that is
+/// too far is the farthest.
+fn counted_at(claimed: Timestamp, now: Timestamp) -> Timestamp {
+    claimed.clamp(now.plus_secs(-LATE_SECS_MAX), now)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Who may send, how fast, and by how many connections.
 //!
-//! A sender's messages are paid for in time: each costs a share of a second, and [`BURST`] may be owed (the generic cell rate
-//! algorithm). What is over that is let go over UDP and waits over TCP, where the sender's own queue holds the rest.
+//! A sender's messages are paid for in time: each costs a share of a second, a large one several, and [`BURST`] may be owed (the
+//! generic cell rate algorithm). What is over that is let go over UDP and waits over TCP, where the sender's own queue holds the rest.
 
 use phitak_model::Network;
 use std::{
@@ -12,6 +12,8 @@ use std::{
 
 /// Messages a second of one sender.
 pub(super) const RATE_MAX: u32 = 2_000;
+/// A message costs one share for each so many bytes that it begins: of one sender at most 16 MB a second, for reading takes time.
+const SHARE_BYTES: usize = 8 << 10;
 /// So much may come at once: 4,000 messages.
 const BURST: Duration = Duration::from_secs(2);
 /// Senders whose pace is known at a time; one that is up to date is forgotten for another.
@@ -38,8 +40,9 @@ impl Senders {
     }
 
     /// How much too early a message is; one that is not is paid for.
-    pub(super) fn pay(&mut self, from: IpAddr, now: Instant) -> Duration {
-        let cost = Duration::from_secs(1) / RATE_MAX;
+    pub(super) fn pay(&mut self, from: IpAddr, bytes: usize, now: Instant) -> Duration {
+        let shares = u32::try_from(bytes / SHARE_BYTES).unwrap_or(u32::MAX).saturating_add(1);
+        let cost = (Duration::from_secs(1) / RATE_MAX).saturating_mul(shares).min(BURST);
         if self.paid_until.len() >= SENDERS_MAX && !self.paid_until.contains_key(&from) {
             self.paid_until.retain(|_, until| *until > now);
             if self.paid_until.len() >= SENDERS_MAX {
@@ -102,22 +105,34 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_the_rate() {
         let (mut senders, start) = (senders(), Instant::now());
-        let mut passed = |from, now| (0..10_000).filter(|_| senders.pay(from, now).is_zero()).count();
+        let mut passed = |from, now| (0..10_000).filter(|_| senders.pay(from, 500, now).is_zero()).count();
         assert_eq!(passed(ip(1), start), 4_000);
         assert_eq!(passed(ip(2), start), 4_000, "another sender");
         assert_eq!(passed(ip(1), start + Duration::from_millis(500)), 1_000);
         assert_eq!(passed(ip(1), start + Duration::from_secs(60)), 4_000);
-        let early = senders.pay(ip(1), start + Duration::from_secs(60));
+        let early = senders.pay(ip(1), 500, start + Duration::from_secs(60));
         assert_eq!(early, Duration::from_micros(500), "one message's share");
+    }
+
+    #[test]
+    fn large_messages_cost_more() {
+        let (mut senders, start) = (senders(), Instant::now());
+        let mut passed =
+            |number, bytes| (0..10_000).filter(|_| senders.pay(ip(number), bytes, start).is_zero()).count();
+        assert_eq!(passed(1, SHARE_BYTES - 1), 4_000);
+        assert_eq!(passed(2, SHARE_BYTES), 2_000);
+        assert_eq!(passed(3, phitak_engine::syslog::MESSAGE_BYTES_MAX), 4_000 / 33);
+        assert_eq!(passed(4, usize::MAX), 1, "whatever it is, it comes some time");
     }
 
     #[test]
     fn many_senders_open_no_way_around() {
         let (mut senders, start) = (senders(), Instant::now());
-        let passed = (0..3 * SENDERS_MAX as u32).filter(|number| senders.pay(ip(*number), start).is_zero()).count();
+        let passed =
+            (0..3 * SENDERS_MAX as u32).filter(|number| senders.pay(ip(*number), 500, start).is_zero()).count();
         assert_eq!((passed, senders.paid_until.len()), (SENDERS_MAX, SENDERS_MAX));
         let later = start + Duration::from_secs(1);
-        assert!(senders.pay(ip(1_000_000), later).is_zero(), "those that are up to date make room");
+        assert!(senders.pay(ip(1_000_000), 500, later).is_zero(), "those that are up to date make room");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+mod hostile;
+
 use super::{address::Transport, *};
 use phitak_model::Loss;
 use phitak_uplink::{
