@@ -69,4 +69,6 @@ pub enum LossCause {
     MessagesNotEve,
     /// EVE records of another device that are no alerts: they stay there, and were not needed here.
     RecordsNotAlerts,
+    /// Alerts of another device whose moment lay in the future: its clock is fast, and they count as of when they came.
+    MomentsAhead,
 }

@@ -22,7 +22,7 @@ use anyhow::Context;
 use door::Received;
 use listeners::Listeners;
 use phitak_engine::syslog::{Told, read};
-use phitak_model::{LossCause, Timestamp};
+use phitak_model::{Alert, LossCause, Timestamp};
 use phitak_uplink::spool::{Cursor, Desk, ReplayId};
 use std::{
     collections::BTreeSet,
@@ -37,6 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const TURN_MESSAGES_MAX: usize = 1_000;
 /// An alert that is later than this counts as if it were not: a sensor or a relay is to last a week without its line.
 const LATE_SECS_MAX: i64 = 7 * 86_400;
+/// An alert from farther in the future has a wrong clock behind it, and happened now. The centre allows as much.
+const AHEAD_SECS_MAX: i64 = 3_600;
 /// Devices whose records come cut or damaged, and are told of, each once.
 const DAMAGED_TOLD_MAX: usize = 32;
 /// The file of what came before, in the data folder.
@@ -86,7 +88,7 @@ struct Station<'a> {
     told_until: Timestamp,
 }
 
-/// What came and gave no alert, since it was told last.
+/// What came and gave no alert, or not as it came, since it was told last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Unused {
     /// The same event, sent again.
@@ -94,6 +96,8 @@ struct Unused {
     damaged: u64,
     not_eve: u64,
     other_records: u64,
+    /// Alerts that were taken, with another moment than they claimed.
+    ahead: u64,
 }
 
 impl<'a> Station<'a> {
@@ -123,18 +127,7 @@ impl<'a> Station<'a> {
 
     fn take(&mut self, Received { bytes, from, .. }: &Received) {
         match read(bytes) {
-            Told::Alert(alert) => {
-                let event = event(&alert);
-                if self.seen.has(&event) {
-                    self.unused.again = self.unused.again.saturating_add(1);
-                    return;
-                }
-                let counted_at = counted_at(alert.at, clock::now());
-                let cursor = Cursor { replay: ReplayId(event), packet: 0, call: 0 };
-                if let Some(seq) = self.intake.alert(alert, cursor, counted_at) {
-                    self.seen.add(event, seq);
-                }
-            }
+            Told::Alert(alert) => self.alert(alert),
             Told::Stats(stats) => self.intake.stats(Source::Sender(*from), &stats),
             Told::OtherRecord => self.unused.other_records = self.unused.other_records.saturating_add(1),
             Told::Damaged => {
@@ -144,6 +137,24 @@ impl<'a> Station<'a> {
                 }
             }
             Told::NotEve => self.unused.not_eve = self.unused.not_eve.saturating_add(1),
+        }
+    }
+
+    fn alert(&mut self, mut alert: Box<Alert>) {
+        let event = event(&alert);
+        if self.seen.has(&event) {
+            self.unused.again = self.unused.again.saturating_add(1);
+            return;
+        }
+        let now = clock::now();
+        if alert.at > now.plus_secs(AHEAD_SECS_MAX) {
+            self.unused.ahead = self.unused.ahead.saturating_add(1);
+            alert.at = now;
+        }
+        let counted_at = counted_at(alert.at, now);
+        let cursor = Cursor { replay: ReplayId(event), packet: 0, call: 0 };
+        if let Some(seq) = self.intake.alert(alert, cursor, counted_at) {
+            self.seen.add(event, seq);
         }
     }
 
@@ -161,6 +172,7 @@ impl<'a> Station<'a> {
             (LossCause::RecordsUnreadable, refused.unreadable.saturating_add(unused.damaged)),
             (LossCause::MessagesNotEve, unused.not_eve),
             (LossCause::RecordsNotAlerts, unused.other_records),
+            (LossCause::MomentsAhead, unused.ahead),
         ] {
             if count > 0 {
                 self.intake.desk.note_loss(cause, count, from, until);

@@ -94,7 +94,10 @@ impl World {
             let Some(outgoing) = spool.next_batch(up_to, 1_000).expect("read") else { break };
             for record in Batch::decode(&outgoing.body).expect("a batch").records {
                 match record.item {
-                    Item::Alert(alert) => self.sent.borrow_mut().push(alert.signature_id),
+                    Item::Alert(alert) => {
+                        assert!(alert.at <= clock::now().plus_secs(AHEAD_SECS_MAX), "{}", alert.at.iso());
+                        self.sent.borrow_mut().push(alert.signature_id);
+                    }
                     other => panic!("{other:?}"),
                 }
             }
@@ -373,6 +376,7 @@ fn a_future_that_is_claimed_counts_now() {
     let held = losses.iter().find(|loss| loss.cause == LossCause::AlertsHeldBack);
     let held_count = held.map_or(0, |held| held.count);
     assert_eq!(world.sent().len() as u64 + held_count, 700);
+    assert_eq!(count(&losses, LossCause::MomentsAhead), 700, "each was told");
     assert!(held.is_none_or(|held| held.until <= clock::now()), "no loss in a future: {held:?}");
 }
 

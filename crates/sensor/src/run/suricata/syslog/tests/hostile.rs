@@ -114,6 +114,19 @@ fn a_past_that_is_claimed_stretches_no_loss_over_years() {
 }
 
 #[test]
+fn an_alert_from_the_future_that_comes_again_comes_once() {
+    let world = World::new();
+    for _ in 0..2 {
+        world.run(|site| {
+            let message = old(&alert(1).replace("2026-11-24T09", "9999-11-24T09"));
+            (0..3).for_each(|_| site.udp().send(&message));
+            site.take(3);
+        });
+    }
+    assert_eq!(world.sent(), [1]);
+}
+
+#[test]
 fn a_moment_counts_between_a_week_ago_and_now() {
     let now = Timestamp::from_secs(1_795_000_000);
     let counted = |secs: i64| counted_at(now.plus_secs(secs), now).micros_since(now) / 1_000_000;
