@@ -10,7 +10,7 @@ pub(crate) mod sections;
 
 use crate::{
     address_index::{AddressIndex, AddressRule},
-    compiled::{Kind, Route, Section},
+    compiled::{CompiledRule, Kind, Route, Section},
     dataset::BaseSet,
     expression::Expression,
     names::Names,
@@ -60,7 +60,7 @@ pub(crate) struct Compiler<'a> {
 pub fn compile(rules: Vec<Rule>, catalogue: &Catalogue<'_>, settings: &Settings) -> Compiled {
     let mut diagnostics = Vec::new();
     let (thresholds, told) = match &settings.thresholds {
-        Some(text) => phitak_rules::threshold::read_config("threshold.config", text, &settings.variables),
+        Some(file) => phitak_rules::threshold::read_config(&file.name, &file.text, &settings.variables),
         None => (Vec::new(), Vec::new()),
     };
     diagnostics.extend(told);
@@ -88,9 +88,11 @@ pub fn compile(rules: Vec<Rule>, catalogue: &Catalogue<'_>, settings: &Settings)
             }
         }
     }
-    apply_thresholds(&mut kept, &thresholds);
+    let idle = apply_thresholds(&mut kept, &thresholds);
+    let file = settings.thresholds.as_ref().map_or("", |file| file.name.as_str());
+    let idle_lines = idle.into_iter().map(|line| idle_line(file, line)).collect();
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-    Compiled { rules: compiler.finish(kept), diagnostics }
+    Compiled { rules: compiler.finish(kept), diagnostics, idle_lines }
 }
 
 /// Looks at a rule's expressions, the costliest part of compiling it, and notes in the rule what was found. A vetted rule
@@ -160,32 +162,55 @@ fn without_repeats(rules: Vec<Rule>, diagnostics: &mut Vec<Diagnostic>) -> Vec<R
     kept
 }
 
-/// Puts the lines of a `threshold.config` on the rules that they name.
-fn apply_thresholds(kept: &mut [(Rule, Resolved)], lines: &[ThresholdLine]) {
+/// Puts the lines of a `threshold.config` on the rules that they name, and tells which lines name none. A line about every
+/// rule gives way to a threshold that a rule has of its own, or from a line that names it, as in Suricata.
+fn apply_thresholds<'l>(kept: &mut [(Rule, Resolved)], lines: &'l [ThresholdLine]) -> Vec<&'l ThresholdLine> {
+    let mut by_sid: HashMap<u32, Vec<usize>> = HashMap::new();
+    for (index, (rule, _)) in kept.iter().enumerate() {
+        by_sid.entry(rule.meta.sid).or_default().push(index);
+    }
+    let all: Vec<usize> = (0..kept.len()).collect();
+    let mut idle = Vec::new();
     for line in lines {
-        for (rule, resolved) in kept.iter_mut() {
-            let named = (line.gid == 0 || line.gid == rule.meta.gid) && (line.sid == 0 || line.sid == rule.meta.sid);
-            if !named {
-                continue;
-            }
-            let compiled = &mut resolved.rule;
-            match &line.rule {
-                ThresholdRule::Threshold(threshold) => compiled.threshold = Some(*threshold),
-                ThresholdRule::Suppress { track, addresses } => {
-                    compiled.extra.get_or_insert_with(Box::<Extra>::default).suppress.push((*track, addresses.clone()));
-                }
-                ThresholdRule::Rate { track, count, seconds, action, timeout_secs } => {
-                    let rate = Rate {
-                        track: *track,
-                        count: *count,
-                        seconds: *seconds,
-                        action: *action,
-                        timeout_secs: *timeout_secs,
-                    };
-                    compiled.extra.get_or_insert_with(Box::<Extra>::default).rates.push(rate);
-                }
+        let named = if line.sid == 0 { Some(&all) } else { by_sid.get(&line.sid) };
+        let mut is_idle = true;
+        for index in named.into_iter().flatten() {
+            let Some((rule, resolved)) = kept.get_mut(*index) else { continue };
+            if line.gid == 0 || line.gid == rule.meta.gid {
+                is_idle = false;
+                apply_line(&mut resolved.rule, line);
             }
         }
+        if is_idle {
+            idle.push(line);
+        }
+    }
+    idle
+}
+
+fn apply_line(rule: &mut CompiledRule, line: &ThresholdLine) {
+    match &line.rule {
+        ThresholdRule::Threshold(_) if line.sid == 0 && rule.threshold.is_some() => {}
+        ThresholdRule::Threshold(threshold) => rule.threshold = Some(*threshold),
+        ThresholdRule::Suppress { track, addresses } => {
+            rule.extra.get_or_insert_with(Box::<Extra>::default).suppress.push((*track, addresses.clone()));
+        }
+        ThresholdRule::Rate { track, count, seconds, action, timeout_secs } => {
+            let rate =
+                Rate { track: *track, count: *count, seconds: *seconds, action: *action, timeout_secs: *timeout_secs };
+            rule.extra.get_or_insert_with(Box::<Extra>::default).rates.push(rate);
+        }
+    }
+}
+
+fn idle_line(file: &str, line: &ThresholdLine) -> Diagnostic {
+    Diagnostic {
+        file: file.to_owned(),
+        line: line.line,
+        column: 1,
+        sid: (line.sid != 0).then_some(line.sid),
+        reason: "no rule that is loaded has this gid and sid".to_owned(),
+        hint: None,
     }
 }
 

@@ -18,8 +18,10 @@ use std::{
 pub(crate) const LOADED_VALUES_MAX: usize = 1 << 24;
 /// Values that traffic adds to one set.
 pub(crate) const ADDED_VALUES_MAX: usize = 1 << 20;
-/// Bytes of all values that traffic adds to all sets.
+/// Bytes of all values that traffic adds to all sets, with what holding each takes.
 const ADDED_BYTES_MAX: usize = 64 << 20;
+/// Bytes that holding a value takes besides its own: its place in a table that is half full, and its allocation's.
+const HOLDING_BYTES: usize = 64;
 /// Bytes of one value.
 pub(crate) const VALUE_BYTES_MAX: usize = 4096;
 
@@ -41,8 +43,10 @@ pub(crate) struct Sets {
     base: Arc<[BaseSet]>,
     added: Vec<HashSet<Box<[u8]>>>,
     removed: Vec<HashSet<Box<[u8]>>>,
-    /// Of all that was added.
+    /// Of all that was added, with what holding each value takes.
     added_bytes: usize,
+    /// Values for which there was no room.
+    turned_away: u64,
 }
 
 impl BaseSet {
@@ -230,7 +234,7 @@ fn value_of<'b>(kind: DataKind, bytes: &'b [u8], room: &'b mut [u8; 16]) -> Opti
 impl Sets {
     pub fn new(base: Arc<[BaseSet]>) -> Self {
         let (added, removed) = base.iter().map(|_| (HashSet::new(), HashSet::new())).unzip();
-        Self { base, added, removed, added_bytes: 0 }
+        Self { base, added, removed, added_bytes: 0, turned_away: 0 }
     }
 
     /// Does what the rule says with the buffer as a value; true when the rule goes on.
@@ -256,8 +260,12 @@ impl Sets {
                 there
             }
             DatasetCommand::Set => {
-                let bytes = self.added_bytes + value.len();
-                if there || added.len() >= ADDED_VALUES_MAX || bytes > ADDED_BYTES_MAX {
+                if there {
+                    return false;
+                }
+                let bytes = self.added_bytes + HOLDING_BYTES + value.len();
+                if added.len() >= ADDED_VALUES_MAX || bytes > ADDED_BYTES_MAX {
+                    self.turned_away += 1;
                     return false;
                 }
                 removed.remove(value);
@@ -270,7 +278,7 @@ impl Sets {
                     return false;
                 }
                 if added.remove(value) {
-                    self.added_bytes -= value.len();
+                    self.added_bytes -= HOLDING_BYTES + value.len();
                 }
                 if loaded.is_some() {
                     removed.insert(value.into());
@@ -278,6 +286,11 @@ impl Sets {
                 true
             }
         }
+    }
+
+    /// Values for which there was no room.
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away
     }
 
     pub fn reputation(&self, set: u32, bytes: &[u8]) -> Option<u64> {
@@ -317,13 +330,14 @@ mod tests {
         let mut sets = sets(base);
         let mut details = Vec::new();
         let value = |number: usize| format!("{number:0width$}", width = VALUE_BYTES_MAX).into_bytes();
-        let room = ADDED_BYTES_MAX / VALUE_BYTES_MAX;
+        let room = ADDED_BYTES_MAX / (HOLDING_BYTES + VALUE_BYTES_MAX);
         for number in 0..room {
             assert!(sets.apply(0, DatasetCommand::Set, &value(number), &mut details));
         }
         assert!(!sets.apply(0, DatasetCommand::Set, &value(room), &mut details), "all room is taken");
         assert!(sets.apply(0, DatasetCommand::Unset, &value(0), &mut details));
         assert!(sets.apply(0, DatasetCommand::Set, &value(room), &mut details), "one went, one may come");
+        assert_eq!(sets.turned_away(), 1);
     }
 
     #[test]

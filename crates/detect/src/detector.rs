@@ -10,7 +10,7 @@ mod transactions;
 
 use crate::{
     flow_state::FlowState,
-    host_memory::Common,
+    host_memory::{Common, TurnedAway},
     input::Input,
     outcome::{Detail, Effect, Outcome, Place},
     prefilter::Candidates,
@@ -88,6 +88,12 @@ impl Detector {
     #[must_use]
     pub fn alerts_settled(&self) -> u64 {
         self.inspector.common.alerts_settled()
+    }
+
+    /// What all workers together could not remember.
+    #[must_use]
+    pub fn turned_away(&self) -> TurnedAway {
+        self.inspector.common.turned_away()
     }
 
     #[must_use]

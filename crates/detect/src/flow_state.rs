@@ -30,7 +30,8 @@ pub struct FlowState {
     bits: Vec<u32>,
     numbers: Vec<(u32, u32)>,
     variables: Vec<(Box<str>, Box<[u8]>)>,
-    counters: Vec<(u32, Counter)>,
+    /// By rule, and which of its thresholds and rates.
+    counters: Vec<((u32, u32), Counter)>,
     /// Per direction: all transactions below this id need no more inspection.
     pub(crate) inspected_to: [u64; 2],
     pub(crate) transactions: VecDeque<TransactionState>,
@@ -157,12 +158,13 @@ impl FlowState {
         }
     }
 
-    /// A rule's counter for thresholds tracked by flow.
-    pub(crate) fn counter(&mut self, rule: u32) -> &mut Counter {
-        let at = match self.counters.iter().position(|(r, _)| *r == rule) {
+    /// A rule's counter for a threshold or rate tracked by flow.
+    pub(crate) fn counter(&mut self, rule: u32, which: u32) -> &mut Counter {
+        let key = (rule, which);
+        let at = match self.counters.iter().position(|(held, _)| *held == key) {
             Some(at) => at,
             None => {
-                self.counters.push((rule, Counter::default()));
+                self.counters.push((key, Counter::default()));
                 self.counters.len() - 1
             }
         };

@@ -1,6 +1,6 @@
 //! Bits of hosts and pairs of hosts, with their ends (`xbits`, `hostbits`).
 
-use crate::expiring::Expiring;
+use crate::expiring::{Expiring, Lease};
 use phitak_model::Timestamp;
 use std::net::IpAddr;
 
@@ -19,22 +19,27 @@ impl Owner {
 
 #[derive(Default)]
 pub(crate) struct HostBits {
-    ends: Expiring<(u32, Owner), Timestamp>,
+    set: Expiring<(u32, Owner), Lease>,
 }
 
 impl HostBits {
     pub fn is_set(&self, bit: u32, owner: Owner, now: Timestamp) -> bool {
-        self.ends.get(&(bit, owner), now).is_some()
+        self.set.get(&(bit, owner), now).is_some()
     }
 
     /// A table that is full of bits that are set takes no more.
     pub fn set(&mut self, bit: u32, owner: Owner, now: Timestamp, expire_secs: u32) {
-        if let Some(place) = self.ends.place((bit, owner), now) {
-            place.insert_entry(now.plus_secs(i64::from(expire_secs)));
+        if let Some(place) = self.set.place((bit, owner), now) {
+            place.insert_entry(Lease { since: now, secs: expire_secs });
         }
     }
 
     pub fn unset(&mut self, bit: u32, owner: Owner) {
-        self.ends.remove(&(bit, owner));
+        self.set.remove(&(bit, owner));
+    }
+
+    /// Bits for which there was no place.
+    pub fn turned_away(&self) -> u64 {
+        self.set.turned_away()
     }
 }

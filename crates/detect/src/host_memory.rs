@@ -82,6 +82,17 @@ impl OpenAlert {
     }
 }
 
+/// What all workers together could not remember, because a table was full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// Matches that were not counted towards thresholds and rates.
+    pub counts: u64,
+    /// Bits of hosts and pairs of hosts that were not set.
+    pub host_bits: u64,
+    /// Values that were not added to data sets.
+    pub values: u64,
+}
+
 /// One worker's hold on what all have in common.
 #[derive(Clone, Default)]
 pub struct Common {
@@ -165,6 +176,15 @@ impl Common {
     /// How many open alerts became alerts.
     pub(crate) fn alerts_settled(&self) -> u64 {
         self.lock().alerts
+    }
+
+    pub(crate) fn turned_away(&self) -> TurnedAway {
+        let shared = self.lock();
+        TurnedAway {
+            counts: shared.thresholds.turned_away(),
+            host_bits: shared.host_bits.turned_away(),
+            values: shared.sets.turned_away(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

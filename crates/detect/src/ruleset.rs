@@ -36,12 +36,20 @@ pub struct Settings {
     pub alerts_max: Option<u32>,
     /// Files of `dataset` and `datarep` by the names that rules use.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Text of a `threshold.config`: thresholds and suppress lists that apply on top of the rules.
-    pub thresholds: Option<String>,
+    /// A `threshold.config`: thresholds, suppress lists and rate filters that apply on top of the rules.
+    pub thresholds: Option<RuleFile>,
     /// Lists that `iprep` asks.
     pub reputations: Option<crate::Reputations>,
     /// Variables that `thresholds` uses.
     pub variables: phitak_rules::Variables,
+}
+
+/// A rules file, or one that stands beside them, that was read.
+#[derive(Clone, Debug)]
+pub struct RuleFile {
+    /// Its name in diagnostics.
+    pub name: String,
+    pub text: String,
 }
 
 /// The result of [`compile`].
@@ -49,6 +57,8 @@ pub struct Compiled {
     pub rules: Ruleset,
     /// Rules that parsed but cannot be compiled, each with its place and reason.
     pub diagnostics: Vec<Diagnostic>,
+    /// Lines of the `threshold.config` that change nothing.
+    pub idle_lines: Vec<Diagnostic>,
 }
 
 pub struct Ruleset {

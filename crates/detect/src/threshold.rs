@@ -1,7 +1,8 @@
 //! How often rules alert: thresholds, detection filters, suppress lists and rate filters, on packet time.
 
 use crate::{
-    expiring::{Expiring, Lasting},
+    expiring::{Expiring, Lasting, Lease, is_over},
+    flow_state::FlowState,
     input::Input,
 };
 use phitak_model::Timestamp;
@@ -10,7 +11,10 @@ use phitak_rules::{
     address::Addresses,
     threshold::{SuppressTrack, Threshold, ThresholdKind, ThresholdTrack, UniquePort},
 };
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::hash_map::Entry,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// What may be said about a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,22 +37,44 @@ pub(crate) struct Counter {
     used: bool,
     /// Distinct ports, no more than decide.
     ports: Vec<u16>,
+    /// For rate filters: the other action is on.
+    on: Option<Lease>,
 }
 
 impl Counter {
     /// Begins anew when it was not used or its period has passed.
     fn begin(&mut self, now: Timestamp, period_secs: u32) {
-        if self.is_over(now) {
+        if self.is_period_over(now) {
             *self = Self { started_at: now, period_secs, used: true, next: self.next, ..Self::default() };
         }
         self.count = self.count.saturating_add(1);
+    }
+
+    fn is_period_over(&self, now: Timestamp) -> bool {
+        !self.used || (self.period_secs != u32::MAX && is_over(self.started_at, self.period_secs, now))
+    }
+
+    /// Counts one match towards a rate and says whether the other action is on.
+    fn is_above(&mut self, rate: &Rate, now: Timestamp) -> bool {
+        if let Some(lease) = &self.on {
+            let is_on = !lease.is_over(now);
+            if !is_on {
+                // The match that finds the time-out passed is not counted, as in Suricata.
+                self.on = None;
+            }
+            return is_on;
+        }
+        self.begin(now, rate.seconds);
+        if self.count > rate.count {
+            self.on = Some(Lease { since: now, secs: rate.timeout_secs });
+        }
+        self.on.is_some()
     }
 }
 
 impl Lasting for Counter {
     fn is_over(&self, now: Timestamp) -> bool {
-        let period = i64::from(self.period_secs).saturating_mul(1_000_000);
-        !self.used || (self.period_secs != u32::MAX && now.micros_since(self.started_at) > period)
+        self.is_period_over(now) && self.on.is_none_or(|lease| lease.is_over(now))
     }
 }
 
@@ -73,7 +99,7 @@ pub(crate) struct Extra {
 struct Key {
     rule: u32,
     /// Which of the rule's thresholds.
-    which: u8,
+    which: u32,
     a: IpAddr,
     b: IpAddr,
 }
@@ -81,8 +107,6 @@ struct Key {
 #[derive(Default)]
 pub(crate) struct Thresholds {
     counters: Expiring<Key, Counter>,
-    /// Rate filters that are on, until a moment.
-    changed: Expiring<Key, Timestamp>,
 }
 
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -103,12 +127,13 @@ impl Fired {
     }
 }
 
-fn key(rule: u32, which: u8, track: ThresholdTrack, fired: &Fired) -> Key {
+fn key(rule: u32, which: u32, track: ThresholdTrack, fired: &Fired) -> Key {
     let ((src, _), (dst, _)) = (fired.src, fired.dst);
     let (a, b) = match track {
         ThresholdTrack::Source => (src, NOBODY),
         ThresholdTrack::Destination => (dst, NOBODY),
-        ThresholdTrack::Both => (src, dst),
+        // Either direction is the same pair.
+        ThresholdTrack::Both => (src.min(dst), src.max(dst)),
         ThresholdTrack::Rule | ThresholdTrack::Flow => (NOBODY, NOBODY),
     };
     Key { rule, which, a, b }
@@ -121,8 +146,9 @@ pub(crate) fn count(counter: &mut Counter, threshold: &Threshold, fired: &Fired)
     match threshold.kind {
         ThresholdKind::Limit if counter.count <= limit => Verdict::Alert,
         ThresholdKind::Limit => Verdict::Quiet,
+        // The period goes on.
         ThresholdKind::Threshold if counter.count >= limit => {
-            *counter = Counter::default();
+            counter.count = 0;
             Verdict::Alert
         }
         ThresholdKind::Threshold => Verdict::Nothing,
@@ -170,8 +196,13 @@ impl Thresholds {
     /// Counts one match of a rule and says whether it alerts.
     pub fn verdict(&mut self, rule: u32, threshold: &Threshold, fired: &Fired) -> Verdict {
         let place = self.counters.place(key(rule, 0, threshold.track, fired), fired.at);
-        // Without a place to count, the alert is not lost.
-        place.map_or(Verdict::Alert, |place| count(place.or_default(), threshold, fired))
+        // Without a place to count in, a match is taken for the first.
+        count(place.map_or(&mut Counter::default(), Entry::or_default), threshold, fired)
+    }
+
+    /// Counts for which there was no place.
+    pub fn turned_away(&self) -> u64 {
+        self.counters.turned_away()
     }
 
     /// Whether a suppress list silences the alert.
@@ -184,32 +215,91 @@ impl Thresholds {
         })
     }
 
-    /// The action after rate filters.
-    pub fn rated(&mut self, rule: u32, action: Action, extra: &Extra, fired: &Fired) -> Action {
-        let now = fired.at;
-        for (which, rate) in (1u8..).zip(&extra.rates) {
-            let key = key(rule, which, rate.track, fired);
-            if self.changed.get(&key, now).is_some() {
-                return rate.action;
+    /// The action after rate filters. A rate that is tracked by flow counts in the flow's own state.
+    pub fn rated(
+        &mut self,
+        rule: u32,
+        action: Action,
+        rates: &[Rate],
+        fired: &Fired,
+        mut flow: Option<&mut FlowState>,
+    ) -> Action {
+        let mut is_above = |which: u32, rate: &Rate| match (rate.track, flow.as_deref_mut()) {
+            (ThresholdTrack::Flow, Some(state)) => state.counter(rule, which).is_above(rate, fired.at),
+            (ThresholdTrack::Flow, None) => false,
+            _ => {
+                let place = self.counters.place(key(rule, which, rate.track, fired), fired.at);
+                place.is_some_and(|place| place.or_default().is_above(rate, fired.at))
             }
-            let Some(place) = self.counters.place(key, now) else { continue };
-            let counter = place.or_default();
-            counter.begin(now, rate.seconds);
-            if counter.count > rate.count
-                && let Some(place) = self.changed.place(key, now)
-            {
-                // On until the end of that moment.
-                place.insert_entry(now.plus_secs(i64::from(rate.timeout_secs)).plus_micros(1));
-                return rate.action;
-            }
-        }
-        action
+        };
+        let first = (1..).zip(rates).find(|(which, rate)| is_above(*which, rate));
+        first.map_or(action, |(_, rate)| rate.action)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn verdicts(kind: ThresholdKind, number: u32, seconds: &[i64]) -> Vec<Verdict> {
+        let threshold = Threshold { kind, track: ThresholdTrack::Source, count: number, seconds: 60 };
+        let mut counter = Counter::default();
+        seconds.iter().map(|at| count(&mut counter, &threshold, &fired(*at, 1))).collect()
+    }
+
+    #[test]
+    fn a_threshold_that_alerted_counts_on_in_its_period() {
+        let said = verdicts(ThresholdKind::Threshold, 3, &[0, 1, 2, 59, 60, 61]);
+        assert_eq!(
+            said.iter().map(|verdict| *verdict == Verdict::Alert).collect::<Vec<_>>(),
+            [false, false, true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn a_counter_that_a_wrong_clock_began_does_not_last() {
+        assert_eq!(
+            verdicts(ThresholdKind::Limit, 1, &[1_000_000, 5, 6, 70]),
+            [Verdict::Alert, Verdict::Alert, Verdict::Quiet, Verdict::Alert]
+        );
+    }
+
+    #[test]
+    fn a_full_table_lets_no_filter_through_that_is_not_reached() {
+        let mut thresholds = Thresholds::default();
+        let rule = |kind, count| Threshold { kind, track: ThresholdTrack::Source, count, seconds: 60 };
+        let filter = rule(ThresholdKind::DetectionFilter { unique: None }, 5);
+        let mut said = |host: u32, threshold: &Threshold| {
+            let host = IpAddr::V4(Ipv4Addr::from_bits(host));
+            thresholds.verdict(1, threshold, &Fired { src: (host, 1), ..fired(0, 1) })
+        };
+        assert!((0..200_000).all(|host| said(host, &filter) == Verdict::Nothing));
+        assert_eq!(said(300_000, &rule(ThresholdKind::Threshold, 3)), Verdict::Nothing);
+        assert_eq!(said(300_001, &rule(ThresholdKind::Limit, 1)), Verdict::Alert);
+    }
+
+    fn rate(track: ThresholdTrack, timeout_secs: u32) -> Rate {
+        Rate { track, count: 1, seconds: 5, action: Action::Drop, timeout_secs }
+    }
+
+    #[test]
+    fn a_rate_is_on_for_its_timeout_and_the_match_that_finds_it_passed_does_not_count() {
+        let mut thresholds = Thresholds::default();
+        let rates = [rate(ThresholdTrack::Source, 10)];
+        let mut said = |secs| thresholds.rated(1, Action::Alert, &rates, &fired(secs, 1), None) == Action::Drop;
+        let at = [0, 1, 11, 12, 13, 14];
+        assert_eq!(at.map(&mut said), [false, true, true, false, false, true]);
+    }
+
+    #[test]
+    fn as_many_rates_as_a_rule_has_are_asked_each_and_none_lasts_for_another_flow() {
+        let mut thresholds = Thresholds::default();
+        let rates: Vec<Rate> = (0..1_000).map(|_| rate(ThresholdTrack::Flow, 10)).collect();
+        let (mut one, mut other) = (FlowState::default(), FlowState::default());
+        let mut said = |flow: &mut FlowState| thresholds.rated(1, Action::Alert, &rates, &fired(0, 1), Some(flow));
+        assert_eq!([said(&mut one), said(&mut other)], [Action::Alert; 2]);
+        assert_eq!(said(&mut one), Action::Drop);
+    }
 
     fn fired(secs: i64, port: u16) -> Fired {
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -316,10 +316,35 @@ alert udp any any -> any any (content:"a"; threshold:type backoff,track by_flow,
     check(rules, &[(at(0), &[1, 5]), (at(1), &[2, 3, 5]), (at(2), &[4]), (at(3), &[2, 4, 5]), (at(100), &[1])]);
 }
 
+fn thresholds(text: &str) -> phitak_detect::RuleFile {
+    phitak_detect::RuleFile { name: "my.config".into(), text: text.into() }
+}
+
+#[test]
+fn a_line_about_every_rule_gives_way_and_one_about_no_rule_is_told() {
+    let text = "threshold gen_id 0, sig_id 0, type limit, track by_src, count 1, seconds 60\n\
+                threshold gen_id 1, sig_id 3, type limit, track by_src, count 3, seconds 60\n\
+                suppress gen_id 1, sig_id 99\n";
+    let settings = phitak_detect::Settings { thresholds: Some(thresholds(text)), ..Default::default() };
+    let rules = r#"
+alert udp any any -> any any (content:"a"; sid:1;)
+alert udp any any -> any any (content:"a"; threshold:type limit,track by_src,count 2,seconds 60; sid:2;)
+alert udp any any -> any any (content:"a"; sid:3;)
+"#;
+    let mut bench = Bench::with(rules, &settings);
+    let mut said = || bench.inspect(&to_server().udp().payload("a"));
+    assert_eq!([said(), said(), said(), said()], [vec![1, 2, 3], vec![2, 3], vec![3], vec![]]);
+    let (compiled, _) = harness::load_with(rules, &settings);
+    let idle: Vec<String> = compiled.idle_lines.iter().map(ToString::to_string).collect();
+    assert_eq!(idle, ["my.config:3:1: sid 99: no rule that is loaded has this gid and sid"]);
+}
+
 #[test]
 fn a_threshold_config_suppresses_and_limits() {
     let settings = phitak_detect::Settings {
-        thresholds: Some("suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.0/8\nthreshold gen_id 1, sig_id 2, type limit, track by_src, count 1, seconds 60\n".into()),
+        thresholds: Some(thresholds(
+            "suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.0/8\nthreshold gen_id 1, sig_id 2, type limit, track by_src, count 1, seconds 60\n",
+        )),
         ..Default::default()
     };
     let rules =

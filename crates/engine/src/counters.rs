@@ -29,10 +29,12 @@ impl Counters {
             (&mut self.alerts, other.alerts),
             (&mut self.flows_evicted, other.flows_evicted),
             (&mut self.tcp_sessions, other.tcp_sessions),
+            (&mut self.tcp_sessions_refused, other.tcp_sessions_refused),
             (&mut self.tcp_midstream, other.tcp_midstream),
             (&mut self.tcp_gaps, other.tcp_gaps),
             (&mut self.tcp_overlaps, other.tcp_overlaps),
             (&mut self.tcp_refused, other.tcp_refused),
+            (&mut self.expectations_dropped, other.expectations_dropped),
         ];
         for (sum, more) in sums {
             *sum = sum.saturating_add(more);

@@ -21,12 +21,13 @@ mod worker;
 pub use config::{Config, SetOutcome};
 pub use counters::Counters;
 pub use engine::{Costs, Engine, catalogue, declarations};
-pub use rules::{Companions, Loaded, Loader, RuleFile, load};
+pub use rules::{Companions, Loaded, Loader, load};
 pub use sink::Sink;
 
 // What programs need of the layers below, so that they need not know them.
 pub use phitak_detect::{
-    Common, FileDigests, IndicatorHit, Indicators, IndicatorsBuilder, Moment, OpenAlert, Ruleset, Turn, profile::Cost,
+    Common, FileDigests, IndicatorHit, Indicators, IndicatorsBuilder, Moment, OpenAlert, RuleFile, Ruleset, Turn,
+    profile::Cost,
 };
 pub use phitak_packet::{Capture, CaptureError, CaptureFault, Frame, LinkType, filter::Filter, lane::lane};
 pub use phitak_rules::{Diagnostic, Parsed};

@@ -3,18 +3,10 @@
 //! [`load`] does all of it at once. A program that has more cores, or a cache, takes the steps of a [`Loader`] itself.
 
 use crate::{Config, catalogue, declarations};
-use phitak_detect::{Reputations, Ruleset};
+use phitak_detect::{Reputations, RuleFile, Ruleset};
 use phitak_model::inspect::ProtocolDecl;
 use phitak_rules::{Context, Diagnostic, Parsed, Piece, parse_piece, pieces};
 use std::{collections::BTreeMap, sync::Arc};
-
-/// A rules file that was read.
-#[derive(Clone, Debug)]
-pub struct RuleFile {
-    /// Its name in diagnostics.
-    pub name: String,
-    pub text: String,
-}
 
 /// Files that stand beside the rules and say what they mean; each has Suricata's form.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +30,8 @@ pub struct Loaded {
     pub failed: Vec<Diagnostic>,
     /// Rules that `requires` leaves out.
     pub left_out: Vec<Diagnostic>,
+    /// Lines of the `threshold.config` that change nothing.
+    pub idle_lines: Vec<Diagnostic>,
 }
 
 /// Reads rules in steps: pieces of files, each alone and on any thread, then all together.
@@ -104,7 +98,7 @@ impl Loader {
         failed.extend(parsed.diagnostics);
         let settings = phitak_detect::Settings {
             files: attachments,
-            thresholds: self.thresholds.as_ref().map(|file| file.text.clone()),
+            thresholds: self.thresholds.clone(),
             reputations: self.reputations.clone(),
             alerts_max: self.alerts_max,
             variables: self.context.variables.clone(),
@@ -112,7 +106,8 @@ impl Loader {
         };
         let compiled = phitak_detect::compile(parsed.rules, &catalogue(&self.declarations), &settings);
         failed.extend(compiled.diagnostics);
-        Loaded { rules: Arc::new(compiled.rules), failed, left_out: parsed.left_out }
+        let idle_lines = compiled.idle_lines;
+        Loaded { rules: Arc::new(compiled.rules), failed, left_out: parsed.left_out, idle_lines }
     }
 
     /// Classes, kinds of references and variables that the rules refer to.

@@ -117,11 +117,8 @@ fn element(text: Text<'_>, variables: &Variables, depth: u32) -> Result<Addresse
             return Err(unknown_variable(name, variables));
         };
         // Faults inside a variable's value are told at the place of its use.
-        return element(Text::new(value, text.at), variables, depth + 1).map_err(|f| Fault {
-            at: text.at,
-            reason: format!("in ${}: {}", name.text, f.reason),
-            hint: f.hint,
-        });
+        return element(Text::new(value, text.at), variables, depth + 1)
+            .map_err(|fault| fault.inside_variable(name.text, text.at));
     }
     single(text)
 }
@@ -276,6 +273,7 @@ mod tests {
     fn a_variable_that_names_itself_ends() {
         let mut variables = Variables::default();
         variables.set("A", "$A");
-        assert!(parse(Text::new("$A", 0), &variables).is_err());
+        let fault = parse(Text::new("$A", 0), &variables).expect_err("no end");
+        assert_eq!(fault.reason.matches("$A").count(), 1, "{}", fault.reason);
     }
 }

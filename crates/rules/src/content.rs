@@ -133,6 +133,9 @@ pub(crate) fn bytes(text: Text<'_>) -> Result<Vec<u8>, Fault> {
             }
         }
     }
+    if let Some(at) = text.text.find(char::REPLACEMENT_CHARACTER) {
+        return Err(text.from(at).not_utf8());
+    }
     if let Some((start, _)) = hex {
         return Err(text.from(start).fault("this bar opens hexadecimal bytes that are not closed"));
     }
@@ -214,5 +217,6 @@ mod tests {
         check(r#""a|0g|""#, Err(4));
         check(r#""a|00""#, Err(2));
         check(r#""a\n""#, Err(3));
+        check("\"a\u{fffd}\"", Err(2));
     }
 }

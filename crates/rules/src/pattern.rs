@@ -78,6 +78,9 @@ pub(crate) fn parse(text: Text<'_>) -> Result<(Pattern, Option<&'static str>), F
         Some(rest) => (true, rest.trim()),
         None => (false, text),
     };
+    if let Some(at) = body.text.find(char::REPLACEMENT_CHARACTER) {
+        return Err(body.from(at).not_utf8());
+    }
     // Quotes are usual but not needed.
     let inner = body.unquote();
     let (inner, negated) = match inner.strip_prefix("!") {

@@ -65,11 +65,8 @@ fn element(text: Text<'_>, variables: &Variables, depth: u32) -> Result<Ranges, 
         let Some(value) = variables.get(name.text) else {
             return Err(unknown_variable(name, variables));
         };
-        return element(Text::new(value, text.at), variables, depth + 1).map_err(|f| Fault {
-            at: text.at,
-            reason: format!("in ${}: {}", name.text, f.reason),
-            hint: f.hint,
-        });
+        return element(Text::new(value, text.at), variables, depth + 1)
+            .map_err(|fault| fault.inside_variable(name.text, text.at));
     }
     single(text)
 }

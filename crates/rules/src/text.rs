@@ -13,6 +13,15 @@ impl Fault {
         Self { at, reason: reason.into(), hint: None }
     }
 
+    /// Of faults inside of variables the innermost variable is named: those around it may be many.
+    pub fn inside_variable(mut self, name: &str, at: usize) -> Self {
+        if !self.reason.starts_with("in $") {
+            self.reason = format!("in ${name}: {}", self.reason);
+        }
+        self.at = at;
+        self
+    }
+
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -37,6 +46,12 @@ impl<'a> Text<'a> {
 
     pub fn fault(self, reason: impl Into<String>) -> Fault {
         Fault::new(self.at, reason)
+    }
+
+    /// Files are read as UTF-8; what is none stands here as the replacement character, which would never match.
+    pub fn not_utf8(self) -> Fault {
+        self.fault("here stands a byte that is not UTF-8")
+            .hint("write it in hexadecimal, such as |e0|, in pcre as \\xe0")
     }
 
     pub fn trim(self) -> Self {

@@ -52,6 +52,8 @@ pub struct ThresholdLine {
     pub gid: u32,
     pub sid: u32,
     pub rule: ThresholdRule,
+    /// Where it stands in its file, from 1.
+    pub line: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -183,7 +185,7 @@ pub fn read_config(file: &str, text: &str, variables: &Variables) -> (Vec<Thresh
     let mut diagnostics = Vec::new();
     for line in &logical {
         match config_line(Text::new(&line.text, 0).trim(), variables) {
-            Ok(rule) => read.push(rule),
+            Ok(rule) => read.push(ThresholdLine { line: line.place(0).0, ..rule }),
             Err(fault) => {
                 let (number, column) = line.place(fault.at);
                 diagnostics.push(Diagnostic {
@@ -225,7 +227,7 @@ pub(crate) fn config_line(text: Text<'_>, variables: &Variables) -> Result<Thres
     let (Some(gid), Some(sid)) = (gid, sid) else { return Err(text.fault("gen_id and sig_id are needed")) };
     let joined = plain.iter().map(|p| p.text).collect::<Vec<_>>().join(",");
     let at = plain.first().map_or(text.at, |p| p.at);
-    let line = |rule| Ok(ThresholdLine { gid, sid, rule });
+    let line = |rule| Ok(ThresholdLine { gid, sid, rule, line: 0 });
     match kind.text {
         "threshold" | "event_filter" => line(ThresholdRule::Threshold(threshold(Text::new(&joined, at))?)),
         "suppress" => line(ThresholdRule::Suppress {

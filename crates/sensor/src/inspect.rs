@@ -35,7 +35,8 @@ pub struct Inspect {
     /// A setting by Suricata's name, such as stream.midstream=true; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
-    /// Threads that share the traffic; any number finds the same
+    /// Threads that share the traffic; any number finds the same, unless flows are so many that some are pushed out of the
+    /// table: each thread has one of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
     /// Tells at the end where the time went, and which rules took the most of it

@@ -17,7 +17,7 @@ use std::{
 
 pub(crate) use files::RuleSettings;
 pub(crate) use load::load_rules;
-pub(crate) use settings::set_home_net;
+pub(crate) use settings::{set_all, set_home_net};
 
 /// Looks at rules without traffic.
 #[derive(Debug, Args)]

@@ -111,7 +111,9 @@ impl Inspector {
             };
             let action = match &rule.extra {
                 Some(extra) if !extra.rates.is_empty() => {
-                    self.common.get().thresholds.rated(fired.rule, rule.action, extra, &Fired::new(scene.input))
+                    let at = Fired::new(scene.input);
+                    let flow = flow.as_deref_mut();
+                    self.common.get().thresholds.rated(fired.rule, rule.action, &extra.rates, &at, flow)
                 }
                 _ => rule.action,
             };
@@ -157,7 +159,7 @@ impl Inspector {
         let Some(limits) = &rule.threshold else { return Ok(Verdict::Alert) };
         let fired = Fired::new(scene.input);
         if limits.track == ThresholdTrack::Flow {
-            let counter = flow.map(|state| state.counter(number));
+            let counter = flow.map(|state| state.counter(number, 0));
             return Ok(counter.map_or(Verdict::Alert, |counter| threshold::count(counter, limits, &fired)));
         }
         let has_rates = rule.extra.as_ref().is_some_and(|extra| !extra.rates.is_empty());

@@ -214,16 +214,14 @@ impl Config {
 
     fn set_protocol(&mut self, name: &str, rest: &str, value: &str) -> SetOutcome {
         if let Some(protocol) = rest.strip_suffix(".enabled") {
-            return match value {
-                "detection-only" | "no" | "false" | "off" | "0" => {
-                    self.protocols_off.insert(protocol.to_owned());
-                    SetOutcome::Done
-                }
-                _ => {
+            let is_on = if value == "detection-only" { Some(false) } else { boolean(value) };
+            return on(is_on, "yes, no or detection-only", |is_on| {
+                if is_on {
                     self.protocols_off.remove(protocol);
-                    SetOutcome::Done
+                } else {
+                    self.protocols_off.insert(protocol.to_owned());
                 }
-            };
+            });
         }
         if rest.ends_with(".encryption-handling") {
             let known = ["track-only", "default", "bypass", "full"].contains(&value);
@@ -325,6 +323,9 @@ mod tests {
         assert_eq!(config.set("stream.midstreem", "true"), SetOutcome::UnknownName);
         assert_eq!(config.set("stream.midstream", "perhaps"), SetOutcome::BadValue(BOOLEAN));
         assert_eq!(config.set("stream.reassembly.depth", "1 parsec"), SetOutcome::BadValue(SIZE));
+        assert!(matches!(config.set("app-layer.protocols.tls.enabled", "maybe"), SetOutcome::BadValue(_)));
+        assert_eq!(config.set("app-layer.protocols.tls.enabled", "NO"), SetOutcome::Done);
+        assert!(config.protocols_off.contains("tls"));
         assert_eq!(config.set("mpm-algo", "ac"), SetOutcome::Ignored);
         assert_eq!(config.set("nothing.of.the.kind", "1"), SetOutcome::UnknownName);
     }

@@ -225,7 +225,7 @@ impl Desk {
         if self.config.eve.stats {
             let alerts = self.counters.alerts.saturating_add(self.detector.alerts_settled());
             let counters = crate::Counters { alerts, ..self.counters.clone() };
-            self.records.stats(self.now, decoder, &counters, flows, sink);
+            self.records.stats(self.now, decoder, &counters, self.detector.turned_away(), flows, sink);
         }
     }
 }

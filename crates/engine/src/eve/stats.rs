@@ -5,6 +5,7 @@ use super::{
     head::{Ends, Head},
 };
 use crate::{Sink, counters::Counters};
+use phitak_detect::TurnedAway;
 use phitak_model::{Timestamp, json::Writer};
 use phitak_packet::decode::DecoderCounters;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ impl Records {
         now: Timestamp,
         decoder: &DecoderCounters,
         counters: &Counters,
+        turned_away: TurnedAway,
         flows: u64,
         sink: &mut dyn Sink,
     ) {
@@ -64,7 +66,7 @@ impl Records {
                 ("invalid", counters.tcp_refused),
             ],
         );
-        group(out, "detect", &[("alert", counters.alerts)]);
+        detect(out, counters.alerts, turned_away);
         out.key("app_layer");
         out.begin_object();
         by_name(out, "flow", &counters.app_flows);
@@ -74,6 +76,20 @@ impl Records {
         out.end_object();
         sink.record("stats", out.as_bytes());
     }
+}
+
+fn detect(out: &mut Writer, alerts: u64, turned_away: TurnedAway) {
+    let TurnedAway { counts, host_bits, values } = turned_away;
+    group(
+        out,
+        "detect",
+        &[
+            ("alert", alerts),
+            ("thresholds_dropped", counts),
+            ("host_bits_dropped", host_bits),
+            ("dataset_values_dropped", values),
+        ],
+    );
 }
 
 fn group(out: &mut Writer, name: &str, values: &[(&str, u64)]) {

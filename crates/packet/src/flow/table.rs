@@ -3,7 +3,7 @@
 use super::{
     key::FlowKey,
     share::{Share, Shares},
-    wheel::Wheel,
+    wheel::{Wheel, is_wrong},
 };
 use phitak_model::{Direction, Timestamp};
 use std::cmp::Reverse;
@@ -275,7 +275,8 @@ impl<S> FlowTable<S> {
         self.wheel.is_due(now.secs())
     }
 
-    /// Moves time forward and takes out flows that have been idle for too long, in the order of their deadlines' seconds.
+    /// Moves time forward and takes out flows that have been idle for too long. When time goes back by more than the wheel
+    /// spans, the packets before had a wrong clock: their flows are taken out, and time goes on from there.
     pub fn advance(&mut self, now: Timestamp, expired: &mut Vec<Flow<S>>) {
         let now = now.secs();
         let passed = self.wheel.turn(now);
@@ -296,8 +297,8 @@ impl<S> FlowTable<S> {
     /// Takes out the flow of a slot that is due, or has it looked at later.
     fn look_at(&mut self, slot: u32, now: i64, expired: &mut Vec<Flow<S>>) {
         self.wheel.remove(slot);
-        let deadline = self.slot(slot).map(Flow::deadline_secs);
-        match deadline.filter(|deadline| *deadline >= now) {
+        let flow = self.slot(slot).filter(|flow| flow.deadline_secs() >= now && !is_wrong(flow.last_at.secs(), now));
+        match flow.map(Flow::deadline_secs) {
             Some(deadline) => self.wheel.add(slot, deadline),
             None => expired.extend(self.remove(FlowIndex(slot))),
         }
@@ -397,6 +398,22 @@ mod tests {
         assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [2]);
         table.advance(Timestamp::from_secs(900_000), &mut gone);
         assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_packet_from_the_future_does_not_stop_time() {
+        let mut table: FlowTable<u32> = FlowTable::new(100, 0);
+        let mut gone = Vec::new();
+        table.advance(Timestamp::from_secs(1_000_000), &mut gone);
+        table.insert(key(1), false, Timestamp::from_secs(1_000_000), 30, 1);
+        assert!(table.is_due(Timestamp::from_secs(1_000)) && !table.is_due(Timestamp::from_secs(999_000)));
+        table.advance(Timestamp::from_secs(1_000), &mut gone);
+        assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [1], "its clock was wrong");
+        table.insert(key(2), false, Timestamp::from_secs(1_000), 30, 2);
+        table.advance(Timestamp::from_secs(1_030), &mut gone);
+        assert!(gone.is_empty());
+        table.advance(Timestamp::from_secs(1_031), &mut gone);
+        assert_eq!(gone.drain(..).map(|f| f.state).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

@@ -38,12 +38,13 @@ impl Wheel {
 
     #[inline]
     pub fn is_due(&self, now: i64) -> bool {
-        self.now.is_none_or(|at| now > at)
+        self.now.is_none_or(|at| now > at || is_wrong(at, now))
     }
 
-    /// Moves time forward and tells how many seconds have passed, of which each bucket is to be looked at.
+    /// Moves time forward, or back when it went back by more than the wheel spans, and tells how many seconds have passed, of
+    /// which each bucket is to be looked at: all of them when time went back.
     pub fn turn(&mut self, now: i64) -> i64 {
-        let passed = self.now.map_or(0, |at| (now - at).clamp(0, SECONDS));
+        let passed = self.now.map_or(0, |at| if is_wrong(at, now) { SECONDS } else { (now - at).clamp(0, SECONDS) });
         if self.is_due(now) {
             self.now = Some(now);
         }
@@ -103,6 +104,11 @@ impl Wheel {
             change(link);
         }
     }
+}
+
+/// Whether a moment is so far behind another that the clock of that one was wrong. What is less far behind came late.
+pub(super) fn is_wrong(at: i64, now: i64) -> bool {
+    at.saturating_sub(now) > SECONDS
 }
 
 fn bucket(second: i64) -> u32 {

@@ -10,7 +10,7 @@ use super::{
 use crate::rules::{files::rule_paths, load::LoadedRules, load_rules};
 use phitak_engine::{Capture, Engine, Frame, Loaded};
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -40,17 +40,14 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    for warning in &plan.warnings {
-        eprintln!("warning: {warning}");
-    }
     let LoadedRules { loaded, notes, .. } = match load_rules(&args.rules, &plan.rule_settings, &plan.config) {
         Ok(loaded) => loaded,
         Err(message) => {
             eprintln!("error: {message}");
-            return ExitCode::from(FAILED);
+            return ExitCode::from(USAGE);
         }
     };
-    for note in &notes {
+    for note in plan.notes.iter().chain(&notes) {
         eprintln!("note: {note}");
     }
     for diagnostic in &loaded.failed {
@@ -89,7 +86,10 @@ pub(super) fn run(args: &Inspect) -> ExitCode {
     }
     let times = Times { loading, all: started.elapsed() };
     summary(&read, &engine, &results, &loaded, plan.captures.len(), times);
-    if let Err(error) = results.close() {
+    if let Err(error) = results.close()
+        // A reader that has seen enough (`| head`) is no failure.
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
         eprintln!("error: writing the records failed: {error}");
         return ExitCode::from(FAILED);
     }

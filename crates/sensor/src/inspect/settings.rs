@@ -1,8 +1,8 @@
 //! What the command line says, as the engine's configuration.
 
 use super::{Inspect, source};
-use crate::rules::{RuleSettings, set_home_net};
-use phitak_engine::{Config, Filter, SetOutcome};
+use crate::rules::{RuleSettings, set_all, set_home_net};
+use phitak_engine::{Config, Filter};
 use std::{ffi::OsString, path::PathBuf};
 
 /// The command line, understood.
@@ -14,38 +14,25 @@ pub(super) struct Plan {
     /// The filter's words: each worker has its own.
     pub expression: String,
     /// What was not understood and does not matter enough to stop.
-    pub warnings: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// # Errors
 /// A sentence about what is wrong with the command line.
 pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
     let mut config = Config::default();
-    let mut warnings = Vec::new();
     let mut rule_settings = args.rule_settings.clone();
     args.checksums.apply(&mut config);
     set_home_net(&mut config, args.home_net.as_deref())?;
-    for setting in &args.settings {
-        let (name, value) =
-            setting.split_once('=').ok_or_else(|| format!("--set {setting}: a name, = and a value are needed"))?;
-        let name = name.trim();
-        if rule_settings.set(name, value) {
-            continue;
-        }
-        match config.set(name, value) {
-            SetOutcome::Done => {}
-            SetOutcome::Ignored => {}
-            SetOutcome::UnknownName => warnings.push(format!("--set {name}: this setting is not known here")),
-            SetOutcome::BadValue(wanted) => {
-                return Err(format!("--set {name}: {:?} is not {wanted}", value.trim()));
-            }
-        }
-    }
+    let notes = set_all(&mut config, &args.settings, &mut rule_settings)?;
     let (captures, words): (Vec<&OsString>, Vec<&OsString>) =
         args.words.iter().partition(|word| source::is_capture(word));
     let expression = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     if captures.is_empty() {
         return Err(format!("no such capture: {expression}"));
+    }
+    if let Some(missing) = words.iter().find(|word| source::is_named_as_capture(word)) {
+        return Err(format!("no such capture: {}", missing.to_string_lossy()));
     }
     if captures.iter().filter(|word| source::is_standard_input(word)).count() > 1 {
         return Err("the standard input (-) can be read once only".to_owned());
@@ -54,7 +41,7 @@ pub(super) fn plan(args: &Inspect) -> Result<Plan, String> {
         format!("{error}\n(words that are not the name of a file are read as a filter: {expression})")
     })?;
     let captures = captures.into_iter().map(PathBuf::from).collect();
-    Ok(Plan { config, captures, filter, expression, rule_settings, warnings })
+    Ok(Plan { config, captures, filter, expression, rule_settings, notes })
 }
 
 #[cfg(test)]
@@ -81,6 +68,12 @@ mod tests {
         fs::write(&capture, b"").expect("written");
         let plan = planned(&[OsStr::new("port"), capture.as_os_str(), OsStr::new("22")]).expect("a plan");
         assert_eq!((plan.captures, plan.expression.as_str()), (vec![capture], "port 22"));
+    }
+
+    #[test]
+    fn a_capture_that_is_not_there_is_no_word_of_a_filter() {
+        let missing = planned(&[OsStr::new("-"), OsStr::new("nope.pcapng")]);
+        assert_eq!(missing.err().as_deref(), Some("no such capture: nope.pcapng"));
     }
 
     #[test]

@@ -21,6 +21,12 @@ pub(super) fn is_capture(word: &OsStr) -> bool {
     is_standard_input(word) || Path::new(word).exists()
 }
 
+/// Whether a word that is no file was meant as one: no filter has such words.
+pub(super) fn is_named_as_capture(word: &OsStr) -> bool {
+    let extension = Path::new(word).extension().and_then(OsStr::to_str);
+    extension.is_some_and(|extension| ["pcap", "pcapng", "cap"].contains(&extension))
+}
+
 /// # Errors
 /// When it cannot be opened.
 pub(super) fn open(path: &Path) -> io::Result<Source> {

@@ -4,7 +4,7 @@ use super::{
     attachments::attachments,
     bar::Bar,
     files::{RuleSettings, rule_files},
-    load::parsed_rules,
+    load::{idle_lines, parsed_rules},
     settings::config,
 };
 use clap::Args;
@@ -113,6 +113,7 @@ impl Check {
         let attachments = attachments(parsed, &mut notes);
         let parsed = std::mem::take(parsed);
         let loaded = rules.loader.compile(parsed, attachments);
+        notes.extend(idle_lines(&loaded));
         findings.refused = loaded.failed.iter().map(Told::from).collect();
         findings.left_out = loaded.left_out.iter().map(Told::from).collect();
         findings.loaded = loaded.rules.len();

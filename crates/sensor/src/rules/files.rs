@@ -52,7 +52,8 @@ impl RawFile {
         self.path.display().to_string()
     }
 
-    /// Rules are ASCII for the most part; a message in another encoding must not cost the whole file.
+    /// Rules are ASCII for the most part; a message in another encoding must not cost the whole file. A pattern with a byte
+    /// that is not UTF-8 is refused by its parser.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }
@@ -181,7 +182,7 @@ pub(crate) fn read_up_to(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> String {
-    format!("rules {} cannot be read: {error}", path.display())
+    format!("{} cannot be read: {error}", path.display())
 }
 
 #[cfg(test)]

@@ -53,7 +53,19 @@ pub(crate) fn load_files(files: &[RawFile], settings: &RuleSettings, config: &Co
             hash.update(part);
         }
     }
-    Ok(LoadedRules { loaded: loader.compile(parsed, attachments), notes, attachments: hash.finalize().to_vec() })
+    let loaded = loader.compile(parsed, attachments);
+    notes.extend(idle_lines(&loaded));
+    Ok(LoadedRules { loaded, notes, attachments: hash.finalize().to_vec() })
+}
+
+/// A word about lines of a threshold.config that name rules which are not there.
+pub(crate) fn idle_lines(loaded: &Loaded) -> Option<String> {
+    let first = loaded.idle_lines.first()?;
+    let more = match loaded.idle_lines.len() - 1 {
+        0 => String::new(),
+        count => format!(" (and {count} more such lines)"),
+    };
+    Some(format!("{first}{more}"))
 }
 
 /// Rules before they are compiled, and what compiles them.

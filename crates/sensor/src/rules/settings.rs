@@ -14,12 +14,27 @@ pub(super) fn config(
     rule_settings: &mut RuleSettings,
 ) -> Result<(Config, Vec<String>), String> {
     let mut config = Config::default();
-    let mut notes = Vec::new();
     set_home_net(&mut config, home_net)?;
+    let notes = set_all(&mut config, settings, rule_settings)?;
+    Ok((config, notes))
+}
+
+/// Takes what `--set` says; the answer has a word about each setting that is not known.
+///
+/// # Errors
+/// A sentence about the first that is no setting, or has a value that is none.
+pub(crate) fn set_all(
+    config: &mut Config,
+    settings: &[String],
+    rule_settings: &mut RuleSettings,
+) -> Result<Vec<String>, String> {
+    let mut notes = Vec::new();
     for setting in settings {
-        let (name, value) =
-            setting.split_once('=').ok_or_else(|| format!("--set {setting}: a name, = and a value are needed"))?;
-        let name = name.trim();
+        let (name, value) = setting
+            .split_once('=')
+            .map(|(name, value)| (name.trim(), value))
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(|| format!("--set {setting}: a name, = and a value are needed"))?;
         if rule_settings.set(name, value) {
             continue;
         }
@@ -29,7 +44,7 @@ pub(super) fn config(
             SetOutcome::BadValue(wanted) => return Err(format!("--set {name}: {:?} is not {wanted}", value.trim())),
         }
     }
-    Ok((config, notes))
+    Ok(notes)
 }
 
 /// Makes the home network what `--home-net` says.
@@ -48,6 +63,18 @@ pub(crate) fn set_home_net(config: &mut Config, networks: Option<&str>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_setting_has_a_name_and_one_that_is_not_known_is_told() {
+        let set = |setting: &str| {
+            set_all(&mut Config::default(), &[setting.to_owned()], &mut RuleSettings::default())
+                .map(|notes| notes.len())
+        };
+        assert_eq!((set("stream.midstream=true"), set("nothing.known=1")), (Ok(0), Ok(1)));
+        for bad in ["=x", " =x", "stream.midstream", "stream.midstream=perhaps"] {
+            assert!(set(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_home_network_is_a_list_of_addresses_or_is_refused_by_name() {

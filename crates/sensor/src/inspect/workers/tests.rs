@@ -48,7 +48,7 @@ fn plan(capture: &Path) -> Plan {
         filter: Filter::new("").expect("no filter"),
         rule_settings: RuleSettings { no_rules_cache: true, ..RuleSettings::default() },
         expression: String::new(),
-        warnings: Vec::new(),
+        notes: Vec::new(),
     }
 }
 
