@@ -18,7 +18,7 @@ pub const HOSTS_LOOKED_AT_MAX: usize = 50_000;
 pub const QUIET_SECS: i64 = 86_400;
 const DAY_SECS: i64 = 86_400;
 /// Losses that leave part of the traffic unseen: what was not seen then proves nothing.
-const BLINDING: [&str; 8] = [
+const BLINDING: [&str; 9] = [
     "capture_damaged",
     "spool_full",
     "spool_damaged",
@@ -27,6 +27,7 @@ const BLINDING: [&str; 8] = [
     "sequence_gap",
     "packets_dropped",
     "records_unreadable",
+    "messages_dropped",
 ];
 
 /// Whom a check concerns.

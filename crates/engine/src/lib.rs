@@ -15,6 +15,7 @@ pub mod rules;
 pub mod sink;
 mod stages;
 pub mod suricata;
+pub mod syslog;
 mod watch;
 mod worker;
 

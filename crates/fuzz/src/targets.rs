@@ -7,6 +7,7 @@ mod feed;
 mod protocol;
 mod rules;
 mod suricata;
+mod syslog;
 mod wire;
 
 use crate::random::Random;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Target> {
         Target::new("rules", rules::run),
         Target::new("rules.compiled", rules::compiled),
         Target::new("rules.packed", rules::packed),
+        Target::new("syslog", syslog::run),
         Target::new("wire", wire::run),
         Target::new("assets", assets::run),
     ];

@@ -83,4 +83,14 @@ pub enum LossCause {
     RecordsUnreadable,
     /// A rule fired so often that the rest of a minute's alerts was counted and stays at the hospital.
     AlertsHeldBack,
+    /// Messages of another device came faster than this sensor takes them, or by more connections.
+    MessagesDropped,
+    /// Messages or connections of a device that is not on the list of those that may send.
+    SendersRefused,
+    /// Messages of another device that were no EVE: it was told to send too much.
+    MessagesNotEve,
+    /// EVE records of another device that are no alerts: they stay there, and were not needed here.
+    RecordsNotAlerts,
+    /// Alerts of another device whose moment lay in the future: its clock is fast, and they count as of when they came.
+    MomentsAhead,
 }

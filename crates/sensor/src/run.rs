@@ -1,5 +1,5 @@
-//! `phitak-sensor run`: watches traffic (for now, captures that are replayed) or follows the records of a Suricata, keeps
-//! records at the hospital, and passes what may leave to the centre.
+//! `phitak-sensor run`: watches traffic (for now, captures that are replayed), or takes the records of a Suricata from its file
+//! or by syslog; keeps records at the hospital, and passes what may leave to the centre.
 //!
 //! The engine works on the main thread. A second thread has the uplink, the health reports and the signals.
 
@@ -21,6 +21,7 @@ mod timeline;
 use crate::{checksums::Checksums, rules::RuleSettings};
 use anyhow::Context;
 use clap::Args;
+use phitak_model::Network;
 use phitak_uplink::{
     keys::KeyFolder,
     spool::{Desk, SPOOL_BYTES_DEFAULT, Spool},
@@ -53,11 +54,17 @@ pub struct Run {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
     /// Captures to play, in this order
-    #[arg(long, required_unless_present = "eve", num_args = 1.., value_name = "CAPTURE")]
+    #[arg(long, required_unless_present_any = ["eve", "syslog"], num_args = 1.., value_name = "CAPTURE")]
     replay: Vec<PathBuf>,
     /// Follow the eve.json of a Suricata that runs here, instead: its alerts leave by the same policy
     #[arg(long, conflicts_with = "replay", value_name = "FILE")]
     eve: Option<PathBuf>,
+    /// Take the EVE records that other devices send by syslog, instead; may be given several times
+    #[arg(long, conflicts_with_all = ["replay", "eve", "until_sent"], value_name = "udp|tcp://ADDRESS:PORT")]
+    syslog: Vec<suricata::Address>,
+    /// Who may send by syslog besides this machine itself: addresses or networks
+    #[arg(long, requires = "syslog", value_delimiter = ',', value_name = "CIDR,..")]
+    syslog_from: Vec<Network>,
     /// How fast: max, or a factor of real time
     #[arg(long, value_name = "max|FACTOR", default_value = "1")]
     pace: Pace,
@@ -98,6 +105,7 @@ impl Run {
 
     fn watch(&self) -> anyhow::Result<()> {
         let config = plan::config(self)?;
+        let syslog = suricata::Setup::new(&self.syslog, &self.syslog_from)?;
         let keys = KeyFolder::new(&self.data);
         let sensor = keys.load()?.sensor;
         let spool = Spool::open(&self.data.join("spool"), self.spool_mib.saturating_mul(MIB))?;
@@ -105,13 +113,14 @@ impl Run {
         let pulse = Arc::new(Pulse::default());
         // Indicators are looked for in traffic; Suricata's is its own.
         let keeper = match &self.eve {
-            None => Some(indicators::open(&self.data, &keys.load()?.authority, &pulse)?),
-            Some(_) => None,
+            None if self.syslog.is_empty() => Some(indicators::open(&self.data, &keys.load()?.authority, &pulse)?),
+            _ => None,
         };
         let link = link::start(desk.clone(), keys, pulse.clone(), keeper)?;
         tracing::info!(%sensor, data = %self.data.display(), waiting_bytes = desk.waiting_bytes(), "the sensor starts");
         let outcome = match &self.eve {
-            None => self.play_all(config, &desk, &pulse),
+            None if self.syslog.is_empty() => self.play_all(config, &desk, &pulse),
+            None => suricata::listen(&syslog, &self.data, &desk, &pulse),
             Some(eve) => suricata::follow(eve, &self.data, &desk, &pulse, self.until_sent),
         };
         if outcome.is_ok() && !pulse.is_stopping() {

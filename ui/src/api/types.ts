@@ -2840,7 +2840,8 @@ export interface components {
         Loss: {
             /**
              * @description `capture_damaged`, `spool_full`, `spool_damaged`, `flow_table_full`, `inventory_full`, `records_lost`, `refused`, `clock_ahead`,
-             *     `packets_dropped`, `records_unreadable`, `alerts_held_back`,
+             *     `packets_dropped`, `records_unreadable`, `alerts_held_back`, `messages_dropped`, `senders_refused`, `messages_not_eve`,
+             *     `records_not_alerts`, `moments_ahead`,
              *     or `sequence_gap` (records that the centre had once and lost, as after the restoring of a backup)
              */
             cause: string;

@@ -355,6 +355,11 @@ export const en: Words = {
     packets_dropped: (n) => `Suricata could not keep up: ${n} packets were not looked at`,
     records_unreadable: (n) => `${n} of Suricata's records could not be read`,
     alerts_held_back: (n) => `One rule fired too often: ${n} further alerts were counted and not sent`,
+    messages_dropped: (n) => `Another device reported faster than the sensor could take it: ${n} messages were lost`,
+    senders_refused: (n) => `${n} messages came from devices that are not on the list of senders. None was read.`,
+    messages_not_eve: (n) => `${n} messages of another device were no records of Suricata and could not be used`,
+    records_not_alerts: (n) => `Another device sent ${n} records that are no alerts. They were not used and stay there.`,
+    moments_ahead: (n) => `The clock of another device is fast: ${n} alerts took the sensor's time instead`,
     sequence_gap: (n) => `The centre went back to an older copy of its data: ${n} records are missing`,
   },
   weaknesses: {

@@ -57,6 +57,12 @@ describe("words", () => {
     const latin = leaves(th).filter(([key, value]) => !/[\u0e01-\u0e5b]/.test(said(value)) && !["team", "common.other_lang", "common.other_lang_label"].includes(key));
     expect(latin.map(([k]) => k)).toEqual([]);
   });
+  it("tell_every_loss_that_a_sensor_counts", () => {
+    const causes = read("../crates/model/src/health.rs").split("pub enum LossCause {")[1]?.split("\n}")[0]?.match(/^ {4}[A-Z]\w+(?=,$)/gm) ?? [];
+    expect(causes.length).toBeGreaterThan(10);
+    const named = causes.map((cause) => cause.trim().replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase());
+    expect(named.filter((cause) => !th.loss[cause] || !en.loss[cause])).toEqual([]);
+  });
   it("use_one_word_for_one_thing", () => {
     const rows = read("GLOSSARY.md").split("\n").filter((l) => l.startsWith("|")).slice(2).map((l) => l.split("|").map((c) => c.trim()));
     expect(rows.length).toBeGreaterThan(20);

@@ -34,7 +34,13 @@ pub(super) struct HeldBack {
 impl Noise {
     /// Whether this one leaves.
     pub(super) fn admits(&mut self, alert: &Alert) -> bool {
-        let number = alert.at.secs().div_euclid(60);
+        self.admits_at(alert, alert.at)
+    }
+
+    /// Whether this one leaves when it counts to another moment than its own: who may say any time must not move a rule's minute
+    /// into a future in which all others are late.
+    pub(super) fn admits_at(&mut self, alert: &Alert, at: Timestamp) -> bool {
+        let number = at.secs().div_euclid(60);
         let rule = (alert.gid, alert.signature_id);
         if self.rules.len() >= RULES_MAX && !self.rules.contains_key(&rule) {
             let oldest = self.rules.values().map(|minute| minute.number).min();
@@ -49,9 +55,9 @@ impl Noise {
         if minute.alerts <= PER_MINUTE_MAX {
             return true;
         }
-        let held = self.held_back.get_or_insert(HeldBack { count: 0, from: alert.at, until: alert.at });
+        let held = self.held_back.get_or_insert(HeldBack { count: 0, from: at, until: at });
         held.count = held.count.saturating_add(1);
-        (held.from, held.until) = (held.from.min(alert.at), held.until.max(alert.at));
+        (held.from, held.until) = (held.from.min(at), held.until.max(at));
         false
     }
 
@@ -101,6 +107,17 @@ mod tests {
         let held = noise.take_held_back().expect("counted");
         assert_eq!((held.count, held.until), (50, Timestamp::from_secs(632)));
         assert_eq!(noise.take_held_back(), None);
+    }
+
+    #[test]
+    fn a_time_that_is_claimed_moves_no_minute() {
+        let mut noise = Noise::default();
+        let (far, now) = (alert(7, 9_000_000_000), Timestamp::from_secs(600));
+        let passed = (0..2_000).filter(|_| noise.admits_at(&far, now)).count();
+        assert_eq!(passed, PER_MINUTE_MAX as usize);
+        assert!(noise.admits_at(&alert(7, 660), Timestamp::from_secs(660)), "the clock's next minute");
+        let held = noise.take_held_back().expect("counted");
+        assert_eq!((held.count, held.until), (1_400, now));
     }
 
     #[test]

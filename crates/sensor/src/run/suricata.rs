@@ -1,20 +1,23 @@
-//! `phitak-sensor run --eve FILE`: alerts of a Suricata that is there already, by the same policy into the same spool. Its other
-//! records stay where they are; its counters become this sensor's health.
+//! Alerts of a Suricata that is there already, by the same policy into the same spool: its file is followed (`--eve FILE`), or
+//! it sends them (`--syslog ADDRESS`). Its other records stay where they are; its counters become this sensor's health.
 //!
-//! The sensor reads the file and nothing else: Suricata needs no change, and nothing listens.
+//! Of a file the sensor reads and nothing else: Suricata needs no change, and nothing listens.
 
 mod follow;
+mod intake;
 mod place;
+mod seen;
+mod syslog;
 
-use super::{noise::Noise, pulse::Pulse};
+pub(super) use syslog::{Address, Setup, listen};
+
+use super::pulse::Pulse;
 use anyhow::Context;
 use follow::{Follower, Read};
-use phitak_engine::suricata::{Line, Stats, read};
-use phitak_model::{LossCause, Timestamp};
-use phitak_uplink::{
-    Item,
-    spool::{Cursor, Desk},
-};
+use intake::{Intake, Source};
+use phitak_engine::suricata::{Line, read};
+use phitak_model::LossCause;
+use phitak_uplink::spool::{Cursor, Desk};
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -31,13 +34,13 @@ const KEEP_EVERY: Duration = Duration::from_secs(2);
 /// When the data folder cannot be written.
 pub(super) fn follow(eve: &Path, data: &Path, desk: &Desk, pulse: &Pulse, until_sent: bool) -> anyhow::Result<()> {
     let mut follower = Follower::open(eve, &data.join("eve-place.json"), desk.cursor());
-    let mut intake = Intake { desk, pulse, noise: Noise::default(), dropped: None };
+    let mut intake = Intake::new(desk, pulse);
     pulse.rules(0, 0);
     tracing::info!(file = %eve.display(), "following Suricata's records; those that are no alerts stay there");
     let mut kept_at = Instant::now();
     let mut is_told = false;
     while !pulse.is_stopping() {
-        let outcome = match follower.poll(&mut |read| intake.take(read)) {
+        let outcome = match follower.poll(&mut |read| take(&mut intake, read)) {
             Ok(outcome) => outcome,
             Err(error) => {
                 if !std::mem::replace(&mut is_told, true) {
@@ -47,7 +50,7 @@ pub(super) fn follow(eve: &Path, data: &Path, desk: &Desk, pulse: &Pulse, until_
             }
         };
         is_told &= outcome.lines == 0;
-        intake.note(&outcome);
+        note(&mut intake, &outcome);
         if outcome.is_new_file || kept_at.elapsed() >= KEEP_EVERY {
             follower.keep().context("the data folder cannot be written")?;
             kept_at = Instant::now();
@@ -62,59 +65,30 @@ pub(super) fn follow(eve: &Path, data: &Path, desk: &Desk, pulse: &Pulse, until_
     follower.keep().context("the data folder cannot be written")
 }
 
-/// What becomes of lines.
-struct Intake<'a> {
-    desk: &'a Desk,
-    pulse: &'a Pulse,
-    noise: Noise,
-    /// The last count of packets that Suricata's capture let go, and when it was.
-    dropped: Option<(u64, Timestamp)>,
+/// Takes one line; says whether it was a record.
+fn take(intake: &mut Intake<'_>, Read { line, end, replay }: Read<'_>) -> bool {
+    match read(line) {
+        Line::Alert(alert) => {
+            let at = alert.at;
+            // The file's own minutes: an hour that is read late is an hour.
+            intake.alert(alert, Cursor { replay, packet: end, call: 0 }, at);
+            true
+        }
+        Line::Stats(stats) => {
+            intake.stats(Source::File, &stats);
+            true
+        }
+        Line::Other => true,
+        Line::Unreadable => false,
+    }
 }
 
-impl Intake<'_> {
-    /// Takes one line; says whether it was a record.
-    fn take(&mut self, Read { line, end, replay }: Read<'_>) -> bool {
-        match read(line) {
-            Line::Alert(alert) => {
-                if self.noise.admits(&alert) {
-                    let at = alert.at;
-                    let cursor = Cursor { replay, packet: end, call: 0 };
-                    if let Err(error) = self.desk.append(&Item::Alert(alert), Some(cursor)) {
-                        tracing::error!(%error, "an alert cannot leave and is counted as lost");
-                        self.desk.note_loss(LossCause::Refused, 1, at, at);
-                    }
-                }
-                true
-            }
-            Line::Stats(stats) => {
-                self.stats(&stats);
-                true
-            }
-            Line::Other => true,
-            Line::Unreadable => false,
-        }
+fn note(intake: &mut Intake<'_>, outcome: &follow::Outcome) {
+    let now = super::clock::now();
+    if outcome.unreadable > 0 {
+        intake.desk.note_loss(LossCause::RecordsUnreadable, outcome.unreadable, now, now);
     }
-
-    fn stats(&mut self, stats: &Stats) {
-        self.pulse.counted(stats.packets, stats.bytes, stats.flows, (stats.rules_loaded, stats.rules_failed));
-        let (before, since) = self.dropped.unwrap_or((0, stats.at));
-        // Fewer than before: Suricata has begun anew.
-        let fresh = stats.dropped.checked_sub(before).unwrap_or(stats.dropped);
-        self.dropped = Some((stats.dropped, stats.at));
-        if fresh > 0 {
-            self.desk.note_loss(LossCause::PacketsDropped, fresh, since, stats.at);
-        }
-    }
-
-    fn note(&mut self, outcome: &follow::Outcome) {
-        let now = super::clock::now();
-        if outcome.unreadable > 0 {
-            self.desk.note_loss(LossCause::RecordsUnreadable, outcome.unreadable, now, now);
-        }
-        if let Some(held) = self.noise.take_held_back() {
-            self.desk.note_loss(LossCause::AlertsHeldBack, held.count, held.from, held.until);
-        }
-    }
+    intake.tell_held_back();
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::{
 const FACILITY: &str = "10665";
 const RULE: &str = r#"alert udp any any -> any 9999 (msg:"an attack"; content:"attack"; sid:9000001; rev:1;)"#;
 /// Every so many packets there is an attack.
-const ATTACK_EVERY: u32 = 3;
+pub const ATTACK_EVERY: u32 = 3;
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 const FINISH_TIME_MAX: Duration = Duration::from_secs(240);
 
@@ -69,7 +69,7 @@ fn source(number: u32) -> [u8; 4] {
     [10, 0, (number / 200) as u8, (number % 200) as u8]
 }
 
-fn port(number: u32) -> u16 {
+pub fn port(number: u32) -> u16 {
     1024 + number as u16
 }
 
@@ -136,6 +136,14 @@ impl Sector {
         self.sensor = Some(command.spawn().expect("the sensor's program runs"));
     }
 
+    /// Starts a sensor that takes syslog at an address of TCP.
+    pub fn start_listening(&mut self, address: &str) {
+        let mut command = Command::new(&self.programs.sensor);
+        command.args(["run", "--data", &self.path("sensor"), "--syslog", &format!("tcp://{address}")]);
+        command.stdin(Stdio::null()).stdout(self.log("sensor.log")).stderr(self.log("sensor.log"));
+        self.sensor = Some(command.spawn().expect("the sensor's program runs"));
+    }
+
     pub fn kill_sensor(&mut self) {
         kill(&mut self.sensor);
     }
@@ -156,7 +164,7 @@ impl Sector {
         assert!(status.success(), "{status}:\n{}", self.tail("sensor.log"));
     }
 
-    fn alerts_kept(&self) -> u64 {
+    pub fn alerts_kept(&self) -> u64 {
         self.centre_says(&["status", "--data", &self.path("centre"), "--count", "alerts"]).parse().expect("a number")
     }
 
@@ -247,7 +255,7 @@ impl Drop for Sector {
     }
 }
 
-fn address(number: u32) -> String {
+pub fn address(number: u32) -> String {
     std::net::Ipv4Addr::from(source(number)).to_string()
 }
 
@@ -258,7 +266,7 @@ fn kill(child: &mut Option<Child>) {
     }
 }
 
-fn free_address() -> String {
+pub fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").to_string()
 }

@@ -60,6 +60,12 @@ impl Desk {
         self.lock().cursor()
     }
 
+    /// The number that the next record gets.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.lock().next_seq
+    }
+
     /// Whether everything has been acknowledged.
     #[must_use]
     pub fn is_drained(&self) -> bool {

@@ -77,6 +77,8 @@ impl Hospital {
             settings: Vec::new(),
             replay,
             eve: None,
+            syslog: Vec::new(),
+            syslog_from: Vec::new(),
             pace: Pace::Max,
             retime: Retime::Captured,
             loop_last: false,

@@ -1,6 +1,8 @@
 use super::*;
+use phitak_engine::suricata::Stats;
+use phitak_model::Timestamp;
 use phitak_uplink::{
-    Batch,
+    Batch, Item,
     spool::{SPOOL_BYTES_DEFAULT, Spool},
 };
 use std::{
@@ -74,8 +76,8 @@ impl Sensor<'_> {
     fn look(&mut self) {
         let pulse = Pulse::default();
         for _ in 0..LOOKS {
-            let mut intake = Intake { desk: &self.desk, pulse: &pulse, noise: Noise::default(), dropped: None };
-            let outcome = self.follower.poll(&mut |read| intake.take(read)).expect("reads");
+            let mut intake = Intake::new(&self.desk, &pulse);
+            let outcome = self.follower.poll(&mut |read| take(&mut intake, read)).expect("reads");
             self.unreadable += outcome.unreadable;
             if outcome.is_new_file {
                 self.follower.keep().expect("kept");
@@ -284,10 +286,10 @@ fn counters_become_health_and_drops_a_loss() {
     let world = World::new();
     let desk = Desk::new(Spool::open(&world.folder.path().join("spool"), SPOOL_BYTES_DEFAULT).expect("a spool"));
     let pulse = Pulse::default();
-    let mut intake = Intake { desk: &desk, pulse: &pulse, noise: Noise::default(), dropped: None };
+    let mut intake = Intake::new(&desk, &pulse);
     for (packets, drops) in [(100, 5), (200, 5), (50, 3)] {
         let at = Timestamp::from_secs(1_790_000_000 + packets as i64);
-        intake.stats(&Stats { at, packets, dropped: drops, rules_loaded: 7, ..Stats::default() });
+        intake.stats(Source::File, &Stats { at, packets, dropped: drops, rules_loaded: 7, ..Stats::default() });
     }
     let health = pulse.health(Timestamp::default(), 0, desk.losses());
     assert_eq!((health.packets, health.rules_loaded), (50, 7));
