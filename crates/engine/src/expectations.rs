@@ -27,31 +27,24 @@ impl Expectations {
         self.held.is_empty()
     }
 
-    /// Keeps an announcement. `false` when an older one had to go for it.
+    /// Keeps an announcement. `false` when an older one had to go for it that was not over. What is over stays until then:
+    /// by the clock of one connection those of others must not go, which other workers may hold.
     pub(crate) fn add(&mut self, expectation: Expectation, now: Timestamp) -> bool {
-        self.expire(now);
         let is_full = self.by_age.len() >= HELD_MAX;
+        let is_lost = is_full && self.by_age.front().is_some_and(|(_, at)| !is_over(*at, now));
         if is_full {
             self.drop_oldest();
         }
         let key = (expectation.server, expectation.server_port, expectation.client);
         self.held.insert(key, (expectation, now));
         self.by_age.push_back((key, now));
-        !is_full
+        !is_lost
     }
 
     /// The announcement of a flow between these two, which is then no longer waited for.
     pub(crate) fn take(&mut self, client: IpAddr, server: (IpAddr, u16), now: Timestamp) -> Option<Expectation> {
-        self.expire(now);
         let (expectation, at) = self.held.remove(&(server.0, server.1, client))?;
-        // Behind one whose clock was wrong others may have grown old.
         (!is_over(at, now)).then_some(expectation)
-    }
-
-    fn expire(&mut self, now: Timestamp) {
-        while self.by_age.front().is_some_and(|(_, at)| is_over(*at, now)) {
-            self.drop_oldest();
-        }
     }
 
     fn drop_oldest(&mut self) {
@@ -64,7 +57,7 @@ impl Expectations {
 }
 
 fn is_over(announced_at: Timestamp, now: Timestamp) -> bool {
-    now.micros_since(announced_at) > SECS_MAX * 1_000_000
+    now.micros_since(announced_at).saturating_abs() > SECS_MAX * 1_000_000
 }
 
 #[cfg(test)]

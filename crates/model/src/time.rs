@@ -223,6 +223,22 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Moments as they come, without one whose clock is wrong: each is taken for the middle one of itself and the two before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SteadyTime {
+    last: [Timestamp; 2],
+}
+
+impl SteadyTime {
+    /// Takes the next moment.
+    pub fn next(&mut self, now: Timestamp) -> Timestamp {
+        let [a, b] = self.last;
+        self.last = [b, now];
+        let (low, high) = (a.min(b), a.max(b));
+        low.max(high.min(now))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,5 +282,12 @@ mod tests {
         ] {
             assert!(Timestamp::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn one_wrong_moment_does_not_move_steady_time() {
+        let mut steady = SteadyTime::default();
+        let told = [100, 101, 102, 9_000, 103, 104, 0, 105, 106].map(|at| steady.next(Timestamp::from_secs(at)).secs());
+        assert_eq!(told[2..], [101, 102, 103, 104, 103, 104, 105]);
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     events::DecoderEvent,
     packet::{DecoderEvents, VLAN_TAGS_MAX},
 };
-use phitak_model::Timestamp;
+use phitak_model::{Timestamp, time::SteadyTime};
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
@@ -103,6 +103,7 @@ pub struct Defrag {
     order: VecDeque<(u64, FragmentKey)>,
     serial: u64,
     memory_bytes: usize,
+    time: SteadyTime,
     spare: Vec<u8>,
 }
 
@@ -115,6 +116,7 @@ impl Defrag {
             order: VecDeque::new(),
             serial: 0,
             memory_bytes: 0,
+            time: SteadyTime::default(),
             spare: Vec::new(),
         }
     }
@@ -130,7 +132,8 @@ impl Defrag {
         if fragment.bytes.is_empty() {
             return None;
         }
-        self.expire(at);
+        let steady = self.time.next(at);
+        self.expire(steady);
         // Behind one whose clock was wrong others may have grown old.
         if self.trackers.get(&fragment.key).is_some_and(|tracker| self.is_over(tracker, at)) {
             self.forget(&fragment.key);
@@ -212,7 +215,7 @@ impl Defrag {
     }
 
     fn is_over(&self, tracker: &Tracker, at: Timestamp) -> bool {
-        at.micros_since(tracker.started_at) > self.settings.timeout_secs.saturating_mul(1_000_000)
+        at.micros_since(tracker.started_at).saturating_abs() > self.settings.timeout_secs.saturating_mul(1_000_000)
     }
 
     fn expire(&mut self, at: Timestamp) {

@@ -4,6 +4,7 @@ use super::{Builder, Taken, needed, no_value};
 use crate::{
     condition::{Condition, ConfigScope, Effect, FieldCheck, FieldIndex, FieldTest, FileScope, TagHost, TagUnit},
     content,
+    option::NOT_UTF8,
     rule::Target,
     text::{Fault, Text},
     threshold,
@@ -21,7 +22,7 @@ impl Builder<'_> {
         match keyword.text {
             "msg" => {
                 self.once(keyword, "msg")?;
-                self.meta.message = plain_text(needed(keyword, value)?)?;
+                self.meta.message = shown(&plain_text(needed(keyword, value)?)?);
             }
             "sid" => {
                 self.once(keyword, "sid")?;
@@ -53,7 +54,7 @@ impl Builder<'_> {
                 let Some((kind, text)) = value.split_once(',') else {
                     return Err(value.fault("a reference is a kind and a text").hint("reference:cve,2021-44228"));
                 };
-                self.meta.references.push(&kind.trim().text.to_ascii_lowercase(), text.unquote().text);
+                self.meta.references.push(&kind.trim().text.to_ascii_lowercase(), &shown(text.unquote().text));
             }
             "target" => {
                 let value = needed(keyword, value)?;
@@ -128,7 +129,7 @@ impl Builder<'_> {
         for item in value.text.split(',').map(str::trim) {
             let (key, text) = item.split_once(char::is_whitespace).unwrap_or((item, ""));
             if !key.is_empty() {
-                self.meta.metadata.push(key, text.trim_start());
+                self.meta.metadata.push(key, &shown(text.trim_start()));
                 self.metadata_count += 1;
             }
         }
@@ -234,4 +235,9 @@ fn config(value: Text<'_>) -> Result<Effect, Fault> {
         (true, Some(scope)) => Ok(Effect::NoLogging { scope }),
         _ => Err(value.fault("config needs \"logging disable\" and a scope")),
     }
+}
+
+/// Words for people, in which a byte that was not UTF-8 shows as such.
+fn shown(text: &str) -> String {
+    text.replace(NOT_UTF8, "\u{fffd}")
 }
