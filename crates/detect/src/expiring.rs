@@ -86,8 +86,8 @@ impl<K: Eq + Hash, V: Lasting> Expiring<K, V> {
         has_room.then(|| self.entries.entry(key))
     }
 
-    pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.entries.remove(key)
+    pub fn remove(&mut self, key: &K) {
+        self.entries.remove(key);
     }
 
     /// Newcomers for which there was no place.
